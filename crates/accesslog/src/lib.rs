@@ -1,0 +1,1 @@
+//! accesslog: see ARCHITECTURE.md.

@@ -1,0 +1,1 @@
+//! message: see ARCHITECTURE.md.

@@ -1,0 +1,1 @@
+//! shaping: see ARCHITECTURE.md.

@@ -1,0 +1,1 @@
+//! trafficscript: see ARCHITECTURE.md.
