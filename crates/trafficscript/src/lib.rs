@@ -1,1 +1,4 @@
 //! trafficscript: see ARCHITECTURE.md.
+
+mod ast;
+mod check;
