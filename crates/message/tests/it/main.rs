@@ -1,0 +1,1 @@
+//! What a head promises, seen through the door.
