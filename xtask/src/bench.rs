@@ -1,0 +1,127 @@
+//! Measurements beside other programs; thin wrappers that start them with the same settings each time.
+
+use crate::process::{cargo, find_program, succeed, target_folder};
+use anyhow::{Context, Result, bail};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The profile of what is shipped and measured.
+const PROFILE: &str = "dist";
+
+#[derive(clap::Subcommand)]
+pub(crate) enum What {
+    /// The proxy beside nginx, HAProxy and Apache
+    Proxy {
+        /// What to compare: load, idle, paced, insn
+        #[arg(default_value = "load")]
+        mode: String,
+        /// With the article's abusive-referer rule on every request
+        #[arg(long)]
+        rule: bool,
+    },
+    /// User instructions of one run of the abusive-referer rule, by callgrind
+    Rule,
+}
+
+/// Builds what is to be measured and starts the measurement.
+///
+/// # Errors
+/// When something needed is not there, or a measurement failed.
+pub(crate) fn run(root: &Path, what: &What) -> Result<()> {
+    match what {
+        What::Proxy { mode, rule } => proxy(root, mode, *rule),
+        What::Rule => rule_alone(root),
+    }
+}
+
+fn proxy(root: &Path, mode: &str, with_rule: bool) -> Result<()> {
+    let compare = root.join("../shared/tools/engine_compare.sh");
+    if !compare.is_file() {
+        bail!("the comparison needs ../shared/tools/engine_compare.sh, which is not there");
+    }
+    succeed(&mut cargo(root, &["build", "--profile", PROFILE, "--package", "tidegate", "--quiet"]))?;
+    let starter = starter(root, with_rule)?;
+    let mut command = Command::new(&compare);
+    command.arg(mode).env("BIN_tidegate", &starter);
+    if std::env::var("ENGINES").is_err() {
+        command.env("ENGINES", "nginx haproxy tidegate");
+    }
+    succeed(&mut command)
+}
+
+/// Writes the program that the comparison calls: it makes a catalog from the environment and becomes tidegate.
+fn starter(root: &Path, with_rule: bool) -> Result<PathBuf> {
+    let target = target_folder(root)?;
+    let folder = target.join("bench");
+    std::fs::create_dir_all(folder.join("rules")).context("cannot make the folder of the measurement")?;
+    let program = target.join(PROFILE).join("tidegate");
+    let rules = if with_rule {
+        std::fs::copy(root.join("spec/rules/abusive-referer.rts"), folder.join("rules/abusive-referer.rts"))
+            .context("cannot copy the rule")?;
+        RULE
+    } else {
+        ""
+    };
+    let attach = if with_rule { "request_rules = [\"abusive-referer\"]" } else { "" };
+    let script = STARTER
+        .replace("{folder}", &folder.to_string_lossy())
+        .replace("{program}", &program.to_string_lossy())
+        .replace("{attach}", attach)
+        .replace("{rules}", rules);
+    let path = folder.join("start.sh");
+    std::fs::write(&path, script).context("cannot write the starter")?;
+    succeed(Command::new("chmod").arg("+x").arg(&path))?;
+    Ok(path)
+}
+
+const STARTER: &str = r#"#!/bin/sh
+# LISTEN, UPSTREAM, WORKERS and PACE come from the comparison
+set -eu
+catalog="{folder}/tidegate-${LISTEN##*:}.toml"
+class=""
+[ "${PACE:-0}" != 0 ] && class='bandwidth_class = "paced"'
+cat > "$catalog" <<TOML
+[virtual_servers.bench]
+listen = "$LISTEN"
+pool = "bench"
+via = true
+$class
+{attach}
+[pools.bench]
+nodes = ["$UPSTREAM"]
+TOML
+[ "${PACE:-0}" != 0 ] && cat >> "$catalog" <<TOML
+[bandwidth_classes.paced]
+maximum = "$((PACE * 8)) bit/s"
+sharing = "connection"
+TOML
+cat >> "$catalog" <<'TOML'
+{rules}
+TOML
+exec "{program}" run -c "$catalog" --workers "$WORKERS"
+"#;
+
+/// Classes wide enough that nobody waits: the decision is measured, not the waiting.
+const RULE: &str = r#"
+[rate_classes.StandardReferer]
+max_rate_per_second = 1000000
+[rate_classes.BusyReferer]
+max_rate_per_second = 1000000
+[bandwidth_classes.AbusiveReferer]
+maximum = "100 Gbit/s"
+"#;
+
+fn rule_alone(root: &Path) -> Result<()> {
+    if find_program("valgrind").is_none() {
+        bail!("counting instructions needs valgrind (Debian package valgrind)");
+    }
+    let example = "seed_rule";
+    succeed(&mut cargo(root, &["build", "--profile", PROFILE, "-p", "trafficscript", "--example", example]))?;
+    let target = target_folder(root)?;
+    let program = target.join(PROFILE).join("examples").join(example);
+    let out = target.join("callgrind.rule.out");
+    let mut command = Command::new("valgrind");
+    command.args(["--tool=callgrind", "--toggle-collect=*measured*"]);
+    command.arg(format!("--callgrind-out-file={}", out.display())).arg(program);
+    succeed(&mut command)
+}

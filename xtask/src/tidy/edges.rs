@@ -1,0 +1,150 @@
+//! Who may depend on whom. A new edge is a decision: add it here, with the reason.
+
+use super::Finding;
+use crate::process::metadata;
+use anyhow::{Context, Result};
+use std::path::Path;
+
+struct Room {
+    name: &'static str,
+    /// Our own crates it may use.
+    ours: &'static [&'static str],
+    /// Outside crates it may use.
+    outside: &'static [&'static str],
+}
+
+/// The picture of ARCHITECTURE.md as a table; no edge points up.
+const ROOMS: [Room; 10] = [
+    Room { name: "source", ours: &[], outside: &["annotate-snippets"] },
+    // memchr: bytes that may not stand in a field, found fast
+    Room { name: "message", ours: &[], outside: &["bytes", "memchr"] },
+    Room {
+        name: "trafficscript",
+        ours: &["source"],
+        // memchr: lowered lazy patterns; ipnet: string.ipmaskmatch
+        outside: &["regex", "fancy-regex", "memchr", "ipnet"],
+    },
+    Room { name: "shaping", ours: &[], outside: &["hashbrown"] },
+    Room { name: "accesslog", ours: &[], outside: &["memchr"] },
+    // memchr: the end of a head in one pass
+    Room { name: "http1", ours: &["message"], outside: &["httparse", "bytes", "memchr"] },
+    Room {
+        name: "engine",
+        ours: &["source", "message", "trafficscript", "shaping", "accesslog"],
+        // serde_json, schemars: decision records and the catalog's JSON Schema come from the same types;
+        // ipnet: trusted proxies; hashbrown, foldhash: seeded, bounded tables; memchr: fields
+        outside: &[
+            "bytes",
+            "serde",
+            "serde_json",
+            "toml",
+            "schemars",
+            "thiserror",
+            "ipnet",
+            "hashbrown",
+            "foldhash",
+            "memchr",
+        ],
+    },
+    Room {
+        name: "proxy",
+        ours: &["engine", "http1", "message", "shaping", "accesslog"],
+        // thiserror: what cannot be bound or opened, as a type; memchr: fields
+        outside: &["tokio", "socket2", "tracing", "thiserror", "bytes", "memchr"],
+    },
+    Room {
+        name: "tidegate",
+        ours: &["source", "message", "trafficscript", "shaping", "accesslog", "engine", "proxy", "http1"],
+        // serde_json: `check` and `try` as data; toml: the embedded catalog is filled in; jiff: log times of the demo
+        outside: &[
+            "clap",
+            "anyhow",
+            "serde",
+            "serde_json",
+            "tokio",
+            "tracing",
+            "tracing-subscriber",
+            "toml",
+            "indicatif",
+            "jiff",
+            "socket2",
+        ],
+    },
+    Room { name: "xtask", ours: &[], outside: &["anyhow", "clap", "serde_json"] },
+];
+
+/// Outside crates that any room's tests may use.
+const FOR_TESTS: [&str; 8] =
+    ["proptest", "insta", "tempfile", "regex", "serde_json", "tokio", "fancy-regex", "toml"];
+
+/// Compares what the manifests say with the table.
+///
+/// # Errors
+/// When cargo cannot read the manifests.
+pub(super) fn check(root: &Path) -> Result<Vec<Finding>> {
+    let metadata = metadata(root)?;
+    let packages = metadata["packages"].as_array().context("cargo metadata names no packages")?;
+    let mut findings = Vec::new();
+    for package in packages {
+        let name = package["name"].as_str().unwrap_or_default();
+        let Some(room) = ROOMS.iter().find(|room| room.name == name) else {
+            findings.push(Finding::new(
+                name,
+                "no room of that name in xtask/src/tidy/edges.rs: which wall does it guard?",
+            ));
+            continue;
+        };
+        let dependencies = package["dependencies"].as_array().map(Vec::as_slice).unwrap_or_default();
+        for dependency in dependencies {
+            findings.extend(edge(room, dependency));
+        }
+    }
+    Ok(findings)
+}
+
+fn edge(room: &Room, dependency: &serde_json::Value) -> Option<Finding> {
+    let to = dependency["name"].as_str().unwrap_or_default();
+    let for_tests = dependency["kind"].as_str() == Some("dev");
+    let is_ours = ROOMS.iter().any(|other| other.name == to);
+    let allowed = if is_ours { room.ours } else { room.outside };
+    // a room's tests may use the rooms below it and the test crates, never one above
+    let allowed = allowed.contains(&to) || (for_tests && FOR_TESTS.contains(&to));
+    (!allowed).then(|| {
+        let place = format!("crates/{}/Cargo.toml", room.name);
+        Finding::new(place, format!("`{}` may not depend on `{to}` (xtask/src/tidy/edges.rs)", room.name))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn room(name: &str) -> &'static Room {
+        ROOMS.iter().find(|room| room.name == name).expect("a room")
+    }
+
+    #[test]
+    fn an_edge_that_points_up_is_found_even_where_only_tests_use_it() {
+        assert!(edge(room("shaping"), &json!({"name": "engine", "kind": null})).is_some());
+        assert!(edge(room("shaping"), &json!({"name": "engine", "kind": "dev"})).is_some());
+        assert!(edge(room("engine"), &json!({"name": "shaping", "kind": null})).is_none());
+    }
+
+    #[test]
+    fn test_crates_are_for_tests_only() {
+        assert!(edge(room("message"), &json!({"name": "proptest", "kind": null})).is_some());
+        assert!(edge(room("message"), &json!({"name": "proptest", "kind": "dev"})).is_none());
+    }
+
+    #[test]
+    fn the_table_itself_has_no_cycle() {
+        // a room may use only rooms that stand before it in the table
+        for (index, room) in ROOMS.iter().enumerate() {
+            for below in room.ours {
+                let at = ROOMS.iter().position(|other| other.name == *below).expect("a known room");
+                assert!(at < index, "{} uses {below}, which stands above it", room.name);
+            }
+        }
+    }
+}
