@@ -1,1 +1,37 @@
-//! accesslog: see ARCHITECTURE.md.
+//! Access log lines: what a line can say, how it is laid out, and writing it.
+//!
+//! One [`Format`] is read once from the text of an Apache `LogFormat` and kept as a list of directives. The list
+//! says how an [`Entry`] is written, and it says just as well what stands where in a line that is read back.
+//!
+//! ```text
+//!   "%h %l %u %t \"%r\" ..." ── Format::parse ──▶ Format ── write(&Entry, &mut Vec<u8>) ──▶ one line, with newline
+//! ```
+//!
+//! What this room must not know: proxies, rules, findings. It reads no clock and opens no file; the caller hands
+//! in moments, the offset of local time, and the buffer to append to.
+//!
+//! Laws: a written line has exactly one newline of its own (values never bring one, nor any other control byte);
+//! [`unescape`] gives back the bytes of every escaped value.
+//!
+//! ```
+//! use accesslog::Format;
+//!
+//! let format = Format::parse(r#"%h %t "%r" %>s %{class}x"#).unwrap();
+//! assert_eq!(format.to_string(), r#"%h %t "%r" %>s %{class}x"#);
+//! assert_eq!(Format::parse("%h %z").unwrap_err().at, 4);
+//! ```
+
+mod digits;
+mod directive;
+mod entry;
+mod escape;
+mod format;
+mod json;
+mod strftime;
+mod timestamp;
+mod write;
+
+pub use entry::{ConnectionState, Entry, FieldLookup, NoFields};
+pub use escape::{escape, unescape};
+pub use format::{BadFormat, FORMAT_BYTES_MAX, Format, Unknowable};
+pub use timestamp::LogTime;
