@@ -213,7 +213,9 @@ impl RequestHead {
         Ok(())
     }
 
-    fn origin_part(&self) -> &[u8] {
+    /// The target as an origin server is asked: of an absolute target what follows the authority (may be empty or
+    /// start with `?`), else the target as it stands.
+    pub fn origin_part(&self) -> &[u8] {
         let target = self.target();
         if target.first() == Some(&b'/') {
             return target;

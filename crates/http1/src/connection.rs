@@ -1,0 +1,139 @@
+//! What a peer says about its connection, and which fields end at the next hop.
+#![warn(clippy::indexing_slicing)]
+
+use message::{Fields, Known};
+
+/// The options of all `Connection` fields of a head. Made by [`connection_options`].
+#[derive(Clone, Copy, Debug)]
+pub struct ConnectionOptions<'a> {
+    /// `close`: this is the last message on the connection.
+    pub close: bool,
+    /// `keep-alive`: an HTTP/1.0 peer wants to go on.
+    pub keep_alive: bool,
+    /// `upgrade`: the `Upgrade` field is meant.
+    pub upgrade: bool,
+    /// The fields, if names other than the three above were given.
+    named: Option<&'a Fields>,
+}
+
+/// Reads all `Connection` fields of a head. Costs one test of a bit where there is none.
+#[inline]
+pub fn connection_options(fields: &Fields) -> ConnectionOptions<'_> {
+    let mut options = ConnectionOptions { close: false, keep_alive: false, upgrade: false, named: None };
+    if fields.has(Known::Connection) {
+        for option in listed(fields) {
+            if option.eq_ignore_ascii_case(b"close") {
+                options.close = true;
+            } else if option.eq_ignore_ascii_case(b"keep-alive") {
+                options.keep_alive = true;
+            } else if option.eq_ignore_ascii_case(b"upgrade") {
+                options.upgrade = true;
+            } else {
+                options.named = Some(fields);
+            }
+        }
+    }
+    options
+}
+
+impl<'a> ConnectionOptions<'a> {
+    /// The options other than `close`, `keep-alive` and `upgrade`, as sent.
+    pub fn others(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        self.named.into_iter().flat_map(listed).filter(|option| {
+            ![b"close".as_slice(), b"keep-alive", b"upgrade"]
+                .iter()
+                .any(|known| option.eq_ignore_ascii_case(known))
+        })
+    }
+
+    /// Whether a field of this head ends here and is not passed on. `Upgrade` and `Connection` are among them: who
+    /// passes an upgrade on writes both anew.
+    ///
+    /// A peer may name further fields in `Connection`, but only such that nobody on the way depends on: every name in
+    /// [`Known`] and all of `X-Forwarded-*` pass on whatever it says, else a client could strip its own address,
+    /// cookie, host or length from what the node sees.
+    #[inline]
+    pub fn is_hop_by_hop(&self, name: &[u8], known: Known) -> bool {
+        match known {
+            Known::Connection
+            | Known::KeepAlive
+            | Known::ProxyConnection
+            | Known::Proxy
+            | Known::ProxyAuthenticate
+            | Known::ProxyAuthorization
+            | Known::Te
+            | Known::TransferEncoding
+            | Known::Upgrade
+            | Known::Http2Settings => true,
+            Known::Other => self.named.is_some() && self.strips(name),
+            _ => false,
+        }
+    }
+
+    #[cold]
+    fn strips(&self, name: &[u8]) -> bool {
+        !name.get(..12).is_some_and(|start| start.eq_ignore_ascii_case(b"x-forwarded-"))
+            && self.others().any(|option| option.eq_ignore_ascii_case(name))
+    }
+}
+
+fn listed(fields: &Fields) -> impl Iterator<Item = &[u8]> {
+    fields
+        .all_known(Known::Connection)
+        .flat_map(|value| value.split(|&byte| byte == b','))
+        .map(<[u8]>::trim_ascii)
+        .filter(|option| !option.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head(lines: &[(&str, &str)]) -> Fields {
+        let mut fields = Fields::new();
+        for (name, value) in lines {
+            fields.add(name.as_bytes(), value.as_bytes()).unwrap();
+        }
+        fields
+    }
+
+    #[test]
+    fn options_are_read_from_all_fields_in_any_case() {
+        let fields = head(&[("Connection", "Close, x-a ,,"), ("connection", "UPGRADE\t, X-B")]);
+        let options = connection_options(&fields);
+        assert!(options.close && options.upgrade && !options.keep_alive);
+        assert_eq!(options.others().collect::<Vec<_>>(), [b"x-a".as_slice(), b"X-B"]);
+        let none = head(&[("X-A", "close")]);
+        assert!(!connection_options(&none).close);
+        assert_eq!(connection_options(&none).others().count(), 0);
+    }
+
+    #[test]
+    fn named_fields_end_here_but_never_one_that_somebody_depends_on() {
+        let fields = head(&[(
+            "Connection",
+            "X-Mine, X-Forwarded-For, x-forwarded-port, Host, Content-Length, Cookie, Via, Forwarded, Referer, close",
+        )]);
+        let options = connection_options(&fields);
+        let ends = |name: &str| options.is_hop_by_hop(name.as_bytes(), Known::of(name.as_bytes()));
+        assert!(ends("x-mine"));
+        for name in [
+            "X-Forwarded-For",
+            "X-Forwarded-Port",
+            "Host",
+            "Content-Length",
+            "Cookie",
+            "Via",
+            "Forwarded",
+            "Referer",
+        ] {
+            assert!(!ends(name), "{name}");
+        }
+        for name in
+            ["Connection", "Keep-Alive", "TE", "Transfer-Encoding", "Upgrade", "Proxy", "Proxy-Connection"]
+        {
+            assert!(ends(name), "{name}");
+        }
+        assert!(!ends("X-Other"));
+    }
+}

@@ -1,0 +1,78 @@
+//! Fields behind a chunked body.
+#![warn(clippy::indexing_slicing)]
+
+use message::{Fields, Known};
+
+use crate::limits::FIELDS_CEILING;
+use crate::raw::{check_line_ends, diagnose, ranges};
+use crate::{BadBody, BadSyntax};
+
+/// Reads trailer lines, the empty line at the end included, and drops those that may not come behind a body.
+pub(crate) fn parse_trailers(lines: &[u8], fields_max: usize) -> Result<Fields, BadBody> {
+    let mut slots = [httparse::EMPTY_HEADER; FIELDS_CEILING];
+    let slots = slots.get_mut(..fields_max).unwrap_or_default();
+    let parsed = match httparse::parse_headers(lines, slots) {
+        Ok(httparse::Status::Complete((consumed, parsed))) if consumed == lines.len() => parsed,
+        Err(httparse::Error::TooManyHeaders) => return Err(BadBody::TrailersTooLarge),
+        _ => return Err(BadBody::Trailer(diagnose(lines, false).unwrap_or(BadSyntax::Name))),
+    };
+    // The first name stands at the very start: give it a line end to look at, as in a head.
+    if parsed.is_empty() {
+        return Ok(Fields::new());
+    }
+    check_line_ends(lines, parsed.get(1..).unwrap_or_default())?;
+    let mut fields = Fields::new();
+    fields.load(lines, ranges(lines, parsed));
+    fields.remove_where(|name, _, known| is_forbidden(name, known));
+    Ok(fields)
+}
+
+/// Framing, routing, authentication and modifiers of the request have effect before the body; a trailer of that name
+/// must not be merged into a head by anybody behind us (RFC 9110 6.5.1).
+fn is_forbidden(name: &[u8], known: Known) -> bool {
+    let is_named = matches!(
+        known,
+        Known::Host
+            | Known::Connection
+            | Known::ContentLength
+            | Known::TransferEncoding
+            | Known::KeepAlive
+            | Known::Upgrade
+            | Known::Te
+            | Known::Trailer
+            | Known::Expect
+            | Known::Via
+            | Known::Forwarded
+            | Known::XForwardedFor
+            | Known::XForwardedProto
+            | Known::XForwardedHost
+            | Known::XRealIp
+            | Known::Referer
+            | Known::Cookie
+            | Known::SetCookie
+            | Known::UserAgent
+            | Known::Range
+            | Known::ProxyConnection
+            | Known::ProxyAuthenticate
+            | Known::ProxyAuthorization
+            | Known::Proxy
+            | Known::CacheControl
+            | Known::ContentType
+            | Known::ContentEncoding
+            | Known::ContentRange
+            | Known::Date
+            | Known::Location
+            | Known::Authorization
+            | Known::WwwAuthenticate
+            | Known::Origin
+            | Known::IfModifiedSince
+            | Known::IfNoneMatch
+            | Known::Vary
+            | Known::Age
+            | Known::Expires
+            | Known::RetryAfter
+            | Known::Http2Settings
+            | Known::MaxForwards
+    );
+    is_named || name.get(..12).is_some_and(|start| start.eq_ignore_ascii_case(b"x-forwarded-"))
+}

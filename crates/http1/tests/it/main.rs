@@ -1,0 +1,1 @@
+//! What the codec promises, seen through the door.
