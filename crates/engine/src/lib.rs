@@ -1,1 +1,33 @@
-//! engine: see ARCHITECTURE.md.
+//! One transaction, decided: the catalog, the functions rules may call, the live state they share.
+//!
+//! It must not know sockets, tokio, clocks or the admin interface. The same code runs live (`proxy` drives it), in
+//! `tidegate try` and in replay: time is an argument, and whatever a transaction needs from the world is a value
+//! it hands out ([`Next`]).
+//!
+//! ```text
+//! tidegate.toml, rules/*.rts ─▶ Catalog ─▶ Shared { catalog, registry of classes, nodes, counters }
+//!                                            │
+//!                RequestHead ─▶ Transaction ─┴─▶ Next: Ask │ Forward │ Deliver │ Answer │ Close
+//!                                    └─▶ one DecisionRecord, one access-log line
+//! ```
+
+pub mod builtins;
+pub mod catalog;
+mod connection;
+mod counters;
+pub mod decision;
+mod error;
+pub mod limits;
+mod nodes;
+mod shared;
+mod time;
+mod transaction;
+
+pub use catalog::Catalog;
+pub use connection::{Connection, ConnectionFacts};
+pub use counters::{Counter, Counters};
+pub use error::{ErrorKind, Progress, Side, TransactionError};
+pub use nodes::Nodes;
+pub use shared::{Shared, SharedOptions, Wake};
+pub use time::{Now, WallTime};
+pub use transaction::{Arrival, Ask, Delivery, Heads, Knowledge, Next, RequestId, Transaction};

@@ -1,0 +1,46 @@
+//! Cookies that rules set: the value is data and never becomes an attribute or a line of its own.
+
+use super::text::percent_encode;
+
+/// The value as it may stand in a `Set-Cookie`: octets outside `cookie-octet` (RFC 6265, 4.1.1) become `%XX`.
+pub(super) fn value(raw: &[u8]) -> Vec<u8> {
+    percent_encode(raw, |byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b',' | b';' | b'\\'))
+}
+
+/// Attributes from a rule's `;`-separated list, each behind `; `. Gives `None` where one holds what no attribute
+/// may (a control character or a comma-free line break), because cutting it could change its meaning.
+pub(super) fn attributes(list: &[u8]) -> Option<Vec<u8>> {
+    let mut out = Vec::with_capacity(list.len());
+    for attribute in list.split(|byte| *byte == b';').map(<[u8]>::trim_ascii).filter(|text| !text.is_empty()) {
+        if attribute.iter().any(|byte| byte.is_ascii_control() || *byte >= 0x80) {
+            return None;
+        }
+        out.extend_from_slice(b"; ");
+        out.extend_from_slice(attribute);
+    }
+    Some(out)
+}
+
+/// What a cookie gets when the rule says nothing: the whole site for the browser's session; under TLS also kept
+/// from plain connections and from other sites' embeds (a link's click still carries it).
+pub(super) const fn default_attributes(tls: bool) -> &'static [u8] {
+    if tls { b"; Path=/; Secure; SameSite=Lax" } else { b"; Path=/" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_can_be_anything_and_stays_a_value() {
+        assert_eq!(value(b"a.example:8080"), b"a.example:8080");
+        assert_eq!(value(b"x; Domain=evil\r\nSet-Cookie: y=1"), b"x%3B%20Domain=evil%0D%0ASet-Cookie:%20y=1");
+        assert_eq!(value("ä\"".as_bytes()), b"%C3%A4%22");
+    }
+
+    #[test]
+    fn attributes_are_taken_whole_or_not_at_all() {
+        assert_eq!(attributes(b"path=/a;secure ; "), Some(b"; path=/a; secure".to_vec()));
+        assert_eq!(attributes(b"path=/\r\nX: 1"), None);
+    }
+}

@@ -1,0 +1,55 @@
+//! `pool.*`: where the request goes.
+
+use super::REQUEST;
+use crate::transaction::{End, Host, Note};
+use trafficscript::{Answer, Builtin, Call, Effect, Example, Kind, Param};
+
+const NAME: &[Param] = &[Param::string("pool", "Name of the pool, or \"discard\".")];
+
+pub(super) const ROWS: [Builtin<Host>; 2] = [
+    Builtin {
+        name: "pool.use",
+        summary: "Sends the request to a pool now; no further request rule runs.",
+        params: NAME,
+        returns: Kind::Nothing,
+        stages: REQUEST,
+        effect: Effect::Changes,
+        examples: &[Example { rule: "pool.use( \"web\" ); $1 = \"not reached\";", given: "", gives: "" }],
+        doc: "Where there is no such pool: a warning, and the virtual server's own pool. `pool.use( \"discard\" )` \
+              closes the connection without an answer.",
+        call: |call| choose(call, true),
+    },
+    Builtin {
+        name: "pool.select",
+        summary: "Remembers a pool; rules go on and may choose another.",
+        params: NAME,
+        returns: Kind::Nothing,
+        stages: REQUEST,
+        effect: Effect::Changes,
+        examples: &[Example { rule: "pool.select( \"web\" ); $1 = \"reached\";", given: "", gives: "reached" }],
+        doc: "As `pool.use`, but ends nothing.",
+        call: |call| choose(call, false),
+    },
+];
+
+fn choose(call: &mut Call<'_, Host>, ends: bool) -> Answer {
+    let name = call.string(0);
+    let span = call.span();
+    let is_discard = &name[..] == b"discard";
+    let chosen = call.host.catalog.pool_by_name(&name);
+    if chosen.is_none() && !is_discard {
+        call.warn(format!("there is no pool \"{name}\"; the virtual server's own is used"));
+    }
+    call.host.note(span, Note::Pool { pool: name });
+    if !call.host.observes() {
+        if is_discard {
+            call.host.end = Some(End::Discard);
+            return Answer::EndRule;
+        }
+        call.host.pool = chosen;
+        if ends {
+            call.host.end = Some(End::Pool);
+        }
+    }
+    if ends { Answer::EndRule } else { "".into() }
+}

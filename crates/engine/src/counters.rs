@@ -1,0 +1,66 @@
+//! What is counted, in one list: name, help text, cell.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A number that only grows.
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// Adds one.
+    pub fn add_one(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Adds `amount`.
+    pub fn add(&self, amount: u64) {
+        self.0.fetch_add(amount, Ordering::Relaxed);
+    }
+
+    /// The value now.
+    pub fn value(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+macro_rules! counters {
+    ($($name:ident: $help:literal,)*) => {
+        /// All counters of a running manager. Cells only grow and are read without a lock.
+        #[derive(Debug, Default)]
+        pub struct Counters {
+            $(#[doc = $help] pub $name: Counter,)*
+        }
+
+        impl Counters {
+            /// Name, help text and value of each.
+            pub fn list(&self) -> Vec<(&'static str, &'static str, u64)> {
+                vec![$((stringify!($name), $help, self.$name.value()),)*]
+            }
+        }
+    };
+}
+
+counters! {
+    connections: "Client connections accepted.",
+    requests: "Requests whose head was read.",
+    bad_requests: "Requests refused because they could be read in two ways.",
+    responses_from_nodes: "Answers that came from a node.",
+    responses_built: "Answers built by the traffic manager itself.",
+    discards: "Connections closed by a rule without an answer.",
+    clients_left: "Requests whose client left before the answer was complete.",
+    queued: "Requests that waited in a rate class.",
+    queue_refused: "Requests that a rate class could not serve in time or at all.",
+    queue_timed_out: "Requests that left a queue because the virtual server's time was up.",
+    marks_set: "Cookies set by a rule.",
+    rule_runs: "Rule executions.",
+    rule_faults: "Rule executions that ended in a fault.",
+    rule_warnings: "Warnings that rules gave while running.",
+    node_failures: "Attempts to reach a node that failed.",
+    node_retries: "Requests sent to another node after a failed attempt.",
+    cut_responses: "Answers that a node broke off in the middle.",
+    log_lines_dropped: "Access-log lines dropped because the writer could not keep up.",
+    panics: "Connections that ended in a defect of ours.",
+    accept_pauses: "Times that accepting paused because descriptors or connections ran out.",
+    reloads: "Catalogs adopted after the first.",
+    reloads_refused: "Catalogs refused because of mistakes in them.",
+}

@@ -1,0 +1,153 @@
+//! The decision record: what was decided for one transaction, and by which line of which rule.
+//!
+//! One shape feeds `try`, the log's own fields, the test that live and replay agree, and later `why`.
+
+use crate::time::WallTime;
+use serde::Serialize;
+use std::borrow::Cow;
+
+/// Where in a rule something happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RulePlace {
+    /// The rule's name.
+    pub rule: String,
+    /// Line in its text, from 1.
+    pub line: u32,
+    /// Whether the rule only observes: what it decided was written down and not done.
+    pub observed: bool,
+}
+
+/// One thing that a rule decided.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "what")]
+pub enum Event {
+    /// `rate.use` and `rate.use.noQueue`.
+    Rate {
+        /// The class, as the rule named it.
+        class: String,
+        /// The context, if the rule gave one.
+        context: Option<String>,
+        /// How many were waiting before this request.
+        backlog: u32,
+        /// Microseconds between joining and leaving the queue (in observe mode: that it would have taken).
+        waited_micros: u64,
+        /// What came of it.
+        result: RateResult,
+    },
+    /// `response.setBandwidthClass`, `request.setBandwidthClass`.
+    BandwidthClass {
+        /// `response` or `request`.
+        side: Cow<'static, str>,
+        /// The class; empty for none.
+        class: String,
+    },
+    /// `http.setResponseCookie`, or a `Set-Cookie` field added by a rule.
+    Cookie {
+        /// Its name.
+        name: String,
+    },
+    /// A field of a head that a rule in observe mode would have changed.
+    Field {
+        /// `response` or `request`.
+        side: Cow<'static, str>,
+        /// Its name.
+        name: String,
+    },
+    /// `pool.use`, `pool.select`.
+    Pool {
+        /// The pool.
+        pool: String,
+    },
+    /// `http.sendResponse`, `http.redirect`.
+    Respond {
+        /// The status.
+        status: u16,
+    },
+    /// `connection.discard`.
+    Discard,
+    /// A fact that the source of this request (a log) does not hold was read as empty.
+    Undecidable {
+        /// Which fact.
+        fact: String,
+    },
+    /// The rule could not go on.
+    Fault {
+        /// What went wrong.
+        text: String,
+    },
+    /// Something was wrong and the rule went on.
+    Warning {
+        /// What.
+        text: String,
+    },
+    /// `log.info` and its kin.
+    Log {
+        /// `info`, `warn` or `error`.
+        level: Cow<'static, str>,
+        /// The text, control characters escaped.
+        text: String,
+    },
+}
+
+/// How an attempt at a rate class ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RateResult {
+    /// Started, at once or after waiting.
+    Started,
+    /// Still in the queue.
+    Waiting,
+    /// Over the limit (`rate.use.noQueue`).
+    OverLimit,
+    /// The queue was full, or the wait would have been too long.
+    Refused,
+    /// The virtual server's time was up.
+    TimedOut,
+    /// The client left the queue.
+    Left,
+    /// There is no such class.
+    NoClass,
+}
+
+/// How the transaction ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// A node answered.
+    Forward {
+        /// The pool it belongs to.
+        pool: String,
+        /// The status sent to the client.
+        status: u16,
+    },
+    /// We answered.
+    Respond {
+        /// The status.
+        status: u16,
+        /// `rule`, or the word of the error.
+        reason: Cow<'static, str>,
+    },
+    /// Closed without an answer.
+    Discard,
+    /// The client left first.
+    ClientLeft,
+}
+
+/// All that was decided for one transaction.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DecisionRecord {
+    /// Given by the shell, never drawn inside.
+    pub request_id: u64,
+    /// The virtual server.
+    pub virtual_server: String,
+    /// Arrival of the head, wall clock.
+    pub arrived: WallTime,
+    /// What the rules did, in order.
+    pub events: Vec<(RulePlace, Event)>,
+    /// The class that paces the answer, if any.
+    pub bandwidth_class: Option<String>,
+    /// The class that paces the request towards the node, if any.
+    pub request_bandwidth_class: Option<String>,
+    /// The end.
+    pub outcome: Outcome,
+}

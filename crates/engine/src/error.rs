@@ -1,0 +1,124 @@
+//! What can go wrong with a transaction, whose fault it is, whether to try again, and the one place that says what
+//! the client gets.
+
+/// The kinds of failure, as the shell sees them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// The node refused the connection, or could not be reached.
+    NodeRefused,
+    /// The node did not accept within `max_connect_time`.
+    NodeConnectTimeout,
+    /// The node sent no response head within `max_reply_time`.
+    NodeTimeout,
+    /// The node closed before a response head was complete.
+    NodeClosed,
+    /// The node's response could not be understood without guessing; the text names why.
+    NodeBadResponse(&'static str),
+    /// The pool has no node that could be tried.
+    NoNode,
+    /// The client stopped sending its request body, or sent a wrong one.
+    ClientBody,
+    /// The transaction took longer than the virtual server's limit.
+    TransactionTimeout,
+}
+
+/// Whose mistake it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// The client's.
+    Client,
+    /// A node's.
+    Node,
+}
+
+/// How much of the request had been sent when it failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// Not a byte was sent to the node.
+    NothingSent,
+    /// Some was sent, and the request has no body (so that it can be sent again from the start).
+    SentWithoutBody,
+    /// Part of a body was sent; it cannot be sent again.
+    SentBody,
+}
+
+/// A failed attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TransactionError {
+    /// What happened.
+    pub kind: ErrorKind,
+    /// How far the request had got.
+    pub progress: Progress,
+}
+
+impl TransactionError {
+    /// Whose fault.
+    pub fn side(self) -> Side {
+        match self.kind {
+            ErrorKind::ClientBody | ErrorKind::TransactionTimeout => Side::Client,
+            _ => Side::Node,
+        }
+    }
+
+    /// Whether another node may be tried with the same request: the failure is the node's, and either nothing was
+    /// sent, or sending the method twice does no harm (RFC 9110, 9.2.2) and there is no body to send again.
+    /// A node that answered nonsense or took too long is not asked twice: it may have acted.
+    pub fn may_retry(self, method: &[u8]) -> bool {
+        match (self.kind, self.progress) {
+            (ErrorKind::NodeRefused | ErrorKind::NodeConnectTimeout | ErrorKind::NodeClosed, Progress::NothingSent) => {
+                true
+            }
+            (ErrorKind::NodeRefused | ErrorKind::NodeClosed, Progress::SentWithoutBody) => is_idempotent(method),
+            _ => false,
+        }
+    }
+
+    /// The answer the client gets: status and the sentence in its body.
+    pub(crate) fn answer(self) -> (u16, &'static str) {
+        match self.kind {
+            ErrorKind::NodeRefused | ErrorKind::NodeClosed | ErrorKind::NodeBadResponse(_) => {
+                (502, "The server behind this site did not give a usable answer.")
+            }
+            ErrorKind::NodeConnectTimeout | ErrorKind::NodeTimeout => {
+                (504, "The server behind this site did not answer in time.")
+            }
+            ErrorKind::NoNode => (503, "No server is ready for this site. Please try again in a moment."),
+            ErrorKind::ClientBody => (400, "The request body could not be read."),
+            ErrorKind::TransactionTimeout => (503, "The request took too long."),
+        }
+    }
+
+    /// The word for logs and decision records.
+    pub fn word(self) -> &'static str {
+        match self.kind {
+            ErrorKind::NodeRefused => "node-refused",
+            ErrorKind::NodeConnectTimeout => "node-connect-timeout",
+            ErrorKind::NodeTimeout => "node-timeout",
+            ErrorKind::NodeClosed => "node-closed",
+            ErrorKind::NodeBadResponse(_) => "node-bad-response",
+            ErrorKind::NoNode => "no-node",
+            ErrorKind::ClientBody => "client-body",
+            ErrorKind::TransactionTimeout => "transaction-timeout",
+        }
+    }
+}
+
+/// RFC 9110, 9.2.2: the methods whose effect is the same once or twice.
+pub(crate) fn is_idempotent(method: &[u8]) -> bool {
+    matches!(method, b"GET" | b"HEAD" | b"OPTIONS" | b"PUT" | b"DELETE" | b"TRACE")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_is_sent_twice_only_where_that_does_no_harm() {
+        let error = |kind, progress| TransactionError { kind, progress };
+        assert!(error(ErrorKind::NodeRefused, Progress::NothingSent).may_retry(b"POST"));
+        assert!(error(ErrorKind::NodeClosed, Progress::SentWithoutBody).may_retry(b"GET"));
+        assert!(!error(ErrorKind::NodeClosed, Progress::SentWithoutBody).may_retry(b"POST"));
+        assert!(!error(ErrorKind::NodeClosed, Progress::SentBody).may_retry(b"PUT"));
+        assert!(!error(ErrorKind::NodeTimeout, Progress::SentWithoutBody).may_retry(b"GET"));
+    }
+}

@@ -1,0 +1,108 @@
+//! What all workers share: the catalog, the live state of classes and nodes, the counters.
+
+use crate::catalog::Catalog;
+use crate::counters::Counters;
+use crate::nodes::Nodes;
+use crate::time::Now;
+use shaping::{Bounds, Registry, TicketId};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+/// Told by the engine that a waiting ticket's prospects changed: its transaction should be advanced. Implemented
+/// by the shell (across workers) and by whoever drives the engine in virtual time. Called outside every lock.
+pub trait Wake: Send + Sync {
+    /// The transaction that holds this ticket should ask again.
+    fn wake(&self, ticket: TicketId);
+}
+
+/// What is fixed when the process starts.
+#[derive(Clone, Debug, Default)]
+pub struct SharedOptions {
+    /// Keys the hashes of context tables; random in the shell, fixed in tests and replay.
+    pub seed: [u64; 2],
+    /// How much live state there may be.
+    pub bounds: Bounds,
+}
+
+/// All state that outlives a connection. There is no other: no statics, no thread-locals.
+pub struct Shared {
+    catalog: RwLock<Arc<Catalog>>,
+    generation: AtomicU64,
+    registry: Registry,
+    /// The registry of rules that only observe: nobody waits in it.
+    shadow: Registry,
+    nodes: Nodes,
+    counters: Counters,
+    waker: Box<dyn Wake>,
+}
+
+impl Shared {
+    /// State for a first catalog.
+    pub fn new(catalog: Catalog, options: &SharedOptions, waker: Box<dyn Wake>, now: Now) -> Arc<Self> {
+        let shared = Self {
+            catalog: RwLock::new(Arc::new(Catalog::default())),
+            generation: AtomicU64::new(0),
+            registry: Registry::new(options.bounds.clone(), options.seed),
+            shadow: Registry::new(options.bounds.clone(), options.seed),
+            nodes: Nodes::default(),
+            counters: Counters::default(),
+            waker,
+        };
+        shared.put(catalog, now);
+        Arc::new(shared)
+    }
+
+    /// The catalog now. A transaction takes it once and keeps it; a worker keeps it as long as [`Self::generation`]
+    /// stays the same.
+    pub fn catalog(&self) -> Arc<Catalog> {
+        Arc::clone(&self.catalog.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Counts the catalogs adopted; changes after the catalog did.
+    pub fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    /// Puts a new catalog in force. Queues, histories, transfers and the states of nodes stay; whoever waits in a
+    /// class whose limits changed is woken.
+    pub fn adopt(&self, catalog: Catalog, now: Now) {
+        self.put(catalog, now);
+        self.counters.reloads.add_one();
+    }
+
+    fn put(&self, catalog: Catalog, now: Now) {
+        let wakes = self.registry.adopt(&catalog.rate_classes, &catalog.bandwidth_classes, now.tick);
+        let _nobody_waits = self.shadow.adopt(&catalog.rate_classes, &catalog.bandwidth_classes, now.tick);
+        self.nodes.adopt(&catalog);
+        *self.catalog.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(catalog);
+        self.generation.fetch_add(1, Ordering::Release);
+        self.wake(wakes);
+    }
+
+    /// Live state of the classes.
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// Live state of the classes as rules in observe mode would have them.
+    pub fn shadow(&self) -> &Registry {
+        &self.shadow
+    }
+
+    /// Live state of the nodes.
+    pub fn nodes(&self) -> &Nodes {
+        &self.nodes
+    }
+
+    /// What has been counted.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// Passes on what the registry said about tickets.
+    pub(crate) fn wake(&self, tickets: impl IntoIterator<Item = TicketId>) {
+        for ticket in tickets {
+            self.waker.wake(ticket);
+        }
+    }
+}

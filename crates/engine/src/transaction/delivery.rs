@@ -1,0 +1,184 @@
+//! The end of a transaction: what the shell really sent, and the line that goes into the access log.
+
+use super::host::{Note, Noted};
+use super::{Origin, Transaction};
+use crate::catalog::AccessLog;
+use crate::time::Now;
+use accesslog::{ConnectionState, Entry, FieldLookup};
+use message::Fields;
+use shaping::Tick;
+use std::borrow::Cow;
+
+/// What became of a decision on the wire. Counted by the shell.
+#[derive(Clone, Copy, Debug)]
+pub struct Delivery<'a> {
+    /// Bytes of body written to the client.
+    pub body_bytes_sent: u64,
+    /// All bytes written to the client for this transaction.
+    pub bytes_sent: u64,
+    /// All bytes of the request, head and body.
+    pub bytes_received: u64,
+    /// When the first byte of the answer was written; `None` if none was.
+    pub first_byte_at: Option<Tick>,
+    /// The node that answered, if one did.
+    pub node: Option<&'a str>,
+    /// How the client's connection stands now.
+    pub connection: ConnectionState,
+    /// Local time minus UTC, in seconds, for the log.
+    pub utc_offset_seconds: i32,
+}
+
+/// The status of a client that left, as nginx writes it.
+const CLIENT_LEFT: u16 = 499;
+/// The status of a connection closed without an answer, as nginx writes it.
+const DISCARDED: u16 = 444;
+
+impl Transaction {
+    /// Where this transaction is to be logged, if anywhere.
+    pub fn access_log(&self) -> Option<&AccessLog> {
+        self.virtual_server().access_log.as_ref()
+    }
+
+    /// The status for the log: what the client got, 499 if it left first, 444 if it was discarded.
+    pub fn logged_status(&self) -> u16 {
+        match self.origin {
+            Origin::ClientLeft => CLIENT_LEFT,
+            Origin::Nobody | Origin::Undecided => DISCARDED,
+            Origin::Node | Origin::Rule | Origin::Error(_) => self.host.response.status(),
+        }
+    }
+
+    /// Appends the access-log line, if the virtual server has a log. Called once, at the end.
+    pub fn write_log_line(&self, delivery: &Delivery<'_>, now: Now, out: &mut Vec<u8>) {
+        let Some(log) = self.access_log() else { return };
+        let host = &self.host;
+        let facts = host.connection.facts();
+        let (request, response) = (Lookup(host.request.fields()), Lookup(host.response.fields()));
+        let micros = |from: Tick, to: Tick| u64::try_from(to.since(from).as_micros()).unwrap_or(u64::MAX);
+        let request_line = self.request_line();
+        let summary = Summary::of(self);
+        let request_id = format!("{:016x}", host.arrival.id.0);
+        let class = self.response_class();
+        let class = class.as_deref().map_or(Cow::Borrowed(""), String::from_utf8_lossy);
+        log.format.write(
+            &Entry {
+                arrived_unix_micros: host.arrived.wall.0,
+                utc_offset_seconds: delivery.utc_offset_seconds,
+                duration_micros: micros(host.arrived.tick, now.tick),
+                first_byte_micros: delivery.first_byte_at.map(|at| micros(host.arrived.tick, at)),
+                client_address: host.arrival.client,
+                client_port: facts.peer.port(),
+                peer_address: facts.peer.ip(),
+                local_address: facts.local.ip(),
+                local_port: facts.local.port(),
+                user: None,
+                request_line: &request_line,
+                method: host.request.method(),
+                target: host.request.target(),
+                protocol: host.request.version().as_str().as_bytes(),
+                status: self.logged_status(),
+                body_bytes_sent: delivery.body_bytes_sent,
+                bytes_sent: delivery.bytes_sent,
+                bytes_received: delivery.bytes_received,
+                virtual_server: &self.virtual_server().name,
+                host: host.request.host(),
+                connection_id: facts.id,
+                requests_on_connection: host.arrival.request_number,
+                connection_state: delivery.connection,
+                pool: self.pool_name(),
+                node: delivery.node.unwrap_or_default(),
+                request_id: &request_id,
+                verdict: self.verdict(),
+                rule: &summary.rule,
+                bandwidth_class: &class,
+                rate_class: &summary.rate_class,
+                context: summary.context,
+                queue_micros: summary.queue_micros,
+                queue_place: summary.queue_place,
+                marks: &summary.marks,
+                kind: "",
+                request_fields: &request,
+                response_fields: &response,
+            },
+            out,
+        );
+    }
+
+    /// What was decided, in one word.
+    pub fn verdict(&self) -> &'static str {
+        match self.origin {
+            Origin::Undecided => "undecided",
+            Origin::Node => "forward",
+            Origin::Rule => "respond",
+            Origin::Error(word) => word,
+            Origin::Nobody => "discard",
+            Origin::ClientLeft => "client-left",
+        }
+    }
+
+    pub(super) fn pool_name(&self) -> &str {
+        let pool = self.host.pool.or(self.virtual_server().pool);
+        pool.map_or("", |pool| &self.host.catalog.pool(pool).name)
+    }
+
+    fn request_line(&self) -> Vec<u8> {
+        let request = &self.host.request;
+        [request.method(), b" ", request.target(), b" ", request.version().as_str().as_bytes()].concat()
+    }
+}
+
+/// The record in the few words that fit into a log line.
+#[derive(Default)]
+struct Summary<'a> {
+    rule: String,
+    rate_class: Cow<'a, str>,
+    context: &'a [u8],
+    queue_micros: u64,
+    queue_place: Option<u32>,
+    marks: String,
+}
+
+impl<'a> Summary<'a> {
+    fn of(transaction: &'a Transaction) -> Self {
+        let mut summary = Self::default();
+        let mut deciding: Option<&Noted> = None;
+        for noted in &transaction.host.notes {
+            match &noted.note {
+                Note::Rate { class, context, backlog, waited_micros, .. } => {
+                    summary.rate_class = String::from_utf8_lossy(class);
+                    summary.context = context.as_deref().unwrap_or_default();
+                    summary.queue_micros = summary.queue_micros.saturating_add(*waited_micros);
+                    summary.queue_place = (*waited_micros > 0).then(|| backlog.saturating_add(1));
+                }
+                Note::Cookie { name } => {
+                    if !summary.marks.is_empty() {
+                        summary.marks.push(',');
+                    }
+                    summary.marks.push_str(&String::from_utf8_lossy(name));
+                }
+                Note::Undecidable { .. } | Note::Warning { .. } | Note::Log { .. } => continue,
+                _ => {}
+            }
+            deciding = Some(noted);
+        }
+        if let Some(place) = deciding.and_then(|noted| transaction.host.place_of(noted)) {
+            // A tilde marks what was only observed: decided, written down, not done.
+            let mark = if place.observed { "~" } else { "" };
+            summary.rule = format!("{mark}{}:{}", place.rule, place.line);
+        }
+        summary
+    }
+}
+
+/// The fields of a head, as a log format asks for them.
+struct Lookup<'a>(&'a Fields);
+
+impl FieldLookup for Lookup<'_> {
+    fn field(&self, name: &[u8]) -> Option<Cow<'_, [u8]>> {
+        self.0.joined(name)
+    }
+
+    fn cookie(&self, name: &[u8]) -> Option<Cow<'_, [u8]>> {
+        self.0.cookie(name).map(Cow::Borrowed)
+    }
+}

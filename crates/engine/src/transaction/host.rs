@@ -1,0 +1,225 @@
+//! The world as a rule sees it: one request, its response, and what has been decided so far.
+
+use crate::catalog::{Catalog, PoolId, VirtualServer};
+use crate::connection::Connection;
+use crate::decision::RateResult;
+use crate::limits;
+use crate::shared::Shared;
+use crate::time::Now;
+use crate::transaction::{Arrival, Knowledge};
+use message::{RequestHead, ResponseHead};
+use shaping::{Tick, Ticket};
+use std::rc::Rc;
+use std::sync::Arc;
+use trafficscript::{ByteString, Span, Warning};
+
+/// Which list of rules is running.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// Before a node is chosen.
+    Request,
+    /// On the answer, a node's or our own.
+    Response,
+}
+
+impl Stage {
+    /// 0 for request rules, 1 for response rules.
+    pub(crate) fn list(self) -> usize {
+        match self {
+            Self::Request => 0,
+            Self::Response => 1,
+        }
+    }
+}
+
+/// Which attachment is running.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Running {
+    pub(crate) stage: Stage,
+    pub(crate) place: u16,
+    pub(crate) observes: bool,
+}
+
+/// A class chosen for one direction.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum ClassChoice {
+    /// What the virtual server (or the pool) says.
+    #[default]
+    Default,
+    /// A rule took the class away.
+    None,
+    /// A rule named one that exists.
+    Named(ByteString),
+}
+
+/// A change to the response that a rule asked for before there was one. Fields were checked when asked for.
+#[derive(Clone, Debug)]
+pub(crate) enum ResponseEdit {
+    Set(ByteString, ByteString),
+    Add(ByteString, ByteString),
+    Remove(ByteString),
+    /// Replaces a cookie of the same name.
+    Cookie {
+        name: ByteString,
+        /// `name=value`, encoded.
+        pair: ByteString,
+        /// As the rule gave them, each behind `; `; `None`: those of the cookie that is replaced, or `fallback`.
+        attributes: Option<ByteString>,
+        fallback: &'static [u8],
+    },
+}
+
+/// An answer that a rule (or an error) wrote.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Built {
+    pub(crate) status: u16,
+    pub(crate) reason: Vec<u8>,
+    pub(crate) content_type: Vec<u8>,
+    pub(crate) fields: Vec<(Vec<u8>, Vec<u8>)>,
+    pub(crate) body: Vec<u8>,
+}
+
+/// What a rule decided that ends the list it stands in.
+#[derive(Clone, Debug)]
+pub(crate) enum End {
+    /// Send this instead of asking a node.
+    Respond(Box<Built>),
+    /// Close without an answer.
+    Discard,
+    /// The pool is chosen.
+    Pool,
+    /// A rate class could not take the request.
+    QueueRefused { retry_after: core::time::Duration },
+}
+
+/// What a rule waits for.
+#[derive(Debug)]
+pub(crate) enum Waiting {
+    /// Its turn in a rate class.
+    Turn {
+        ticket: Ticket,
+        since: Tick,
+        /// Which note tells of it.
+        note: usize,
+    },
+    /// Time.
+    Sleep { until: Tick },
+}
+
+/// One line of the record, as cheaply as it can be kept; turned into text only when somebody asks.
+#[derive(Clone, Debug)]
+pub(crate) struct Noted {
+    pub(crate) running: Option<Running>,
+    pub(crate) at: u32,
+    pub(crate) note: Note,
+}
+
+/// See [`crate::decision::Event`].
+#[derive(Clone, Debug)]
+pub(crate) enum Note {
+    Rate {
+        class: ByteString,
+        context: Option<ByteString>,
+        backlog: u32,
+        waited_micros: u64,
+        result: RateResult,
+    },
+    BandwidthClass {
+        side: &'static str,
+        class: ByteString,
+    },
+    Cookie {
+        name: ByteString,
+    },
+    /// A field set, added or removed; written down only where the rule observes.
+    Field {
+        side: &'static str,
+        name: ByteString,
+    },
+    Pool {
+        pool: ByteString,
+    },
+    Respond {
+        status: u16,
+    },
+    Discard,
+    Undecidable {
+        fact: ByteString,
+    },
+    Fault {
+        text: String,
+    },
+    Warning {
+        text: String,
+    },
+    Log {
+        level: &'static str,
+        text: String,
+    },
+}
+
+/// The host of the rules of one transaction.
+#[derive(Debug)]
+pub struct Host {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) catalog: Arc<Catalog>,
+    pub(crate) connection: Rc<Connection>,
+    pub(crate) arrival: Arrival,
+    pub(crate) arrived: Now,
+    pub(crate) now: Now,
+    pub(crate) request: RequestHead,
+    pub(crate) response: ResponseHead,
+    pub(crate) running: Option<Running>,
+    pub(crate) edits: Vec<ResponseEdit>,
+    pub(crate) response_class: ClassChoice,
+    pub(crate) request_class: ClassChoice,
+    pub(crate) pool: Option<PoolId>,
+    pub(crate) end: Option<End>,
+    pub(crate) waiting: Option<Waiting>,
+    pub(crate) notes: Vec<Noted>,
+    /// Notes that did not fit any more.
+    pub(crate) notes_dropped: u32,
+}
+
+impl Host {
+    pub(crate) fn virtual_server(&self) -> &VirtualServer {
+        self.catalog.virtual_server(self.arrival.virtual_server)
+    }
+
+    /// Whether what the running rule asks for is to be written down only.
+    pub(crate) fn observes(&self) -> bool {
+        self.running.is_some_and(|running| running.observes)
+    }
+
+    pub(crate) fn is_response_stage(&self) -> bool {
+        self.running.is_some_and(|running| running.stage == Stage::Response)
+    }
+
+    /// Writes a line of the record and says which it is. A rule in a loop cannot grow it beyond
+    /// [`limits::NOTES_MAX`]; what is beyond is counted.
+    pub(crate) fn note(&mut self, span: Span, note: Note) -> usize {
+        if self.notes.len() >= limits::NOTES_MAX {
+            self.notes_dropped = self.notes_dropped.saturating_add(1);
+        } else {
+            self.notes.push(Noted { running: self.running, at: span.start, note });
+        }
+        self.notes.len().saturating_sub(1)
+    }
+
+    /// A fact of the request that a rule reads as empty: if the source of the request could not know it, the
+    /// decision is marked as undecidable.
+    pub(crate) fn note_absent(&mut self, span: Span, fact: &[u8]) {
+        if let Knowledge::Only(known) = &self.arrival.knowledge
+            && !known.iter().any(|name| name.eq_ignore_ascii_case(fact))
+        {
+            self.note(span, Note::Undecidable { fact: ByteString::from(fact) });
+        }
+    }
+}
+
+impl trafficscript::Host for Host {
+    fn warn(&mut self, warning: Warning) {
+        self.shared.counters().rule_warnings.add_one();
+        self.note(warning.span, Note::Warning { text: warning.text });
+    }
+}

@@ -1,0 +1,404 @@
+//! One request and its response, decided. The shell drives it and does what [`Next`] says:
+//!
+//! ```text
+//! begin ─ advance ─▶ Ask(Turn|Sleep) ─(time, wake)─▶ advance …
+//!            │                                           │
+//!            ├────▶ Forward{pool} ─ response_received ─▶ Deliver ─┐
+//!            │             └─ failed ─▶ Answer ───────────────────┤
+//!            ├────▶ Answer (built by a rule or by us) ────────────┼─▶ finish: one record, one log line
+//!            └────▶ Close  (discard) ─────────────────────────────┘
+//! ```
+//!
+//! Every step is given the time; nothing here reads a clock, opens a socket or draws a random number.
+
+mod delivery;
+mod host;
+mod outcome;
+mod record;
+mod rules;
+
+pub use delivery::Delivery;
+pub use host::Host;
+pub(crate) use host::{Built, ClassChoice, End, Note, ResponseEdit, Stage, Waiting};
+pub(crate) use outcome::{apply_one, cookie_name};
+
+use crate::catalog::{Catalog, PoolId, QueueTimeoutAction, VirtualServer, VirtualServerId};
+use crate::connection::Connection;
+use crate::decision::RateResult;
+use crate::error::TransactionError;
+use crate::shared::Shared;
+use crate::time::Now;
+use message::{RequestHead, ResponseHead};
+use rules::RulesStep;
+use shaping::{Flow, Tick, TicketId};
+use std::borrow::Cow;
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use trafficscript::Run;
+
+/// Identity of a request, given by the shell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RequestId(pub u64);
+
+/// Which facts of a request its source can know.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub enum Knowledge {
+    /// All: it came over a wire. What is absent is absent.
+    #[default]
+    All,
+    /// Only these fields (a log line): an absent field that is not among them was never recorded, and a decision
+    /// that read it is undecidable.
+    Only(Arc<[Vec<u8>]>),
+}
+
+/// How a request came in.
+#[derive(Clone, Debug)]
+pub struct Arrival {
+    /// Chosen by address and Host, see [`Catalog::select`].
+    pub virtual_server: VirtualServerId,
+    /// The client, after trusted proxies.
+    pub client: IpAddr,
+    /// Which request of its connection, from 1.
+    pub request_number: u32,
+    /// Its identity.
+    pub id: RequestId,
+    /// What its source can know.
+    pub knowledge: Knowledge,
+}
+
+/// The two heads of a transaction; moved in and given back, so that a connection reuses their buffers.
+#[derive(Debug, Default)]
+pub struct Heads {
+    /// What the client sent.
+    pub request: RequestHead,
+    /// Scratch; the answer's head is built or decoded here.
+    pub response: ResponseHead,
+}
+
+/// What the shell has to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Wait, then [`Transaction::advance`].
+    Ask(Ask),
+    /// Choose a node of the pool, send [`Transaction::request`], decode the answer's head into
+    /// [`Transaction::response_slot`], then [`Transaction::response_received`] or [`Transaction::failed`].
+    Forward {
+        /// Where to.
+        pool: PoolId,
+    },
+    /// Send [`Transaction::response`]; the body comes from the node.
+    Deliver,
+    /// Send [`Transaction::response`] and [`Transaction::body`]; a node's answer that is still coming is not wanted.
+    Answer,
+    /// Close the connection without an answer.
+    Close,
+}
+
+/// What a rule waits for. The one shape for all waiting; a kind that brings a value back will bring it through a
+/// method of its own on [`Transaction`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ask {
+    /// Its turn in a rate class: advance at `until`, or when the ticket is woken. `None`: not the head of its queue.
+    Turn {
+        /// What [`crate::Wake`] will name.
+        ticket: TicketId,
+        /// Not before; also the end of the virtual server's patience.
+        until: Tick,
+    },
+    /// Time only.
+    Sleep {
+        /// When to go on.
+        until: Tick,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    RequestRules { next: u16 },
+    AtNode { pool: PoolId },
+    ResponseRules { next: u16 },
+    Decided(Next),
+}
+
+/// Who answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Origin {
+    Undecided,
+    Node,
+    Rule,
+    Error(&'static str),
+    Nobody,
+    ClientLeft,
+}
+
+/// See the module.
+pub struct Transaction {
+    host: Host,
+    state: State,
+    run: Option<Run>,
+    body: Vec<u8>,
+    origin: Origin,
+    /// When the virtual server's patience with waiting rules ends.
+    deadline: Tick,
+    /// Instructions of the runs that are over.
+    instructions: u64,
+}
+
+impl Transaction {
+    /// A request whose head is complete. Nothing is decided before the first [`Self::advance`].
+    pub fn begin(
+        shared: &Arc<Shared>,
+        catalog: &Arc<Catalog>,
+        arrival: Arrival,
+        (connection, heads): (&Rc<Connection>, Heads),
+        now: Now,
+    ) -> Self {
+        shared.counters().requests.add_one();
+        let deadline = now.tick.saturating_add(catalog.virtual_server(arrival.virtual_server).timeouts.idle);
+        Self {
+            host: Host {
+                shared: Arc::clone(shared),
+                catalog: Arc::clone(catalog),
+                connection: Rc::clone(connection),
+                arrival,
+                arrived: now,
+                now,
+                request: heads.request,
+                response: heads.response,
+                running: None,
+                edits: Vec::new(),
+                response_class: ClassChoice::Default,
+                request_class: ClassChoice::Default,
+                pool: None,
+                end: None,
+                waiting: None,
+                notes: Vec::new(),
+                notes_dropped: 0,
+            },
+            state: State::RequestRules { next: 0 },
+            run: None,
+            body: Vec::new(),
+            origin: Origin::Undecided,
+            deadline,
+            instructions: 0,
+        }
+    }
+
+    /// Goes on: at first, when an [`Ask`]'s time has come or its ticket was woken. Called too early it asks again.
+    pub fn advance(&mut self, now: Now) -> Next {
+        self.host.now = now;
+        match self.state {
+            State::RequestRules { .. } => self.request_rules(),
+            State::ResponseRules { .. } => self.response_rules(),
+            State::AtNode { pool } => Next::Forward { pool },
+            State::Decided(next) => next,
+        }
+    }
+
+    /// What is to be sent to the node: the request as the rules left it.
+    pub fn request(&self) -> &RequestHead {
+        &self.host.request
+    }
+
+    /// Where the node's response head is to be decoded to.
+    pub fn response_slot(&mut self) -> &mut ResponseHead {
+        &mut self.host.response
+    }
+
+    /// The node's response head is in [`Self::response_slot`].
+    pub fn response_received(&mut self, now: Now) -> Next {
+        self.host.now = now;
+        self.origin = Origin::Node;
+        self.host.shared.counters().responses_from_nodes.add_one();
+        self.begin_response_rules()
+    }
+
+    /// No answer can be had from a node. Decides what the client gets; response rules do not run on it.
+    pub fn failed(&mut self, error: TransactionError, now: Now) -> Next {
+        self.host.now = now;
+        self.withdraw(RateResult::Left);
+        let (status, sentence) = error.answer();
+        self.origin = Origin::Error(error.word());
+        self.answer_with(outcome::page(status, sentence))
+    }
+
+    /// The answer's head. Valid from [`Next::Deliver`] or [`Next::Answer`] on.
+    pub fn response(&self) -> &ResponseHead {
+        &self.host.response
+    }
+
+    /// The body of a [`Next::Answer`]. A response to HEAD has its length in the head and is sent without it.
+    pub fn body(&self) -> &[u8] {
+        &self.body
+    }
+
+    /// The transfer that paces what is written to the client; `None` if it is not shaped.
+    pub fn response_flow(&self, now: Now) -> Option<Flow> {
+        let class = self.response_class()?;
+        let id = self.host.shared.registry().bandwidth_class(class.as_ref())?;
+        Some(self.host.shared.registry().flow(id, self.host.connection.facts().id, now.tick))
+    }
+
+    /// The transfer that paces what is written to a node of the pool; `None` if it is not shaped.
+    pub fn request_flow(&self, pool: PoolId, now: Now) -> Option<Flow> {
+        let class = self.request_class(pool)?;
+        let id = self.host.shared.registry().bandwidth_class(class.as_ref())?;
+        Some(self.host.shared.registry().flow(id, self.host.connection.facts().id, now.tick))
+    }
+
+    /// The client left before it got its whole answer. A place in a queue is given back and spends no slot.
+    pub fn abandon(&mut self, now: Now) {
+        self.host.now = now;
+        self.withdraw(RateResult::Left);
+        self.origin = Origin::ClientLeft;
+        self.host.shared.counters().clients_left.add_one();
+        self.state = State::Decided(Next::Close);
+    }
+
+    /// The virtual server it arrived at.
+    pub fn virtual_server(&self) -> &VirtualServer {
+        self.host.virtual_server()
+    }
+
+    /// The catalog it is decided by, also after a reload.
+    pub fn catalog(&self) -> &Arc<Catalog> {
+        &self.host.catalog
+    }
+
+    /// Instructions that its rules have executed so far.
+    pub fn instructions(&self) -> u64 {
+        self.instructions + self.run.as_ref().map_or(0, Run::instructions)
+    }
+
+    /// Gives the heads back, for the next request of the connection.
+    pub fn recycle(self) -> Heads {
+        Heads { request: self.host.request, response: self.host.response }
+    }
+
+    fn response_class(&self) -> Option<Cow<'_, [u8]>> {
+        match &self.host.response_class {
+            ClassChoice::Default => {
+                self.virtual_server().bandwidth_class.as_deref().map(|name| Cow::Borrowed(name.as_bytes()))
+            }
+            ClassChoice::None => None,
+            ClassChoice::Named(name) => Some(Cow::Borrowed(name)),
+        }
+    }
+
+    fn request_class(&self, pool: PoolId) -> Option<Cow<'_, [u8]>> {
+        match &self.host.request_class {
+            ClassChoice::Default => {
+                let pool = self.host.catalog.pool(pool);
+                pool.bandwidth_class.as_deref().map(|name| Cow::Borrowed(name.as_bytes()))
+            }
+            ClassChoice::None => None,
+            ClassChoice::Named(name) => Some(Cow::Borrowed(name)),
+        }
+    }
+
+    fn request_rules(&mut self) -> Next {
+        match self.run_rules(Stage::Request) {
+            RulesStep::Asked(ask) => return Next::Ask(ask),
+            RulesStep::TimedOut { retry_after } => return self.queue_timed_out(retry_after),
+            RulesStep::Over => {}
+        }
+        match self.host.end.take() {
+            Some(End::Respond(built)) => {
+                self.origin = Origin::Rule;
+                self.build(*built);
+                self.begin_response_rules()
+            }
+            Some(End::Discard) => self.discard(),
+            Some(End::QueueRefused { retry_after }) => {
+                self.host.shared.counters().queue_refused.add_one();
+                self.origin = Origin::Error("queue-refused");
+                self.answer_with(outcome::try_later(retry_after))
+            }
+            Some(End::Pool) | None => match self.host.pool.or(self.virtual_server().pool) {
+                Some(pool) => {
+                    self.state = State::AtNode { pool };
+                    Next::Forward { pool }
+                }
+                None => self.discard(),
+            },
+        }
+    }
+
+    fn begin_response_rules(&mut self) -> Next {
+        outcome::apply(&mut self.host.response, &self.host.edits);
+        self.host.edits.clear();
+        self.state = State::ResponseRules { next: 0 };
+        self.response_rules()
+    }
+
+    fn response_rules(&mut self) -> Next {
+        match self.run_rules(Stage::Response) {
+            RulesStep::Asked(ask) => return Next::Ask(ask),
+            RulesStep::TimedOut { retry_after } => return self.queue_timed_out(retry_after),
+            RulesStep::Over => {}
+        }
+        match self.host.end.take() {
+            Some(End::Respond(built)) => {
+                self.origin = Origin::Rule;
+                self.build(*built);
+            }
+            Some(End::Discard) => return self.discard(),
+            Some(End::QueueRefused { retry_after }) => {
+                self.origin = Origin::Error("queue-refused");
+                return self.answer_with(outcome::try_later(retry_after));
+            }
+            Some(End::Pool) | None => {}
+        }
+        let next = if self.origin == Origin::Node { Next::Deliver } else { Next::Answer };
+        self.state = State::Decided(next);
+        next
+    }
+
+    fn queue_timed_out(&mut self, retry_after: core::time::Duration) -> Next {
+        self.host.shared.counters().queue_timed_out.add_one();
+        if self.virtual_server().queue_timeout_action == QueueTimeoutAction::Close {
+            return self.discard();
+        }
+        self.origin = Origin::Error("queue-timeout");
+        self.answer_with(outcome::try_later(retry_after))
+    }
+
+    fn discard(&mut self) -> Next {
+        self.host.shared.counters().discards.add_one();
+        self.origin = Origin::Nobody;
+        self.state = State::Decided(Next::Close);
+        Next::Close
+    }
+
+    /// An answer of our own that no response rule sees; what request rules wanted on the response is on it.
+    fn answer_with(&mut self, built: Built) -> Next {
+        self.build(built);
+        outcome::apply(&mut self.host.response, &self.host.edits);
+        self.host.edits.clear();
+        self.run = None;
+        self.state = State::Decided(Next::Answer);
+        Next::Answer
+    }
+
+    fn build(&mut self, built: Built) {
+        self.host.shared.counters().responses_built.add_one();
+        self.body = outcome::write_head(&mut self.host.response, built);
+    }
+
+    fn withdraw(&mut self, result: RateResult) {
+        let now = self.host.now.tick;
+        if let Some(Waiting::Turn { ticket, since, note, .. }) = self.host.waiting.take() {
+            let wakes = self.host.shared.registry().withdraw(ticket, now);
+            self.host.shared.wake(wakes);
+            self.host.settle_rate(note, now.since(since), result);
+        }
+    }
+}
+
+impl Drop for Transaction {
+    /// A connection that ends in the middle (a panic, a worker that stops) must not keep its place in a queue.
+    fn drop(&mut self) {
+        self.withdraw(RateResult::Left);
+    }
+}

@@ -1,0 +1,80 @@
+//! The notes of a transaction as a [`DecisionRecord`].
+
+use super::host::{Host, Note, Noted, Stage};
+use super::{Origin, Transaction};
+use crate::decision::{DecisionRecord, Event, Outcome, RulePlace};
+use std::borrow::Cow;
+use trafficscript::ByteString;
+
+impl Transaction {
+    /// All that was decided, as data. Costs what it writes; nobody who does not ask pays.
+    pub fn record(&self) -> DecisionRecord {
+        let host = &self.host;
+        let lossy = |name: Cow<'_, [u8]>| String::from_utf8_lossy(&name).into_owned();
+        let request_class = host.pool.or(self.virtual_server().pool).and_then(|pool| self.request_class(pool));
+        DecisionRecord {
+            request_id: host.arrival.id.0,
+            virtual_server: self.virtual_server().name.to_string(),
+            arrived: host.arrived.wall,
+            events: host.notes.iter().map(|noted| (host.place_or_none(noted), event(&noted.note))).collect(),
+            bandwidth_class: self.response_class().map(lossy),
+            request_bandwidth_class: request_class.map(lossy),
+            outcome: self.outcome(),
+        }
+    }
+
+    fn outcome(&self) -> Outcome {
+        let status = self.host.response.status();
+        match self.origin {
+            Origin::Node => Outcome::Forward { pool: self.pool_name().to_owned(), status },
+            Origin::Rule => Outcome::Respond { status, reason: Cow::Borrowed("rule") },
+            Origin::Error(word) => Outcome::Respond { status, reason: Cow::Borrowed(word) },
+            Origin::Nobody | Origin::Undecided => Outcome::Discard,
+            Origin::ClientLeft => Outcome::ClientLeft,
+        }
+    }
+}
+
+impl Host {
+    /// The rule and line of a note; `None` for what no rule did.
+    pub(super) fn place_of(&self, noted: &Noted) -> Option<RulePlace> {
+        let running = noted.running?;
+        let virtual_server = self.virtual_server();
+        let list = match running.stage {
+            Stage::Request => &virtual_server.request_rules,
+            Stage::Response => &virtual_server.response_rules,
+        };
+        let rule = &list.get(usize::from(running.place))?.rule;
+        let line = rule.source.position(noted.at).line;
+        Some(RulePlace { rule: rule.name.to_string(), line, observed: running.observes })
+    }
+
+    fn place_or_none(&self, noted: &Noted) -> RulePlace {
+        self.place_of(noted).unwrap_or(RulePlace { rule: String::new(), line: 0, observed: false })
+    }
+}
+
+fn event(note: &Note) -> Event {
+    let text = |bytes: &ByteString| String::from_utf8_lossy(bytes).into_owned();
+    match note {
+        Note::Rate { class, context, backlog, waited_micros, result } => Event::Rate {
+            class: text(class),
+            context: context.as_ref().map(text),
+            backlog: *backlog,
+            waited_micros: *waited_micros,
+            result: *result,
+        },
+        Note::BandwidthClass { side, class } => {
+            Event::BandwidthClass { side: Cow::Borrowed(side), class: text(class) }
+        }
+        Note::Cookie { name } => Event::Cookie { name: text(name) },
+        Note::Field { side, name } => Event::Field { side: Cow::Borrowed(side), name: text(name) },
+        Note::Pool { pool } => Event::Pool { pool: text(pool) },
+        Note::Respond { status } => Event::Respond { status: *status },
+        Note::Discard => Event::Discard,
+        Note::Undecidable { fact } => Event::Undecidable { fact: text(fact) },
+        Note::Fault { text } => Event::Fault { text: text.clone() },
+        Note::Warning { text } => Event::Warning { text: text.clone() },
+        Note::Log { level, text } => Event::Log { level: Cow::Borrowed(level), text: text.clone() },
+    }
+}
