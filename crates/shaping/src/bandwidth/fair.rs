@@ -1,0 +1,355 @@
+//! Fair division of a limit among transfers: the fluid model, kept exactly.
+//!
+//! One clock runs for all transfers that have demand. It counts the bytes that *each* of them may have sent: while N have
+//! demand it runs at a N-th of the limit. A transfer remembers where the clock stood for what it has been granted; the
+//! difference is what it may have now. Hence equal shares to the byte, whoever asks on which core and how late his timer
+//! was; and the sum is the limit, because the clock gives away exactly what time brought in.
+//!
+//! ```text
+//!  time x limit ──▶ undivided ──÷ N──▶ clock ──(clock − drawn)──▶ a lane's due ──▶ grants
+//!                       ▲                                              │
+//!                       └────── what a lane left behind, or overslept ─┘
+//! ```
+//!
+//! A lane is *hungry* while it was granted less than it wanted (it counts in N), *resting* when it got all (it keeps what
+//! was left of its turn for a moment, and gains nothing), else *idle*. Hungry lanes that do not come back within
+//! [`GRACE_NANOS`] of their turn become idle, and what had gathered for them is divided again. So nothing is lost while
+//! anybody wants it. Only when *everybody* is late by more than [`SLACK_NANOS`] (the process was stopped) the time beyond
+//! is gone: no burst makes up for it.
+
+use super::Grant;
+use super::pace::{Pace, SLEEP_MAX_NANOS, mul_div};
+use crate::Tick;
+use core::num::NonZeroU64;
+
+const NANOS: u64 = 1_000_000_000;
+/// How late a hungry lane may be before its turn goes to the others.
+pub(crate) const GRACE_NANOS: u64 = 50_000_000;
+/// How long a lane that got all it wanted keeps what was left.
+const REST_NANOS: u64 = 10_000_000;
+/// How much lateness of everybody is made up.
+const SLACK_NANOS: u64 = 20_000_000;
+/// How much time is saved up while nobody wants anything.
+const SAVED_NANOS: u64 = 10_000_000;
+/// How many late lanes are looked past to find one that is still to come.
+const LATE_LOOKS: usize = 8;
+const NOWHERE: u32 = u32::MAX;
+
+/// One division: of a class, or of a connection in a class. Amounts are in nano-bytes (limit times nanoseconds) inside.
+#[derive(Debug)]
+pub(crate) struct Fair {
+    rate: u64,
+    last: u64,
+    clock: u128,
+    undivided: u64,
+    lanes: Vec<Lane>,
+    free: Vec<u32>,
+    hungry: List,
+    resting: List,
+    pace: Pace,
+    joined: u32,
+}
+
+#[derive(Debug)]
+struct Lane {
+    state: State,
+    /// What the clock showed for all that was granted (hungry), or what is left of the turn (resting).
+    drawn: u128,
+    saved: u64,
+    /// Worth a grant when this many bytes are due.
+    target_bytes: u64,
+    /// What may still be granted before `opens_at`.
+    allowance_bytes: u64,
+    opens_at: u64,
+    due_at: u64,
+    expires_at: u64,
+    before: u32,
+    after: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Free,
+    Idle,
+    Hungry,
+    Resting,
+}
+
+/// Lanes in the order in which they last asked, linked through themselves.
+#[derive(Clone, Copy, Debug)]
+struct List {
+    first: u32,
+    last: u32,
+    count: u64,
+}
+
+const EMPTY: List = List { first: NOWHERE, last: NOWHERE, count: 0 };
+
+impl Default for Fair {
+    fn default() -> Self {
+        Self {
+            rate: 0,
+            last: 0,
+            clock: 0,
+            undivided: 0,
+            lanes: Vec::new(),
+            free: Vec::new(),
+            hungry: EMPTY,
+            resting: EMPTY,
+            pace: Pace::default(),
+            joined: 0,
+        }
+    }
+}
+
+impl Fair {
+    /// A new lane, idle until it asks.
+    pub(crate) fn join(&mut self, now: u64) -> u32 {
+        self.advance(now);
+        let lane = Lane {
+            state: State::Idle,
+            drawn: 0,
+            saved: 0,
+            target_bytes: 0,
+            allowance_bytes: 0,
+            opens_at: 0,
+            due_at: 0,
+            expires_at: 0,
+            before: NOWHERE,
+            after: NOWHERE,
+        };
+        if let Some(free) = self.free.pop() {
+            if let Some(place) = self.lanes.get_mut(to_usize(free)) {
+                *place = lane;
+            }
+            return free;
+        }
+        self.lanes.push(lane);
+        u32::try_from(self.lanes.len().saturating_sub(1)).unwrap_or(NOWHERE)
+    }
+
+    pub(crate) fn leave(&mut self, lane: u32) {
+        self.make_idle(lane);
+        self.divide();
+        if let Some(gone) = self.lanes.get_mut(to_usize(lane)).filter(|gone| gone.state != State::Free) {
+            gone.state = State::Free;
+            self.free.push(lane);
+        }
+    }
+
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.lanes.len() == self.free.len()
+    }
+
+    /// Gives away what time brought in.
+    #[inline]
+    pub(crate) fn advance(&mut self, now: u64) {
+        let mut passed = now.saturating_sub(self.last);
+        if passed == 0 {
+            return;
+        }
+        if passed > SLACK_NANOS && self.hungry.count > 0 {
+            let expected = self.next_due().max(self.last);
+            passed = passed.min(expected.saturating_add(SLACK_NANOS).saturating_sub(self.last));
+        }
+        self.last = self.last.max(now);
+        self.undivided = self.undivided.saturating_add(self.rate.saturating_mul(passed));
+        self.divide();
+    }
+
+    /// When the next lane is expected that was not already late at the last call.
+    fn next_due(&self) -> u64 {
+        let mut next = self.hungry.first;
+        for _ in 0..LATE_LOOKS {
+            let Some(lane) = self.lanes.get(to_usize(next)) else { return self.last };
+            if lane.due_at > self.last {
+                return lane.due_at;
+            }
+            next = lane.after;
+        }
+        self.lanes.get(to_usize(self.hungry.last)).map_or(self.last, |lane| lane.due_at)
+    }
+
+    fn divide(&mut self) {
+        if let Some(sharers) = NonZeroU64::new(self.hungry.count) {
+            let each = self.undivided / sharers;
+            self.clock = self.clock.saturating_add(u128::from(each));
+            self.undivided %= sharers;
+        } else {
+            self.undivided = self.undivided.min(self.rate.saturating_mul(SAVED_NANOS));
+        }
+    }
+
+    /// Lanes that did not come back in time make room.
+    #[inline]
+    fn expire(&mut self) {
+        let mut expired = false;
+        for list in [self.hungry, self.resting] {
+            let mut lane = list.first;
+            while let Some(it) = self.lanes.get(to_usize(lane)).filter(|it| it.expires_at < self.last) {
+                let after = it.after;
+                self.make_idle(lane);
+                lane = after;
+                expired = true;
+            }
+        }
+        if expired {
+            self.divide();
+        }
+    }
+
+    /// Takes a lane out of its list; what had gathered for it is undivided again.
+    fn make_idle(&mut self, lane: u32) {
+        let gathered = match self.unlink(lane) {
+            State::Hungry => self.gathered(lane),
+            State::Resting => self.lanes.get(to_usize(lane)).map_or(0, |it| it.saved),
+            State::Idle | State::Free => return,
+        };
+        self.undivided = self.undivided.saturating_add(gathered);
+        if let Some(it) = self.lanes.get_mut(to_usize(lane)) {
+            it.state = State::Idle;
+            it.saved = 0;
+        }
+    }
+
+    fn gathered(&self, lane: u32) -> u64 {
+        let drawn = self.lanes.get(to_usize(lane)).map_or(self.clock, |it| it.drawn);
+        u64::try_from(self.clock.saturating_sub(drawn)).unwrap_or(u64::MAX)
+    }
+
+    /// Asks for `want` bytes, more than none, for `lane`.
+    pub(crate) fn ask(&mut self, lane: u32, want: u64, rate: NonZeroU64, now: u64) -> Grant {
+        self.advance(now);
+        self.rate = rate.get();
+        let now = self.last;
+        self.expire();
+        let was = self.unlink(lane);
+        let sharers = NonZeroU64::MIN.saturating_add(self.hungry.count);
+        self.pace.renew(rate, sharers);
+        self.make_hungry(lane, was, want);
+        let gathered = self.gathered(lane);
+        let due_bytes = gathered / NANOS;
+        let pace = self.pace;
+        let Some(it) = self.lanes.get_mut(to_usize(lane)) else {
+            return Grant { bytes: 0, again_at: Tick::from_nanos(now) };
+        };
+        if now >= it.opens_at {
+            it.allowance_bytes = pace.grant_max_bytes;
+        }
+        let worth = if was == State::Hungry { it.target_bytes } else { it.target_bytes.min(want) };
+        let bytes = if due_bytes >= worth { due_bytes.min(want).min(it.allowance_bytes) } else { 0 };
+        let left = gathered.saturating_sub(bytes.saturating_mul(NANOS));
+        if bytes > 0 {
+            if now >= it.opens_at {
+                it.opens_at = now.saturating_add(pace.spacing_nanos);
+            }
+            it.allowance_bytes = it.allowance_bytes.saturating_sub(bytes);
+            it.drawn = self.clock.saturating_sub(u128::from(left));
+            it.target_bytes = pace.turn_bytes;
+        }
+        let again_at = if bytes == want {
+            self.rest(lane, left);
+            now
+        } else {
+            self.wait(lane, left, sharers, rate)
+        };
+        Grant { bytes, again_at: Tick::from_nanos(again_at) }
+    }
+
+    /// Counts a lane that asks among the hungry and sets where it stands with the clock.
+    fn make_hungry(&mut self, lane: u32, was: State, want: u64) {
+        let turn_bytes = self.pace.turn_bytes;
+        let Some(it) = self.lanes.get_mut(to_usize(lane)) else { return };
+        it.state = State::Hungry;
+        match was {
+            State::Hungry => {}
+            State::Resting => it.drawn = self.clock.saturating_sub(u128::from(it.saved)),
+            State::Idle | State::Free => {
+                it.drawn = self.clock;
+                // first turns of different length keep lanes that came together from asking together for ever
+                self.joined = self.joined.wrapping_add(159);
+                let phase = u64::from(self.joined & 255).saturating_add(1);
+                it.target_bytes =
+                    mul_div(turn_bytes, phase, NonZeroU64::MIN.saturating_add(255)).clamp(1, want);
+            }
+        }
+        it.saved = 0;
+        if self.hungry.count == 0 {
+            // what was saved up while nobody wanted anything
+            self.clock = self.clock.saturating_add(u128::from(self.undivided));
+            self.undivided = 0;
+        }
+    }
+
+    /// The lane got all it wanted and keeps what is left, at most a turn or two.
+    fn rest(&mut self, lane: u32, left: u64) {
+        let kept = left.min(self.pace.turn_bytes.saturating_mul(2).saturating_mul(NANOS));
+        self.undivided = self.undivided.saturating_add(left.saturating_sub(kept));
+        let expires_at = self.last.saturating_add(REST_NANOS);
+        if let Some(it) = self.lanes.get_mut(to_usize(lane)) {
+            it.state = State::Resting;
+            it.saved = kept;
+            it.expires_at = expires_at;
+        }
+        self.link(lane);
+        self.divide();
+    }
+
+    /// The lane wants more; when it is worth its while.
+    fn wait(&mut self, lane: u32, left: u64, sharers: NonZeroU64, rate: NonZeroU64) -> u64 {
+        let now = self.last;
+        let Some(it) = self.lanes.get_mut(to_usize(lane)) else { return now };
+        it.target_bytes = it.target_bytes.min(self.pace.turn_bytes);
+        let missing = it.target_bytes.saturating_mul(NANOS).saturating_sub(left);
+        // one nanosecond for what division rounds off, here and in the clock
+        let gathering =
+            if missing == 0 { 0 } else { mul_div(missing, sharers.get(), rate).saturating_add(2) };
+        let opens_in =
+            if it.allowance_bytes == 0 || missing == 0 { it.opens_at.saturating_sub(now) } else { 0 };
+        let wait = gathering.max(opens_in).clamp(1, SLEEP_MAX_NANOS);
+        it.due_at = now.saturating_add(wait);
+        it.expires_at = it.due_at.saturating_add(GRACE_NANOS);
+        let due_at = it.due_at;
+        self.link(lane);
+        due_at
+    }
+
+    /// Takes a lane out of its list, if it is in one; what it was. Its state stays for the caller to set.
+    fn unlink(&mut self, lane: u32) -> State {
+        let Some(it) = self.lanes.get(to_usize(lane)) else { return State::Free };
+        let (was, before, after) = (it.state, it.before, it.after);
+        let list = match was {
+            State::Hungry => &mut self.hungry,
+            State::Resting => &mut self.resting,
+            State::Idle | State::Free => return was,
+        };
+        list.count = list.count.saturating_sub(1);
+        match self.lanes.get_mut(to_usize(before)) {
+            Some(it) => it.after = after,
+            None => list.first = after,
+        }
+        match self.lanes.get_mut(to_usize(after)) {
+            Some(it) => it.before = before,
+            None => list.last = before,
+        }
+        was
+    }
+
+    /// Puts a lane at the end of the list of its state.
+    fn link(&mut self, lane: u32) {
+        let Some(it) = self.lanes.get_mut(to_usize(lane)) else { return };
+        let list = if it.state == State::Hungry { &mut self.hungry } else { &mut self.resting };
+        it.before = list.last;
+        it.after = NOWHERE;
+        list.count = list.count.saturating_add(1);
+        let last = core::mem::replace(&mut list.last, lane);
+        match self.lanes.get_mut(to_usize(last)) {
+            Some(before) => before.after = lane,
+            None => list.first = lane,
+        }
+    }
+}
+
+fn to_usize(lane: u32) -> usize {
+    usize::try_from(lane).unwrap_or(usize::MAX)
+}

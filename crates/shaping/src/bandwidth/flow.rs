@@ -1,0 +1,96 @@
+//! A transfer in a bandwidth class, as its owner holds it.
+
+use super::Grant;
+use super::class::{LiveBandwidthClass, Sharing};
+use super::fair::Fair;
+use crate::Tick;
+use crate::rate::Wakes;
+use crate::rate::live::lock;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
+
+/// A transfer in a bandwidth class. Dropping it leaves the class; what it had not used goes to the others.
+#[must_use = "a flow that is dropped has left its class"]
+pub struct Flow {
+    /// `None` for a class that the registry does not have: nothing limits such a flow.
+    seat: Option<Seat>,
+}
+
+struct Seat {
+    class: Arc<LiveBandwidthClass>,
+    fair: Arc<Mutex<Fair>>,
+    lane: u32,
+    sharing: Sharing,
+    connection: u64,
+}
+
+impl Flow {
+    pub(crate) const fn unlimited() -> Self {
+        Self { seat: None }
+    }
+
+    pub(crate) fn new(class: &Arc<LiveBandwidthClass>, connection: u64, now: u64) -> Self {
+        class.flows.fetch_add(1, Ordering::Relaxed);
+        let sharing = class.sharing();
+        let (fair, lane) = class.join(sharing, connection, now);
+        Self { seat: Some(Seat { class: Arc::clone(class), fair, lane, sharing, connection }) }
+    }
+
+    /// Asks to send `want` bytes: what is there to send, not what may come later.
+    ///
+    /// A flow that was granted less than it wanted has demand and keeps its turn until 50 ms after `again_at`; one that was
+    /// granted all keeps what is left of its turn for 10 ms. After that its share is the others'. Locks the class for a few
+    /// hundred instructions.
+    pub fn grant(&mut self, want: u64, now: Tick) -> Grant {
+        let Some(seat) = self.seat.as_mut().filter(|_| want > 0) else {
+            return Grant { bytes: want, again_at: now };
+        };
+        if seat.class.sharing() != seat.sharing {
+            seat.move_over(now);
+        }
+        let rate = seat.class.bytes_per_second();
+        let grant = lock(&seat.fair).ask(seat.lane, want, rate, now.nanos());
+        if grant.bytes > 0 {
+            seat.class.bytes.fetch_add(grant.bytes, Ordering::Relaxed);
+        }
+        grant
+    }
+
+    /// Leaves the class. Nobody sleeps for another flow's sake, so there is nobody to wake: the others find the larger share
+    /// at their next turn.
+    pub fn close(self, now: Tick) -> Wakes {
+        if let Some(seat) = &self.seat {
+            lock(&seat.fair).advance(now.nanos());
+        }
+        Wakes::default()
+    }
+}
+
+impl Drop for Flow {
+    fn drop(&mut self) {
+        if let Some(seat) = &self.seat {
+            seat.leave();
+            seat.class.flows.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl core::fmt::Debug for Flow {
+    fn fmt(&self, formatter: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let connection = self.seat.as_ref().map(|seat| seat.connection);
+        formatter.debug_struct("Flow").field("connection", &connection).finish_non_exhaustive()
+    }
+}
+
+impl Seat {
+    fn leave(&self) {
+        self.class.leave(self.sharing, self.connection, &self.fair, self.lane);
+    }
+
+    /// The operator changed who shares.
+    fn move_over(&mut self, now: Tick) {
+        self.leave();
+        self.sharing = self.class.sharing();
+        (self.fair, self.lane) = self.class.join(self.sharing, self.connection, now.nanos());
+    }
+}

@@ -1,0 +1,65 @@
+//! How much at a time: the size of a grant, from the limit and the number of transfers that share it.
+
+use core::num::NonZeroU64;
+
+const NANOS: u64 = 1_000_000_000;
+const MILLISECOND: u64 = 1_000_000;
+
+/// Nobody sleeps longer than this, so that an edit is seen.
+pub(crate) const SLEEP_MAX_NANOS: u64 = NANOS;
+
+/// The size and spacing of grants.
+///
+/// A turn is 10 ms of a transfer's share, growing with the number of transfers to 40 ms from 400 on, so that a thousand
+/// transfers ask 25 000 times a second and not 100 000. Where that would be less than a packet or so, turns grow longer
+/// still: at most 25 ms or 512 bytes for one transfer alone, 250 ms or 1 460 bytes from 400 on.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Pace {
+    rate: u64,
+    sharers: u64,
+    /// Bytes of a turn, at least 1.
+    pub(crate) turn_bytes: u64,
+    /// A late transfer may make up for it by this much in one grant; below 50 ms of its share, or 2 920 bytes.
+    pub(crate) grant_max_bytes: u64,
+    /// Half a turn: grants of one transfer are at least this far apart.
+    pub(crate) spacing_nanos: u64,
+}
+
+impl Pace {
+    /// The pace for `sharers` transfers; computed again only if something changed.
+    #[inline]
+    pub(crate) fn renew(&mut self, rate: NonZeroU64, sharers: NonZeroU64) {
+        if self.rate != rate.get() || self.sharers != sharers.get() {
+            *self = Self::of(rate, sharers);
+        }
+    }
+
+    fn of(rate: NonZeroU64, sharers: NonZeroU64) -> Self {
+        let count = sharers.get();
+        let share_of = |nanos: u64| {
+            mul_div(rate.get(), nanos, sharers.saturating_mul(NonZeroU64::MIN.saturating_add(NANOS - 1)))
+        };
+        let turn_nanos = count.saturating_mul(MILLISECOND / 10).clamp(10 * MILLISECOND, 40 * MILLISECOND);
+        let long_nanos = count.saturating_mul(MILLISECOND / 8 * 5).clamp(25 * MILLISECOND, 250 * MILLISECOND);
+        let packet = count.saturating_mul(4).clamp(512, 1_460);
+        let turn_bytes = share_of(turn_nanos).max(share_of(long_nanos).min(packet)).max(1);
+        let length = mul_div(turn_bytes.saturating_mul(NANOS), count, rate).min(SLEEP_MAX_NANOS);
+        Self {
+            rate: rate.get(),
+            sharers: count,
+            turn_bytes,
+            grant_max_bytes: turn_bytes.saturating_add(turn_bytes / 4),
+            spacing_nanos: length / 2,
+        }
+    }
+}
+
+/// `a * b / c`, without losing what does not fit in between; at most `u64::MAX`.
+#[inline]
+pub(crate) fn mul_div(a: u64, b: u64, c: NonZeroU64) -> u64 {
+    if let Some(product) = a.checked_mul(b) {
+        return product / c;
+    }
+    let wide = u128::from(a).saturating_mul(u128::from(b)).checked_div(u128::from(c.get()));
+    wide.and_then(|wide| u64::try_from(wide).ok()).unwrap_or(u64::MAX)
+}
