@@ -1,0 +1,428 @@
+//! From what was said to what is meant: references are resolved, rules compiled, clashes found. Every step reports
+//! and goes on.
+
+use super::class::{bandwidth_class, rate_class};
+use super::lint::{self, Attached};
+use super::read::{At, BAD_VALUE, Named, OneOrMany, Reader, Slot, Text, shown};
+use super::rules::{RuleFolder, RuleStage, UNREADABLE};
+use super::said::{self, RuleUse};
+use super::select::{Clash, Selection};
+use super::virtual_server::{AccessLog, Attachment, Destination, Timeouts, VirtualServer};
+use super::{Catalog, Files, Node, Pool, PoolId, Settings, VirtualServerId};
+use crate::limits;
+use crate::nodes::PoolLive;
+use accesslog::Format;
+use source::{Diagnostic, DiagnosticId, Source, Span, nearest};
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use trafficscript::Builtins;
+
+const MISSING_KEY: DiagnosticId = DiagnosticId("missing-key");
+const UNKNOWN_POOL: DiagnosticId = DiagnosticId("unknown-pool");
+const UNKNOWN_BANDWIDTH_CLASS: DiagnosticId = DiagnosticId("unknown-bandwidth-class");
+const CLASH: DiagnosticId = DiagnosticId("virtual-server-clash");
+const TOO_MANY: DiagnosticId = DiagnosticId("too-many");
+const EMPTY_LIST: DiagnosticId = DiagnosticId("empty-list");
+const REPEATED: DiagnosticId = DiagnosticId("repeated-entry");
+
+/// The word that stands for no pool.
+const DISCARD: &str = "discard";
+/// The folder of rules beside the catalog.
+const RULES: &str = "rules";
+
+/// The whole way from a path to a catalog. `None` means that nothing could be built; a catalog that is returned may
+/// lack what an error among the diagnostics speaks of.
+pub(crate) fn load<H>(
+    path: &Path,
+    files: &dyn Files,
+    builtins: &Builtins<H>,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<Catalog> {
+    let source = read_text(path, files, diagnostics)?;
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let said = said::read(&source, diagnostics);
+    let mut rules = RuleFolder::new(&folder.join(RULES), files, builtins);
+    let Some(said) = said else {
+        // The rules can be checked all the same: whoever mends the catalog wants to know of them too.
+        rules.compile_the_rest(diagnostics);
+        return None;
+    };
+    let mut checker = Checker { said: &said.value, source: &source, folder, diagnostics, attached: Vec::new() };
+    let mut catalog = checker.catalog(&mut rules);
+    let attached = std::mem::take(&mut checker.attached);
+    catalog.selection = checker.selection(&catalog.virtual_servers);
+    let unused = rules.compile_the_rest(diagnostics);
+    let known = lint::Known::of(&said.value);
+    lint::classes(&said.value, &source, diagnostics);
+    lint::rules(&attached, &unused, &known, diagnostics);
+    Some(catalog)
+}
+
+fn read_text(path: &Path, files: &dyn Files, diagnostics: &mut Vec<Diagnostic>) -> Option<Arc<Source>> {
+    let shown = path.display();
+    match files.read(path) {
+        Ok(bytes) if bytes.len() > limits::CATALOG_BYTES_MAX => {
+            let most = super::units::size_text(limits::CATALOG_BYTES_MAX as u64);
+            diagnostics.push(Diagnostic::error(UNREADABLE, format!("{shown} is larger than {most}")));
+            None
+        }
+        Ok(bytes) => Some(Arc::new(Source::new(path.display().to_string(), bytes))),
+        Err(why) => {
+            diagnostics.push(Diagnostic::error(UNREADABLE, format!("cannot read {shown}: {why}")));
+            None
+        }
+    }
+}
+
+/// What one check knows and collects.
+struct Checker<'a> {
+    said: &'a said::Catalog,
+    source: &'a Arc<Source>,
+    /// The folder of the catalog.
+    folder: &'a Path,
+    diagnostics: &'a mut Vec<Diagnostic>,
+    /// Every rule in use, with what the lints want to know of its virtual server.
+    attached: Vec<Attached>,
+}
+
+impl Checker<'_> {
+    fn catalog<H>(&mut self, rules: &mut RuleFolder<'_, H>) -> Catalog {
+        let said = self.said;
+        let mut catalog = Catalog { settings: settings(said.settings.value()), ..Catalog::default() };
+        for (name, pool) in self.tables(&said.pools, "pools", limits::POOLS_MAX) {
+            catalog.pools.extend(self.pool(name, pool));
+        }
+        for (name, class) in self.tables(&said.rate_classes, "rate classes", limits::CLASSES_MAX) {
+            catalog.rate_classes.push((name.value.clone(), rate_class(&class.value)));
+        }
+        for (name, class) in self.tables(&said.bandwidth_classes, "bandwidth classes", limits::CLASSES_MAX) {
+            let class = bandwidth_class(&class.value);
+            catalog.bandwidth_classes.extend(class.map(|class| (name.value.clone(), class)));
+        }
+        let servers = self.tables(&said.virtual_servers, "virtual servers", limits::VIRTUAL_SERVERS_MAX);
+        if servers.is_empty() && named(&said.virtual_servers).is_empty() {
+            self.nothing_to_do();
+        }
+        for (name, server) in servers {
+            let server = self.virtual_server(name, server, &catalog.pools, rules);
+            catalog.virtual_servers.extend(server);
+        }
+        catalog
+    }
+
+    /// The readable tables of a kind, at most so many.
+    fn tables<'s, T>(&mut self, slot: &'s Slot<Named<T>>, kind: &str, most: usize) -> Vec<(&'s At<String>, &'s At<T>)> {
+        let all = named(slot);
+        if let Some((name, _)) = all.get(most) {
+            let diagnostic = Diagnostic::error(TOO_MANY, format!("there are more than {most} {kind}"));
+            self.diagnostics.push(diagnostic.at(self.source, name.span, "one too many"));
+        }
+        all.iter().take(most).filter_map(|(name, slot)| slot.said().map(|table| (name, table))).collect()
+    }
+
+    fn nothing_to_do(&mut self) {
+        if matches!(self.said.virtual_servers, Slot::Bad) {
+            return;
+        }
+        let diagnostic = Diagnostic::error(MISSING_KEY, "the catalog has no virtual server");
+        let example = "add [virtual_servers.NAME] with listen = \"127.0.0.1:8080\" and pool = \"…\"";
+        self.diagnostics.push(diagnostic.at(self.source, Span::default(), "").help(example));
+    }
+
+    fn pool(&mut self, name: &At<String>, said: &At<said::Pool>) -> Option<Pool> {
+        if name.value == DISCARD {
+            let message = format!("a pool cannot be called `{DISCARD}`");
+            self.error(BAD_VALUE, message, name.span, "`pool = \"discard\"` closes connections");
+        }
+        let table = &said.value;
+        let nodes = self.required(&table.nodes, "nodes", name, said.span).map_or(Vec::new(), |nodes| self.nodes(nodes));
+        let bandwidth_class = self.bandwidth_class(&table.bandwidth_class);
+        Some(Pool {
+            name: Arc::from(name.value.as_str()),
+            live: PoolLive::new(nodes.len()),
+            nodes,
+            algorithm: *table.algorithm.value()?,
+            bandwidth_class,
+            max_connect_time: table.max_connect_time.value()?.0,
+            max_reply_time: table.max_reply_time.value()?.0,
+            max_idle_connections_pernode: table.max_idle_connections_pernode.value()?.0,
+            node_fail_time: table.node_fail_time.value()?.0,
+        })
+    }
+
+    fn nodes(&mut self, said: &At<OneOrMany<super::address::NodeAddress>>) -> Vec<Node> {
+        let list = &said.value.0;
+        if list.is_empty() {
+            self.error(EMPTY_LIST, "a pool needs a node".to_owned(), said.span, "nodes = [\"10.0.0.5:80\"]");
+        }
+        if let Some(extra) = list.get(limits::NODES_PER_POOL_MAX) {
+            let message = format!("a pool has at most {} nodes", limits::NODES_PER_POOL_MAX);
+            self.error(TOO_MANY, message, extra.span, "");
+        }
+        let mut nodes: Vec<Node> = Vec::new();
+        for at in list.iter().take(limits::NODES_PER_POOL_MAX) {
+            let name = at.value.name();
+            if nodes.iter().any(|node| *node.name == *name) {
+                let message = format!("the node `{name}` stands here twice");
+                let help = "a node has one turn, however often it is written";
+                self.warning(REPEATED, message, at.span, help);
+                continue;
+            }
+            nodes.push(Node { host: at.value.host.clone(), port: at.value.port, name: Arc::from(name) });
+        }
+        nodes
+    }
+
+    fn virtual_server<H>(
+        &mut self,
+        name: &At<String>,
+        said: &At<said::VirtualServer>,
+        pools: &[Pool],
+        rules: &mut RuleFolder<'_, H>,
+    ) -> Option<VirtualServer> {
+        let table = &said.value;
+        let listen = self.required(&table.listen, "listen", name, said.span);
+        let listen = listen.map_or(Vec::new(), |listen| self.listen(listen));
+        let pool = self.required(&table.pool, "pool", name, said.span);
+        let pool = pool.and_then(|pool| self.default_pool(pool, pools));
+        let hosts: Vec<_> = many(&table.hosts).iter().map(|host| host.value.0.clone()).collect();
+        let request_rules = self.attachments(&table.request_rules, RuleStage::Request, &hosts, rules);
+        let response_rules = self.attachments(&table.response_rules, RuleStage::Response, &hosts, rules);
+        let bandwidth_class = self.bandwidth_class(&table.bandwidth_class);
+        let access_log = self.access_log(&table.access_log);
+        let bytes = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
+        Some(VirtualServer {
+            name: Arc::from(name.value.as_str()),
+            listen,
+            hosts,
+            protocol: *table.protocol.value()?,
+            pool,
+            request_rules,
+            response_rules,
+            bandwidth_class,
+            on_rule_error: *table.on_rule_error.value()?,
+            queue_timeout_action: *table.queue_timeout_action.value()?,
+            access_log,
+            via: table.via.value()?.0,
+            trusted_proxies: many(&table.trusted_proxies).iter().map(|network| network.value.0).collect(),
+            timeouts: timeouts(table)?,
+            max_client_buffer: bytes(table.max_client_buffer.value()?.0),
+            max_server_buffer: bytes(table.max_server_buffer.value()?.0),
+            max_request_head: bytes(table.max_request_head.value()?.0),
+            max_fields: usize::try_from(table.max_fields.value()?.0).unwrap_or(usize::MAX),
+        })
+    }
+
+    fn listen(&mut self, said: &At<OneOrMany<super::address::Listen>>) -> Vec<std::net::SocketAddr> {
+        if said.value.0.is_empty() {
+            let help = "listen = \"127.0.0.1:8080\"";
+            self.error(EMPTY_LIST, "a virtual server needs an address".to_owned(), said.span, help);
+        }
+        let mut addresses = Vec::new();
+        for at in &said.value.0 {
+            if addresses.contains(&at.value.0) {
+                self.warning(REPEATED, format!("the address `{}` stands here twice", at.value.0), at.span, "");
+            } else {
+                addresses.push(at.value.0);
+            }
+        }
+        addresses
+    }
+
+    /// `None` for `discard`, and for a pool that is not there.
+    fn default_pool(&mut self, name: &At<Text>, pools: &[Pool]) -> Option<PoolId> {
+        if name.value.0 == DISCARD {
+            return None;
+        }
+        let declared = named(&self.said.pools);
+        if !declared.iter().any(|(declared, _)| declared.value == name.value.0) {
+            let names = declared.iter().map(|(name, _)| name.value.as_str()).chain([DISCARD]);
+            let help = match nearest(&name.value.0, names) {
+                Some(near) => format!("did you mean \"{near}\"?"),
+                None => format!("declare it as [pools.{}]", toml_key(&name.value.0)),
+            };
+            let message = format!("there is no pool `{}`", shown(&name.value.0));
+            self.error(UNKNOWN_POOL, message, name.span, &help);
+        }
+        let at = pools.iter().position(|pool| *pool.name == *name.value.0)?;
+        u32::try_from(at).ok().map(PoolId)
+    }
+
+    fn bandwidth_class(&mut self, slot: &Slot<Text>) -> Option<Arc<str>> {
+        let name = slot.said()?;
+        let declared = named(&self.said.bandwidth_classes);
+        if !declared.iter().any(|(declared, _)| declared.value == name.value.0) {
+            let help = match nearest(&name.value.0, declared.iter().map(|(name, _)| name.value.as_str())) {
+                Some(near) => format!("did you mean \"{near}\"?"),
+                None => format!("declare it as [bandwidth_classes.{}]", toml_key(&name.value.0)),
+            };
+            let message = format!("there is no bandwidth class `{}`", shown(&name.value.0));
+            self.error(UNKNOWN_BANDWIDTH_CLASS, message, name.span, &help);
+        }
+        Some(Arc::from(name.value.0.as_str()))
+    }
+
+    fn attachments<H>(
+        &mut self,
+        slot: &Slot<OneOrMany<RuleUse>>,
+        stage: RuleStage,
+        hosts: &[super::HostPattern],
+        rules: &mut RuleFolder<'_, H>,
+    ) -> Vec<Attachment> {
+        let mut attachments = Vec::new();
+        for at in many(slot) {
+            let table = &at.value.0;
+            let holder = At { value: "a rule".to_owned(), span: at.span };
+            let Some(name) = self.required(&table.rule, "rule", &holder, at.span) else { continue };
+            let name = At { value: name.value.0.clone(), span: name.span };
+            let Some((rule, facts)) = rules.rule(&name, stage, self.source, self.diagnostics) else { continue };
+            let (Some(enabled), Some(run), Some(mode)) =
+                (table.enabled.value(), table.run.value(), table.mode.value())
+            else {
+                continue;
+            };
+            self.attached.push(Attached { facts, hosts: hosts.to_vec() });
+            attachments.push(Attachment { rule, enabled: enabled.0, run: *run, mode: *mode });
+        }
+        attachments
+    }
+
+    fn access_log(&mut self, slot: &Slot<said::AccessLog>) -> Option<AccessLog> {
+        let at = slot.said()?;
+        let table = &at.value.0;
+        let holder = At { value: "the access log".to_owned(), span: at.span };
+        let path = self.required(&table.path, "path", &holder, at.span);
+        let format = table.format.said().and_then(|format| self.format(format));
+        let path = path?;
+        if path.value.0.is_empty() || path.value.0.contains('\0') {
+            self.error(BAD_VALUE, "expected the path of a log file".to_owned(), path.span, "");
+            return None;
+        }
+        let destination = match path.value.0.as_str() {
+            "-" => Destination::Stdout,
+            "stderr" => Destination::Stderr,
+            file => Destination::File(self.folder.join(PathBuf::from(file))),
+        };
+        Some(AccessLog { destination, format: Arc::new(format?) })
+    }
+
+    fn format(&mut self, said: &At<Text>) -> Option<Format> {
+        let text = said.value.0.as_str();
+        if let Some(format) = Format::named(text) {
+            return Some(format);
+        }
+        if !text.contains('%') {
+            let help = match nearest(text, NAMED_FORMATS.iter().copied()) {
+                Some(near) => format!("did you mean \"{near}\"?"),
+                None => format!("one of {}, or a LogFormat", NAMED_FORMATS.join(", ")),
+            };
+            let message = format!("there is no log format `{}`", shown(text));
+            self.error(BAD_VALUE, message, said.span, &help);
+            return None;
+        }
+        match Format::parse(text) {
+            Ok(format) => Some(format),
+            Err(bad) => {
+                self.error(BAD_VALUE, format!("this is no LogFormat: {bad}"), said.span, "");
+                None
+            }
+        }
+    }
+
+    fn selection(&mut self, servers: &[VirtualServer]) -> Selection {
+        let ids = servers.iter().enumerate().filter_map(|(at, server)| {
+            u32::try_from(at).ok().map(|at| (VirtualServerId(at), server))
+        });
+        let (selection, clashes) = Selection::new(ids);
+        for clash in clashes {
+            self.clash(&clash, servers);
+        }
+        selection
+    }
+
+    fn clash(&mut self, clash: &Clash, servers: &[VirtualServer]) {
+        let name = |id: VirtualServerId| servers.get(id.index()).map_or("", |server| &*server.name);
+        let (first, second) = (name(clash.first), name(clash.second));
+        let (message, help) = match &clash.host {
+            Some(host) => (
+                format!("`{first}` and `{second}` both answer to {host} at {}", clash.address),
+                "one host of an address belongs to one virtual server".to_owned(),
+            ),
+            None => (
+                format!("`{first}` and `{second}` both listen on {} without hosts", clash.address),
+                "give one of them `hosts`, or another address".to_owned(),
+            ),
+        };
+        let place = |wanted: &str| {
+            let declared = named(&self.said.virtual_servers).iter();
+            declared.map(|(name, _)| name).find(|name| name.value == wanted).map_or(Span::default(), |name| name.span)
+        };
+        let (second, first) = (place(second), place(first));
+        let diagnostic = Diagnostic::error(CLASH, message);
+        let diagnostic = diagnostic.at(self.source, second, "").at(self.source, first, "the other one");
+        self.diagnostics.push(diagnostic.help(help));
+    }
+
+    /// A value that must be there. One that is there and unusable has been reported already.
+    fn required<'s, T>(
+        &mut self,
+        slot: &'s Slot<T>,
+        key: &str,
+        holder: &At<String>,
+        table: Span,
+    ) -> Option<&'s At<T>> {
+        if matches!(slot, Slot::Absent) {
+            let span = if holder.span == Span::default() { table } else { holder.span };
+            let message = format!("`{}` has no `{key}`", shown(&holder.value));
+            self.error(MISSING_KEY, message, span, &format!("add {key} = …"));
+        }
+        slot.said()
+    }
+
+    fn error(&mut self, id: DiagnosticId, message: String, span: Span, help: &str) {
+        Reader::new(self.source, self.diagnostics).report(id, message, (span, ""), help);
+    }
+
+    fn warning(&mut self, id: DiagnosticId, message: String, span: Span, help: &str) {
+        let diagnostic = Diagnostic::warning(id, message).at(self.source, span, "");
+        self.diagnostics.push(if help.is_empty() { diagnostic } else { diagnostic.help(help) });
+    }
+}
+
+/// The formats that have a name.
+const NAMED_FORMATS: &[&str] = &["combined", "common", "vhost_combined", "tidegate"];
+
+fn settings(said: Option<&said::Settings>) -> Settings {
+    let mut settings = Settings::default();
+    if let Some(said) = said {
+        settings.workers = said.workers.value().and_then(|count| NonZeroU32::new(count.0));
+        settings.grace_period = said.grace_period.value().map_or(settings.grace_period, |length| length.0);
+    }
+    settings
+}
+
+fn timeouts(table: &said::VirtualServer) -> Option<Timeouts> {
+    let transaction = table.max_transaction_duration.value()?.0;
+    Some(Timeouts {
+        connect: table.connect_timeout.value()?.0,
+        idle: table.timeout.value()?.0,
+        keepalive: table.keepalive_timeout.value()?.0,
+        transaction: (transaction > Duration::ZERO).then_some(transaction),
+    })
+}
+
+fn named<T>(slot: &Slot<Named<T>>) -> &[(At<String>, Slot<T>)] {
+    slot.value().map_or(&[], |named| &named.0)
+}
+
+fn many<T>(slot: &Slot<OneOrMany<T>>) -> &[At<T>] {
+    slot.value().map_or(&[], |list| &list.0)
+}
+
+/// A name as it stands in a table header: quoted where it must be.
+fn toml_key(name: &str) -> String {
+    let bare = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+    if bare { name.to_owned() } else { format!("{:?}", shown(name)) }
+}

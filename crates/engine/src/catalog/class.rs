@@ -1,0 +1,27 @@
+//! Classes: from what was said to the settings that `shaping` works with.
+
+use super::said;
+use super::units::BitRate;
+use shaping::{BandwidthClass, RateClass, Sharing};
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+/// An operator's `0` means "no limit" and becomes `None` here, once.
+pub(crate) fn rate_class(said: &said::RateClass) -> RateClass {
+    let limit = |slot: Option<u32>| slot.and_then(NonZeroU32::new);
+    RateClass {
+        per_second: limit(said.max_rate_per_second.value().map(|count| count.0)),
+        per_minute: limit(said.max_rate_per_minute.value().map(|count| count.0)),
+        backlog_max: limit(said.max_queue.value().map(|count| count.0)).map(NonZeroU32::get),
+        wait_max: said.max_wait.value().map(|length| length.0).filter(|wait| *wait > Duration::ZERO),
+    }
+}
+
+pub(crate) fn bandwidth_class(said: &said::BandwidthClass) -> Option<BandwidthClass> {
+    let bytes_per_second = said.maximum.value().copied().map(BitRate::bytes_per_second)?;
+    let sharing = match said.sharing.value()? {
+        said::SharingWord::Machine => Sharing::Machine,
+        said::SharingWord::Connection => Sharing::Connection,
+    };
+    Some(BandwidthClass { bytes_per_second, sharing })
+}

@@ -1,0 +1,44 @@
+//! Where the catalog's texts come from. The engine opens no files: its caller does.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// What a catalog is read from.
+pub trait Files {
+    /// The bytes of a file.
+    ///
+    /// # Errors
+    /// Why it cannot be read, in words for an operator.
+    fn read(&self, path: &Path) -> Result<Vec<u8>, String>;
+
+    /// The paths of what lies in a folder, in any order; none if there is no such folder.
+    fn list(&self, folder: &Path) -> Vec<PathBuf>;
+}
+
+/// Files that are texts in memory: the embedded catalog, and tests.
+#[derive(Clone, Debug, Default)]
+pub struct MemoryFiles(BTreeMap<PathBuf, Vec<u8>>);
+
+impl MemoryFiles {
+    /// Adds a file, or replaces it.
+    #[must_use]
+    pub fn with(mut self, path: impl Into<PathBuf>, text: impl Into<Vec<u8>>) -> Self {
+        self.0.insert(path.into(), text.into());
+        self
+    }
+
+    /// Every file, in the order of their paths.
+    pub fn iter(&self) -> impl Iterator<Item = (&Path, &[u8])> {
+        self.0.iter().map(|(path, text)| (path.as_path(), text.as_slice()))
+    }
+}
+
+impl Files for MemoryFiles {
+    fn read(&self, path: &Path) -> Result<Vec<u8>, String> {
+        self.0.get(path).cloned().ok_or_else(|| "no such file".to_owned())
+    }
+
+    fn list(&self, folder: &Path) -> Vec<PathBuf> {
+        self.0.keys().filter(|path| path.parent() == Some(folder)).cloned().collect()
+    }
+}

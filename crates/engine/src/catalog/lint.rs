@@ -1,0 +1,348 @@
+//! Doubts: what can be used and probably does not do what was meant. They come from the catalog alone and from what
+//! the language says of each call in a rule.
+
+use super::HostPattern;
+use super::read::{At, Named, Slot, shown};
+use super::rules::RuleFacts;
+use super::said;
+use super::units::length_text;
+use source::{Diagnostic, DiagnosticId, Source, Span, nearest};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+use trafficscript::{ArgumentFact, CallFact};
+
+const WITHOUT_EFFECT: DiagnosticId = DiagnosticId("limit-without-effect");
+const WITHOUT_LIMIT: DiagnosticId = DiagnosticId("class-without-limit");
+const LONG_WAIT: DiagnosticId = DiagnosticId("long-wait");
+const UNUSED_CLASS: DiagnosticId = DiagnosticId("unused-class");
+const UNKNOWN_RATE_CLASS: DiagnosticId = DiagnosticId("unknown-rate-class");
+const UNKNOWN_BANDWIDTH_CLASS: DiagnosticId = DiagnosticId("unknown-bandwidth-class");
+const UNKNOWN_POOL: DiagnosticId = DiagnosticId("unknown-pool");
+const SWAPPED: DiagnosticId = DiagnosticId("list-is-haystack");
+const OWN_HOST: DiagnosticId = DiagnosticId("own-host-not-listed");
+const COOKIE_PATH: DiagnosticId = DiagnosticId("cookie-without-path");
+
+/// A rule in use, with the host names of the virtual server that uses it.
+pub(crate) struct Attached {
+    pub(crate) facts: RuleFacts,
+    pub(crate) hosts: Vec<HostPattern>,
+}
+
+/// The names that rules may refer to.
+#[derive(Debug, Default)]
+pub(crate) struct Known {
+    rate_classes: BTreeSet<String>,
+    bandwidth_classes: BTreeSet<String>,
+    pools: BTreeSet<String>,
+}
+
+impl Known {
+    /// The names of a catalog as said, those of unreadable tables too.
+    pub(crate) fn of(said: &said::Catalog) -> Self {
+        Self {
+            rate_classes: names(&said.rate_classes),
+            bandwidth_classes: names(&said.bandwidth_classes),
+            pools: names(&said.pools),
+        }
+    }
+
+    /// The names of a checked catalog.
+    pub(crate) fn of_checked(catalog: &super::Catalog) -> Self {
+        Self {
+            rate_classes: catalog.rate_classes.iter().map(|(name, _)| name.clone()).collect(),
+            bandwidth_classes: catalog.bandwidth_classes.iter().map(|(name, _)| name.clone()).collect(),
+            pools: catalog.pools.iter().map(|pool| pool.name.to_string()).collect(),
+        }
+    }
+}
+
+fn names<T>(slot: &Slot<Named<T>>) -> BTreeSet<String> {
+    slot.value().into_iter().flat_map(Named::names).map(str::to_owned).collect()
+}
+
+/// What a call's first argument names.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Names {
+    RateClass,
+    BandwidthClass,
+    Pool,
+}
+
+impl Names {
+    fn of(function: &str) -> Option<Self> {
+        match function {
+            "rate.use" | "rate.use.noQueue" | "rate.getBacklog" | "rate.peek" => Some(Self::RateClass),
+            "response.setBandwidthClass" | "request.setBandwidthClass" | "connection.setBandwidthClass" => {
+                Some(Self::BandwidthClass)
+            }
+            "pool.use" => Some(Self::Pool),
+            _ => None,
+        }
+    }
+
+    fn known(self, known: &Known) -> &BTreeSet<String> {
+        match self {
+            Self::RateClass => &known.rate_classes,
+            Self::BandwidthClass => &known.bandwidth_classes,
+            Self::Pool => &known.pools,
+        }
+    }
+
+    fn kind(self) -> &'static str {
+        match self {
+            Self::RateClass => "rate class",
+            Self::BandwidthClass => "bandwidth class",
+            Self::Pool => "pool",
+        }
+    }
+
+    fn id(self) -> DiagnosticId {
+        match self {
+            Self::RateClass => UNKNOWN_RATE_CLASS,
+            Self::BandwidthClass => UNKNOWN_BANDWIDTH_CLASS,
+            Self::Pool => UNKNOWN_POOL,
+        }
+    }
+
+    /// What the call does when the name is unknown.
+    fn consequence(self) -> &'static str {
+        match self {
+            Self::RateClass => "the call lets everything pass",
+            Self::BandwidthClass => "the call changes nothing",
+            Self::Pool => "the request goes to the default pool",
+        }
+    }
+}
+
+/// Doubts about the classes alone.
+pub(crate) fn classes(said: &said::Catalog, source: &Arc<Source>, diagnostics: &mut Vec<Diagnostic>) {
+    for (name, slot) in said.rate_classes.value().map_or(&[][..], |named| &named.0) {
+        if let Some(class) = slot.value() {
+            diagnostics.extend(rate_class(name, class, source));
+        }
+    }
+}
+
+fn rate_class(name: &At<String>, class: &said::RateClass, source: &Arc<Source>) -> Option<Diagnostic> {
+    let second = class.max_rate_per_second.said()?;
+    let minute = class.max_rate_per_minute.said()?;
+    let wait = class.max_wait.value()?.0;
+    let (per_second, per_minute) = (second.value.0, minute.value.0);
+    if per_second == 0 && per_minute == 0 {
+        let message = format!("the rate class `{}` limits nothing", shown(&name.value));
+        let warning = Diagnostic::warning(WITHOUT_LIMIT, message).at(source, name.span, "");
+        return Some(warning.help("give it max_rate_per_second, max_rate_per_minute, or both"));
+    }
+    let reachable = per_second.saturating_mul(60);
+    if per_second != 0 && per_minute > reachable {
+        let message = format!("{per_minute} a minute has no effect: {per_second} a second are {reachable} a minute");
+        let warning = Diagnostic::warning(WITHOUT_EFFECT, message).at(source, minute.span, "");
+        return Some(warning.help(format!("write at most {reachable}, or leave it out")));
+    }
+    if per_second == 0 && wait == Duration::ZERO {
+        let message = format!("requests may wait minutes in `{}`", shown(&name.value));
+        let label = "all of a minute's requests may start at once, and the next ones wait for the minute to pass";
+        let warning = Diagnostic::warning(LONG_WAIT, message).at(source, minute.span, label);
+        return Some(warning.help("set max_wait (say \"6s\"), or max_rate_per_second too"));
+    }
+    None
+}
+
+/// Doubts about the rules: those in use, and those that only lie in the folder.
+pub(crate) fn rules(
+    attached: &[Attached],
+    unused: &[RuleFacts],
+    known: &Known,
+    diagnostics: &mut Vec<Diagnostic>,
+) {
+    let mut told = BTreeSet::new();
+    let mut found = Vec::new();
+    for facts in attached.iter().map(|attached| &attached.facts).chain(unused) {
+        found.extend(rule(facts, Some(known)));
+    }
+    for attached in attached {
+        found.extend(own_hosts(attached));
+    }
+    for diagnostic in found {
+        // A rule in use by two virtual servers, or in two stages, is doubted once.
+        if told.insert(diagnostic.one_line()) {
+            diagnostics.push(diagnostic);
+        }
+    }
+}
+
+/// Doubts about a rule by itself; without known names, no name is doubted.
+pub(crate) fn rule(facts: &RuleFacts, known: Option<&Known>) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
+    for call in facts.calls.iter() {
+        found.extend(known.and_then(|known| unknown_name(facts, call, known)));
+        found.extend(swapped(call).map(|list| list_is_haystack(facts, call, &list)));
+        found.extend(cookie_without_path(facts, call));
+    }
+    found
+}
+
+/// Classes that no rule, virtual server or pool uses. Silent as soon as a rule computes a name.
+pub(crate) fn unused_classes(
+    said: &said::Catalog,
+    (source, all): (&Arc<Source>, &[&RuleFacts]),
+    diagnostics: &mut Vec<Diagnostic>,
+) {
+    let calls = || all.iter().flat_map(|facts| facts.calls.iter());
+    let names_of = |what: Names| calls().filter(move |call| Names::of(call.function) == Some(what));
+    let in_rules = |what: Names| -> Option<BTreeSet<String>> {
+        names_of(what).map(|call| constant(call.arguments.first()?)).collect()
+    };
+    let mut doubt = |name: &At<String>, kind: &str| {
+        let message = format!("nothing uses the {kind} `{}`", shown(&name.value));
+        diagnostics.push(Diagnostic::warning(UNUSED_CLASS, message).at(source, name.span, ""));
+    };
+    if let Some(used) = in_rules(Names::RateClass) {
+        for (name, _) in said.rate_classes.value().map_or(&[][..], |named| &named.0) {
+            if !used.contains(&name.value) {
+                doubt(name, "rate class");
+            }
+        }
+    }
+    if let Some(mut used) = in_rules(Names::BandwidthClass) {
+        let servers = said.virtual_servers.value().map_or(&[][..], |named| &named.0);
+        let pools = said.pools.value().map_or(&[][..], |named| &named.0);
+        let of_servers = servers.iter().filter_map(|(_, slot)| slot.value()?.bandwidth_class.value());
+        let of_pools = pools.iter().filter_map(|(_, slot)| slot.value()?.bandwidth_class.value());
+        used.extend(of_servers.chain(of_pools).map(|name| name.0.clone()));
+        for (name, _) in said.bandwidth_classes.value().map_or(&[][..], |named| &named.0) {
+            if !used.contains(&name.value) {
+                doubt(name, "bandwidth class");
+            }
+        }
+    }
+}
+
+fn unknown_name(facts: &RuleFacts, call: &CallFact, known: &Known) -> Option<Diagnostic> {
+    let what = Names::of(call.function)?;
+    let argument = call.arguments.first()?;
+    let name = constant(argument)?;
+    let known = what.known(known);
+    // An empty name takes a class away.
+    if name.is_empty() || known.contains(&name) {
+        return None;
+    }
+    let message = format!("there is no {} `{}`: {}", what.kind(), shown(&name), what.consequence());
+    let warning = Diagnostic::warning(what.id(), message).at(&facts.source, argument.span, "");
+    Some(match nearest(&name, known.iter().map(String::as_str)) {
+        Some(near) => warning.help(format!("did you mean \"{near}\"?")),
+        None if known.is_empty() => warning.help(format!("the catalog has no {}", what.kind())),
+        None => warning.help(format!("known: {}", known.iter().cloned().collect::<Vec<_>>().join(", "))),
+    })
+}
+
+/// The list of `string.contains( list, what the client sent )`.
+fn swapped(call: &CallFact) -> Option<String> {
+    if !matches!(call.function, "string.contains" | "string.containsI") {
+        return None;
+    }
+    let [list, needle, ..] = call.arguments.as_slice() else { return None };
+    let list = constant(list)?;
+    let is_list = list.contains([' ', ',', ';', '|', '.']);
+    // Whoever puts a separator at both ends compares whole entries: ` a b ` holds ` a `.
+    let is_fenced = match (list.chars().next(), list.chars().next_back()) {
+        (Some(first), Some(last)) => first == last && !first.is_ascii_alphanumeric(),
+        _ => true,
+    };
+    let from_client = |origin: &&str| {
+        ["http.get", "request.get", "http.request.get"].iter().any(|family| origin.starts_with(family))
+    };
+    let is_sent = needle.constant.is_none() && needle.origins.iter().any(from_client);
+    (is_list && !is_fenced && is_sent).then_some(list)
+}
+
+fn list_is_haystack(facts: &RuleFacts, call: &CallFact, list: &str) -> Diagnostic {
+    let entries: Vec<&str> = list.split([' ', ',', ';', '|']).filter(|entry| !entry.is_empty()).collect();
+    let first = entries.first().copied().unwrap_or(list);
+    let longest = entries.iter().copied().max_by_key(|entry| entry.len()).unwrap_or(list);
+    let letter: String = first.chars().take(1).collect();
+    let piece: String = longest.chars().take(longest.chars().count().saturating_sub(1)).collect();
+    let longer = if first.contains('.') { format!("www.{first}") } else { format!("www.{first}.com") };
+    let message = format!("the list is searched for what the client sent, so any piece of \"{}\" is found", shown(list));
+    let help = format!(
+        "the empty string, `{letter}` and `{}` are found in this list, and `{}` is not; to compare whole entries \
+         write the list as \" {} \" and look for \" \" . $name . \" \"",
+        shown(&piece),
+        shown(&longer),
+        shown(&entries.join(" ")),
+    );
+    let warning = Diagnostic::warning(SWAPPED, message);
+    let spans = (call.arguments.first().map_or(call.span, |list| list.span), call.span);
+    warning.at(&facts.source, spans.0, "this is the haystack").help(help)
+}
+
+/// A rule that spares the referers of a list and holds up the others: are the site's own names in the list?
+fn own_hosts(attached: &Attached) -> Option<Diagnostic> {
+    let facts = &attached.facts;
+    facts.calls.iter().find(|call| call.function == "rate.use")?;
+    // The first list is the one that spares; later ones sort the rest.
+    let (call, list) = facts.calls.iter().find_map(|call| swapped(call).map(|list| (call, list)))?;
+    let looks_own = |entry: &str| entry.contains('.') && entry.contains(|c: char| c.is_ascii_alphabetic());
+    let names: Vec<&str> = attached
+        .hosts
+        .iter()
+        .map(|host| match host {
+            HostPattern::Exact(name) | HostPattern::Below(name) => &**name,
+        })
+        .collect();
+    let missing: Vec<&str> = names.iter().copied().filter(|name| !list.contains(name)).collect();
+    let (message, add) = if names.is_empty() {
+        if list.split([' ', ',', ';', '|']).any(looks_own) {
+            return None;
+        }
+        ("no name of this site is in the list".to_owned(), "www.example.com".to_owned())
+    } else if missing.is_empty() {
+        return None;
+    } else {
+        (format!("this site's own {} not in the list", enumeration(&missing)), missing.join(" "))
+    };
+    let message = format!("{message}: the rule limits everyone who surfs it");
+    let span = call.arguments.first().map_or(call.span, |list| list.span);
+    let warning = Diagnostic::warning(OWN_HOST, message).at(&facts.source, span, "");
+    Some(warning.help(format!("add the names by which visitors reach it, such as \"{} {}\"", shown(&list), shown(&add))))
+}
+
+fn enumeration(names: &[&str]) -> String {
+    match names {
+        [one] => format!("name {one} is"),
+        many => format!("names {} are", many.join(", ")),
+    }
+}
+
+fn cookie_without_path(facts: &RuleFacts, call: &CallFact) -> Option<Diagnostic> {
+    if !matches!(call.function, "http.addResponseHeader" | "http.setResponseHeader") {
+        return None;
+    }
+    let [name, value, ..] = call.arguments.as_slice() else { return None };
+    let name = constant(name)?;
+    let cookie = constant(value)?;
+    let has_path = cookie.split(';').skip(1).any(|part| {
+        part.split('=').next().is_some_and(|attribute| attribute.trim().eq_ignore_ascii_case("path"))
+    });
+    if !name.eq_ignore_ascii_case("set-cookie") || has_path {
+        return None;
+    }
+    let message = "a cookie without Path comes back only from the folder of the page that set it".to_owned();
+    let warning = Diagnostic::warning(COOKIE_PATH, message).at(&facts.source, value.span, "");
+    Some(warning.help(format!("write \"{}; Path=/\", or use http.setResponseCookie", shown(&cookie))))
+}
+
+fn constant(argument: &ArgumentFact) -> Option<String> {
+    argument.constant.as_ref().map(|bytes| String::from_utf8_lossy(bytes).into_owned())
+}
+
+/// How long the class lets a request wait, for people.
+pub(crate) fn wait_text(wait: Option<Duration>) -> String {
+    wait.map_or("as long as the virtual server's timeout".to_owned(), |wait| format!("{} at most", length_text(wait)))
+}
+
+/// An empty place, for diagnostics that have no better one.
+pub(crate) fn nowhere() -> Span {
+    Span::default()
+}

@@ -1,0 +1,159 @@
+//! The catalog: everything that is declared. What operators wrote (*said*) becomes, in one step, an immutable value
+//! that nobody has to check again (*meant*); all mistakes of that step are reported at once.
+//!
+//! ```text
+//! tidegate.toml ── read ──▶ said ── check ──▶ Catalog ── lint ──▶ (Catalog, diagnostics)
+//! rules/*.rts   ── rules: trafficscript::compile ──▶ ┘
+//! ```
+
+mod address;
+mod check;
+mod class;
+mod embedded;
+mod files;
+mod lint;
+mod pool;
+mod read;
+mod rules;
+mod said;
+mod schema;
+mod select;
+mod units;
+mod virtual_server;
+
+pub use embedded::{EmbeddedOptions, Guard};
+pub use files::{Files, MemoryFiles};
+pub use pool::{Algorithm, Node, Pool};
+pub use rules::{CheckedRule, Rule, RuleStage, check_rule};
+pub use schema::schema;
+pub use virtual_server::{
+    AccessLog, Attachment, Destination, HostPattern, Mode, OnRuleError, Protocol, QueueTimeoutAction,
+    RunFrequency, Timeouts, VirtualServer,
+};
+
+use select::Selection;
+use shaping::{BandwidthClass, RateClass};
+use source::{Diagnostic, Severity};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+use trafficscript::Builtins;
+
+/// Everything that is declared, checked. Immutable; the live state of classes and nodes is elsewhere.
+#[derive(Debug, Default)]
+pub struct Catalog {
+    /// In the order written.
+    pub virtual_servers: Vec<VirtualServer>,
+    /// In the order written.
+    pub pools: Vec<Pool>,
+    /// By name, in the order written.
+    pub rate_classes: Vec<(String, RateClass)>,
+    /// By name, in the order written.
+    pub bandwidth_classes: Vec<(String, BandwidthClass)>,
+    /// What holds for the whole process.
+    pub settings: Settings,
+    selection: Selection,
+}
+
+/// A virtual server, by its place in [`Catalog::virtual_servers`]; means nothing in another catalog.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct VirtualServerId(pub u32);
+
+/// A pool, by its place in [`Catalog::pools`]; means nothing in another catalog.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PoolId(pub u32);
+
+impl VirtualServerId {
+    /// The place.
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+impl PoolId {
+    /// The place.
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// What holds for the whole process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Threads that serve connections; `None` means one for each processor. Read at start only.
+    pub workers: Option<std::num::NonZeroU32>,
+    /// How long a graceful stop waits for what is under way; zero does not wait.
+    pub grace_period: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { workers: None, grace_period: Duration::from_secs(30) }
+    }
+}
+
+/// What came of loading: a catalog, unless there is an error among the diagnostics.
+#[derive(Debug)]
+pub struct Loaded {
+    /// `None` if any of the diagnostics is an error.
+    pub catalog: Option<Catalog>,
+    /// All mistakes and doubts, in the order of the text, the catalog's before its rules'.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+impl Catalog {
+    /// Reads and checks the catalog at a path, and every rule in the folder `rules` beside it. Reports everything
+    /// that is wrong, each thing once. Rules that no virtual server uses are compiled as request rules, so that
+    /// their mistakes are seen too.
+    pub fn load<H>(path: &Path, files: &dyn Files, builtins: &Builtins<H>) -> Loaded {
+        let mut diagnostics = Vec::new();
+        let catalog = check::load(path, files, builtins, &mut diagnostics);
+        let failed = diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
+        Loaded { catalog: catalog.filter(|_| !failed), diagnostics }
+    }
+
+    /// The catalog of a start without a file; see [`EmbeddedOptions::files`] for its text.
+    pub fn embedded<H>(options: &EmbeddedOptions, builtins: &Builtins<H>) -> Loaded {
+        embedded::load(options, builtins)
+    }
+
+    /// The virtual server of an id of this catalog.
+    ///
+    /// # Panics
+    /// If the id is of another catalog and out of range here.
+    pub fn virtual_server(&self, id: VirtualServerId) -> &VirtualServer {
+        &self.virtual_servers[id.index()]
+    }
+
+    /// The pool of an id of this catalog.
+    ///
+    /// # Panics
+    /// If the id is of another catalog and out of range here.
+    pub fn pool(&self, id: PoolId) -> &Pool {
+        &self.pools[id.index()]
+    }
+
+    /// The pool of a name, as written; `None` if there is none. Looks through all pools: for few, or for once.
+    pub fn pool_by_name(&self, name: &[u8]) -> Option<PoolId> {
+        let at = self.pools.iter().position(|pool| pool.name.as_bytes() == name)?;
+        u32::try_from(at).ok().map(PoolId)
+    }
+
+    /// The addresses to listen on, each once, ascending.
+    pub fn listeners(&self) -> Vec<SocketAddr> {
+        self.selection.addresses().collect()
+    }
+
+    /// The virtual server for a request that came in at one of [`Self::listeners`] (as it stands there, not as the
+    /// socket reports it) with this Host. The exact name is looked for first, then the longest `*.name`, then the
+    /// virtual server without hosts. Case, port and a trailing dot do not matter. `None` if the address is not
+    /// listened on, or the Host is unknown and nobody takes the rest. Does not allocate.
+    pub fn select(&self, listen: SocketAddr, host: Option<&[u8]>) -> Option<VirtualServerId> {
+        self.selection.find(listen, host)
+    }
+
+    /// What is in force, one line each, for people who have just started it.
+    pub fn describe(&self) -> Vec<String> {
+        embedded::describe(self)
+    }
+}

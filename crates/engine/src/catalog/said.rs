@@ -1,0 +1,270 @@
+//! The tables of `tidegate.toml`, as said. The doc comment of each key is its page in the manual and its text in the
+//! JSON Schema; the third column says whether it must be there, or what stands in for it.
+
+use super::address::{Host, Listen, Network, NodeAddress};
+use super::pool::Algorithm;
+use super::read::{At, Count, Flag, Named, OneOrMany, Reader, Say, Text, said_choice, said_table};
+use super::units::{BitRate, Length, Size};
+use super::virtual_server::{Mode, OnRuleError, Protocol, QueueTimeoutAction, RunFrequency};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use source::Span;
+use std::borrow::Cow;
+use toml::de::DeValue;
+
+/// A length of time that must not be zero.
+type Positive = Length<1>;
+/// A buffer for one connection.
+type Buffer = Size<4_096, 16_777_216>;
+
+said_table! {
+    /// The catalog: everything that is declared, in one file, with the rules in the folder `rules` beside it.
+    "the catalog" Catalog {
+        /// What holds for the whole process.
+        settings: Settings => optional,
+        /// Where clients connect.
+        virtual_servers: Named<VirtualServer> => required,
+        /// Sets of nodes that do the same work.
+        pools: Named<Pool> => optional,
+        /// Limits on requests per second and minute, used by rules with `rate.use`.
+        rate_classes: Named<RateClass> => optional,
+        /// Limits on bits per second.
+        bandwidth_classes: Named<BandwidthClass> => optional,
+    }
+}
+
+said_table! {
+    /// What holds for the whole process.
+    "settings" Settings {
+        /// Threads that serve connections; 0 means one for each processor.
+        workers: Count<0, 1024> => 0,
+        /// How long a graceful stop waits for what is under way.
+        grace_period: Length<0> => "30s",
+    }
+}
+
+said_table! {
+    /// Where clients connect: addresses, host names, rules, and the pool that gets what the rules leave alone.
+    "a virtual server" VirtualServer {
+        /// The address to listen on, or a list: `"127.0.0.1:8080"`, `"[::1]:80"`; `":8080"` is every IPv4 address.
+        listen: OneOrMany<Listen> => required,
+        /// The host names it answers to, `"example.com"` or `"*.example.com"`. Several virtual servers may listen
+        /// on one address and are told apart by the Host field; the one without `hosts` gets the others.
+        hosts: OneOrMany<Host> => optional,
+        /// What clients speak.
+        protocol: Protocol => "http",
+        /// The pool of requests for which no rule chose one; `"discard"` closes their connections.
+        pool: Text => required,
+        /// Rules that run on each request, in order: names of files in `rules`, or tables.
+        request_rules: OneOrMany<RuleUse> => optional,
+        /// Rules that run on each response, in order.
+        response_rules: OneOrMany<RuleUse> => optional,
+        /// The bandwidth class of what is written to clients, unless a rule sets another.
+        bandwidth_class: Text => optional,
+        /// What happens when a rule comes to grief.
+        on_rule_error: OnRuleError => "next",
+        /// What happens to a request whose wait in a rate class is over before its turn came.
+        queue_timeout_action: QueueTimeoutAction => "503",
+        /// Where each request is logged: a file (in the combined format), or a table with `path` and `format`.
+        access_log: AccessLog => optional,
+        /// Whether requests and responses get a Via field.
+        via: Flag => false,
+        /// Networks of proxies whose X-Forwarded-For, -Proto and -Host are believed; those of others are replaced.
+        trusted_proxies: OneOrMany<Network> => optional,
+        /// How long a client may take for a request's head.
+        connect_timeout: Positive => "10s",
+        /// How long a request may last without any byte moving; the wait in rate classes counts.
+        timeout: Positive => "300s",
+        /// How long a connection is kept open for the next request.
+        keepalive_timeout: Positive => "10s",
+        /// How long a request and its response may last in all; 0 sets no limit.
+        max_transaction_duration: Length<0> => 0,
+        /// How much is read from a client before a node has taken it.
+        max_client_buffer: Buffer => "64 KiB",
+        /// How much is read from a node before the client has taken it.
+        max_server_buffer: Buffer => "64 KiB",
+        /// The longest head of a request: request line and fields.
+        max_request_head: Size<1_024, 1_048_576> => "64 KiB",
+        /// The most fields in the head of a request.
+        max_fields: Count<8, 1_000> => 100,
+    }
+}
+
+said_table! {
+    /// A rule of a virtual server, with how it is run.
+    "a rule of a virtual server" RuleTable {
+        /// The name of the rule: its file in `rules`, with or without `.rts`.
+        rule: Text => required,
+        /// A rule that is not enabled is checked and never run.
+        enabled: Flag => true,
+        /// How often it runs: on every request, or on the first one of each connection.
+        run: RunFrequency => "every",
+        /// Whether what it decides is done, or only recorded.
+        mode: Mode => "enforce",
+    }
+}
+
+said_table! {
+    /// Where and how requests are logged.
+    "an access log" AccessLogTable {
+        /// The file (relative to the folder of the catalog), `"-"` for standard output, or `"stderr"`.
+        path: Text => required,
+        /// A named format (`combined`, `common`, `vhost_combined`, `tidegate`), or a LogFormat as Apache has it.
+        format: Text => "combined",
+    }
+}
+
+said_table! {
+    /// A set of nodes that do the same work.
+    "a pool" Pool {
+        /// The nodes as `"host:port"`.
+        nodes: OneOrMany<NodeAddress> => required,
+        /// How a node is chosen.
+        algorithm: Algorithm => "round_robin",
+        /// The bandwidth class of what is written to the nodes, unless a rule sets another.
+        bandwidth_class: Text => optional,
+        /// How long a connection to a node may take to be established.
+        max_connect_time: Positive => "4s",
+        /// How long a node may take to begin its response.
+        max_reply_time: Positive => "30s",
+        /// How many idle connections are kept open to each node.
+        max_idle_connections_pernode: Count<0, 65_536> => 50,
+        /// How long a node that refused is left alone.
+        node_fail_time: Length<0> => "10s",
+    }
+}
+
+said_table! {
+    /// Limits on requests per second and minute, both in force; used by rules with `rate.use`.
+    "a rate class" RateClass {
+        /// Requests that may start in any second; 0 sets no limit.
+        max_rate_per_second: Count<0, 1_000_000> => 0,
+        /// Requests that may start in any minute; 0 sets no limit.
+        max_rate_per_minute: Count<0, 60_000_000> => 0,
+        /// Requests that may wait in each context; 0 sets no limit but the process's own.
+        max_queue: Count<0, 1_000_000> => 0,
+        /// How long a request may wait; 0 leaves it to the `timeout` of the virtual server.
+        max_wait: Length<0> => 0,
+        /// For people.
+        note: Text => "",
+    }
+}
+
+said_table! {
+    /// A limit on bits per second; used by virtual servers, pools, and rules.
+    "a bandwidth class" BandwidthClass {
+        /// The limit: `"800 kbit/s"`, `"8 Mbit/s"`; a bare number counts kbit/s.
+        maximum: BitRate => 10_000,
+        /// Whether all connections of the class share the limit, or each may reach it.
+        sharing: SharingWord => "machine",
+        /// For people.
+        note: Text => "",
+    }
+}
+
+said_choice! {
+    /// Whether all connections of a bandwidth class share its limit, or each may reach it.
+    SharingWord {
+        /// All connections share the limit, in fair parts.
+        Machine = "machine",
+        /// Each connection may reach the limit.
+        Connection = "connection",
+    }
+}
+
+/// A rule of a virtual server: its name, or a table.
+#[derive(Clone, Debug)]
+pub(crate) struct RuleUse(pub(crate) RuleTable);
+
+impl Say for RuleUse {
+    fn expected() -> String {
+        "the name of a rule, or a table { rule, enabled, run, mode }".to_owned()
+    }
+
+    fn read(value: &DeValue<'_>, span: Span, reader: &mut Reader<'_>) -> Option<Self> {
+        read_short::<Self, RuleTable>(value, span, reader, "rule").map(Self)
+    }
+}
+
+/// An access log: its path, or a table.
+#[derive(Clone, Debug)]
+pub(crate) struct AccessLog(pub(crate) AccessLogTable);
+
+impl Say for AccessLog {
+    fn expected() -> String {
+        "the path of a log file, or a table { path, format }".to_owned()
+    }
+
+    fn read(value: &DeValue<'_>, span: Span, reader: &mut Reader<'_>) -> Option<Self> {
+        read_short::<Self, AccessLogTable>(value, span, reader, "path").map(Self)
+    }
+}
+
+/// Reads a table, or a bare text as the table whose one key `key` is that text.
+fn read_short<Short: Say, Table: Say>(
+    value: &DeValue<'_>,
+    span: Span,
+    reader: &mut Reader<'_>,
+    key: &'static str,
+) -> Option<Table> {
+    match value {
+        DeValue::Table(_) => Table::read(value, span, reader),
+        DeValue::String(_) => {
+            let mut table = toml::de::DeTable::new();
+            let range = span.range();
+            table.insert(
+                toml::Spanned::new(range.clone(), Cow::Borrowed(key)),
+                toml::Spanned::new(range, value.clone()),
+            );
+            Table::read(&DeValue::Table(table), span, reader)
+        }
+        other => {
+            reader.wrong_type::<Short>(other, span);
+            None
+        }
+    }
+}
+
+/// The schema of a text or a table.
+macro_rules! short_schema {
+    ($($short:ident = $table:ident),*) => { $(
+        impl JsonSchema for $short {
+            fn schema_name() -> Cow<'static, str> {
+                stringify!($short).into()
+            }
+
+            fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+                let table = generator.subschema_for::<$table>();
+                json_schema!({ "anyOf": [{ "type": "string" }, table] })
+            }
+        }
+    )* };
+}
+
+short_schema!(RuleUse = RuleTable, AccessLog = AccessLogTable);
+
+/// Reads the whole text; what is said is returned even where mistakes were found, except after broken TOML.
+pub(crate) fn read(
+    source: &std::sync::Arc<source::Source>,
+    diagnostics: &mut Vec<source::Diagnostic>,
+) -> Option<At<Catalog>> {
+    let text = match std::str::from_utf8(source.bytes()) {
+        Ok(text) => text,
+        Err(error) => {
+            let at = u32::try_from(error.valid_up_to()).unwrap_or(u32::MAX);
+            let mut reader = Reader::new(source, diagnostics);
+            let label = (Span::new(at, at.saturating_add(1)), "not UTF-8");
+            reader.report(super::read::TOML_SYNTAX, "a catalog is UTF-8 text".to_owned(), label, "");
+            return None;
+        }
+    };
+    let before = diagnostics.len();
+    let table = super::read::parse(text, source, diagnostics);
+    let broken = diagnostics.len() > before;
+    let mut reader = Reader::new(source, diagnostics);
+    let said = Catalog::read(&DeValue::Table(table.into_inner()), Span::default(), &mut reader);
+    if broken {
+        // A line that is not TOML makes its neighbours unreadable too: whoever mends it need not read about them.
+        return None;
+    }
+    said.map(|value| At { value, span: Span::default() })
+}

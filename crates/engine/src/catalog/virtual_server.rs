@@ -1,0 +1,174 @@
+//! A virtual server, as meant: where clients connect, and what is done with their requests.
+
+use super::PoolId;
+use super::rules::Rule;
+use super::read::said_choice;
+use ipnet::IpNet;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Where clients connect: addresses, host names, rules and the pool that gets what the rules leave alone.
+#[derive(Debug)]
+pub struct VirtualServer {
+    /// The name in the catalog; appears in logs and messages.
+    pub name: Arc<str>,
+    /// The addresses it listens on, without repeats; at least one.
+    pub listen: Vec<SocketAddr>,
+    /// The host names it answers to; none means that it is the default of its addresses.
+    pub hosts: Vec<HostPattern>,
+    /// What clients speak.
+    pub protocol: Protocol,
+    /// The pool of requests for which no rule chose one; `None` discards them (`pool = "discard"`).
+    pub pool: Option<PoolId>,
+    /// The rules that run on a request, in order; disabled ones are in the list.
+    pub request_rules: Vec<Attachment>,
+    /// The rules that run on a response, in order; disabled ones are in the list.
+    pub response_rules: Vec<Attachment>,
+    /// The bandwidth class of what is written to clients, unless a rule sets another.
+    pub bandwidth_class: Option<Arc<str>>,
+    /// What happens to a transaction in which a rule came to grief.
+    pub on_rule_error: OnRuleError,
+    /// What happens to a request whose wait in a rate class is over before its turn came.
+    pub queue_timeout_action: QueueTimeoutAction,
+    /// Where and how each transaction is logged; `None` logs nothing.
+    pub access_log: Option<AccessLog>,
+    /// Whether requests and responses get a Via field.
+    pub via: bool,
+    /// Peers whose `X-Forwarded-*` fields are believed and extended; those of others are replaced.
+    pub trusted_proxies: Vec<IpNet>,
+    /// How long things may take.
+    pub timeouts: Timeouts,
+    /// Bytes read from a client and not yet sent to a node, at most.
+    pub max_client_buffer: usize,
+    /// Bytes read from a node and not yet sent to a client, at most.
+    pub max_server_buffer: usize,
+    /// Bytes of a request's head (request line and fields), at most; a longer one is refused with 431.
+    pub max_request_head: usize,
+    /// Fields of a request's head, at most; more are refused with 431.
+    pub max_fields: usize,
+}
+
+impl VirtualServer {
+    /// Whether the peer's `X-Forwarded-*` fields are to be believed.
+    pub fn trusts(&self, peer: std::net::IpAddr) -> bool {
+        let peer = peer.to_canonical();
+        self.trusted_proxies.iter().any(|network| network.contains(&peer))
+    }
+}
+
+/// How long the parts of a client's connection may take. None is zero; each is at most a day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// From the connection (or the first byte of a later request) to the end of the request's head.
+    pub connect: Duration,
+    /// Without any byte moving while a request or response is under way, rules that wait included.
+    pub idle: Duration,
+    /// Between the end of a response and the first byte of the next request on the connection.
+    pub keepalive: Duration,
+    /// From a request's first byte to its response's last; `None` sets no such limit.
+    pub transaction: Option<Duration>,
+}
+
+/// A host name that a virtual server answers to; lower case, without port and trailing dot.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum HostPattern {
+    /// This name only.
+    Exact(Arc<str>),
+    /// Every name below this one, at any depth, but not the name itself; written `*.example.com`.
+    Below(Arc<str>),
+}
+
+impl std::fmt::Display for HostPattern {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Exact(name) => f.write_str(name),
+            Self::Below(name) => write!(f, "*.{name}"),
+        }
+    }
+}
+
+/// A rule in the list of a virtual server.
+#[derive(Clone, Debug)]
+pub struct Attachment {
+    /// The rule, compiled for the stage of the list.
+    pub rule: Arc<Rule>,
+    /// A rule that is not enabled is compiled and never run.
+    pub enabled: bool,
+    /// How often it runs.
+    pub run: RunFrequency,
+    /// Whether what it decides is done.
+    pub mode: Mode,
+}
+
+/// Where and how transactions are logged.
+#[derive(Clone, Debug)]
+pub struct AccessLog {
+    /// Where lines go.
+    pub destination: Destination,
+    /// What a line looks like.
+    pub format: Arc<accesslog::Format>,
+}
+
+/// Where log lines go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Destination {
+    /// Appended to this file. A relative path of the catalog stands here joined to the catalog's folder.
+    File(PathBuf),
+    /// Standard output, written `-`.
+    Stdout,
+    /// Standard error, written `stderr`.
+    Stderr,
+}
+
+said_choice! {
+    /// What clients speak to a virtual server.
+    Protocol {
+        /// HTTP/1.1 (and 1.0), in the clear.
+        Http = "http",
+    }
+}
+
+said_choice! {
+    /// What happens to a transaction in which a rule came to grief (ran out of fuel, asked for the impossible).
+    /// In each case the fault is counted and logged.
+    OnRuleError {
+        /// The rule ends and the next one runs: protection never takes the site down.
+        Next = "next",
+        /// The connection is closed without an answer.
+        Close = "close",
+        /// The client gets 503 Service Unavailable.
+        ServiceUnavailable = "503",
+    }
+}
+
+said_choice! {
+    /// What happens to a request whose wait in a rate class is over before its turn came.
+    QueueTimeoutAction {
+        /// The client gets 503 Service Unavailable with a Retry-After.
+        ServiceUnavailable = "503",
+        /// The connection is closed without an answer.
+        Close = "close",
+    }
+}
+
+said_choice! {
+    /// How often a rule runs.
+    RunFrequency {
+        /// On every request (or response).
+        Every = "every",
+        /// On the first one of each connection only.
+        First = "first",
+    }
+}
+
+said_choice! {
+    /// Whether what a rule decides is done.
+    Mode {
+        /// It is done.
+        Enforce = "enforce",
+        /// It is decided, logged and counted as if it were done, and nobody waits or is changed by it.
+        Observe = "observe",
+    }
+}

@@ -1,0 +1,44 @@
+//! Every bound of the engine, named, with its unit and its reason. Nothing that traffic or an operator says may grow
+//! beyond one of these.
+
+/// Bytes of the catalog's text. A catalog written by hand is a few hundred lines; 4 MiB hold one of a hoster.
+pub const CATALOG_BYTES_MAX: usize = 4 << 20;
+
+/// Bytes of one rule's text. The longest published rules are some tens of KiB.
+pub const RULE_BYTES_MAX: usize = 1 << 20;
+
+/// Bytes of the name of a declared thing; names stand in every log line and in file names.
+pub const NAME_BYTES_MAX: usize = 200;
+
+/// Virtual servers in a catalog: one byte more than a hoster with a virtual server per customer needs.
+pub const VIRTUAL_SERVERS_MAX: usize = 10_000;
+
+/// Pools in a catalog, for the same reason.
+pub const POOLS_MAX: usize = 10_000;
+
+/// Nodes of one pool. Choosing a node looks at each of them.
+pub const NODES_PER_POOL_MAX: usize = 256;
+
+/// Rate classes, and bandwidth classes, in a catalog; as in the traffic manager the language comes from.
+pub const CLASSES_MAX: usize = 25_000;
+
+/// Bytes of a host name (RFC 1035); a longer Host cannot be one, and is not searched for.
+pub const HOST_BYTES_MAX: usize = 253;
+
+/// Lines of one transaction's decision record. A rule that logs in a loop fills it; what is beyond is counted only.
+pub const NOTES_MAX: usize = 256;
+
+/// Changes to the response that rules may ask for before there is one.
+pub const RESPONSE_EDITS_MAX: usize = 256;
+
+/// Bytes of one text that a rule logs; client data can be in it.
+pub const LOG_TEXT_BYTES_MAX: usize = 8 << 10;
+
+/// Bytes of fields that rules may add to one head, names included; a head that no peer would take helps nobody.
+pub const HEAD_BYTES_MAX: usize = 64 << 10;
+
+/// Seconds of `connection.sleep`, at most; the virtual server's time-out ends it earlier.
+pub const SLEEP_SECONDS_MAX: u64 = 3600;
+
+/// What one run of a rule may use: instructions between waits, memory, depth.
+pub const RUN: trafficscript::RunLimits = trafficscript::RunLimits::DEFAULT;

@@ -1,0 +1,207 @@
+//! Live state of the nodes, and choosing one.
+//!
+//! A node's state is a handful of atomics that all workers and all pools with that node share: a node that refuses
+//! connections refuses them whichever pool asks. Choosing takes no lock. The state is found by the node's name when a
+//! catalog is adopted, so it outlives reloads; a catalog that nobody adopted has states of its own.
+
+use crate::catalog::{Algorithm, Catalog, Pool};
+use shaping::Tick;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The states of all nodes, by name; what a reload takes over.
+#[derive(Debug, Default)]
+pub struct Nodes {
+    /// Locked at reloads and by readers of the console only.
+    known: Mutex<BTreeMap<Arc<str>, Arc<NodeState>>>,
+}
+
+impl Nodes {
+    /// Gives the nodes of a new catalog the states that nodes of the same name already have. States of names that
+    /// are gone are forgotten; transactions that still use them keep them alive.
+    pub fn adopt(&self, catalog: &mut Catalog) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept: BTreeMap<Arc<str>, Arc<NodeState>> = BTreeMap::new();
+        for pool in &mut catalog.pools {
+            for (node, state) in pool.nodes.iter().zip(&mut pool.live.states) {
+                let held = kept.entry(Arc::clone(&node.name)).or_insert_with(|| {
+                    known.get(&node.name).map_or_else(|| Arc::new(NodeState::default()), Arc::clone)
+                });
+                *state = Arc::clone(held);
+            }
+        }
+        *known = kept;
+    }
+
+    /// What is known of each node, in the order of their names.
+    pub fn readings(&self, now: Tick) -> Vec<NodeReading> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.iter().map(|(name, state)| state.reading(name, now)).collect()
+    }
+}
+
+/// A node's live numbers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeReading {
+    /// `host:port`.
+    pub name: Arc<str>,
+    /// How long ago it last refused, if no success came after; `None` means that it is thought well.
+    pub failed_since: Option<core::time::Duration>,
+    /// Requests that it is working on.
+    pub in_flight: u32,
+    /// Failures since the start.
+    pub failures: u64,
+    /// Requests handed to it since the start.
+    pub requests: u64,
+}
+
+/// What all workers know of one node.
+#[derive(Debug, Default)]
+pub(crate) struct NodeState {
+    /// Nanoseconds of the tick of the last failure plus one; 0 means that it is thought well.
+    failed_at: AtomicU64,
+    in_flight: AtomicU32,
+    failures: AtomicU64,
+    requests: AtomicU64,
+}
+
+impl NodeState {
+    fn failed_tick(&self) -> Option<Tick> {
+        self.failed_at.load(Ordering::Relaxed).checked_sub(1).map(Tick::from_nanos)
+    }
+
+    fn reading(&self, name: &Arc<str>, now: Tick) -> NodeReading {
+        NodeReading {
+            name: Arc::clone(name),
+            failed_since: self.failed_tick().map(|tick| now.since(tick)),
+            in_flight: self.in_flight.load(Ordering::Relaxed),
+            failures: self.failures.load(Ordering::Relaxed),
+            requests: self.requests.load(Ordering::Relaxed),
+        }
+    }
+}
+
+/// The live part of a pool: whose turn it is, and its nodes' states in the order of [`Pool::nodes`].
+#[derive(Debug, Default)]
+pub(crate) struct PoolLive {
+    turn: AtomicUsize,
+    states: Vec<Arc<NodeState>>,
+}
+
+impl PoolLive {
+    /// For a pool of so many nodes, all thought well.
+    pub(crate) fn new(nodes: usize) -> Self {
+        Self { turn: AtomicUsize::new(0), states: (0..nodes).map(|_| Arc::default()).collect() }
+    }
+}
+
+/// A node of a pool, by its place in [`Pool::nodes`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NodeIndex(pub u16);
+
+impl NodeIndex {
+    /// The place.
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// A request under way at a node; dropping it says that it is over.
+#[derive(Debug)]
+pub struct InFlight(Arc<NodeState>);
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Pool {
+    /// The node to try next, other than those of `tried`; `None` if all have been tried.
+    ///
+    /// Nodes thought well take turns. A node that failed is left alone for [`Pool::node_fail_time`]; after that one
+    /// request at a time tries it again, until a success clears it. Only when nothing better is left, the node that
+    /// failed longest ago is tried earlier. Looks at each node; takes no lock.
+    pub fn choose(&self, tried: &[NodeIndex], now: Tick) -> Option<NodeIndex> {
+        match self.algorithm {
+            Algorithm::RoundRobin => self.choose_in_turn(tried, now),
+        }
+    }
+
+    fn choose_in_turn(&self, tried: &[NodeIndex], now: Tick) -> Option<NodeIndex> {
+        let turn = self.live.turn.fetch_add(1, Ordering::Relaxed);
+        if let Some(again) = self.untried(tried).find(|index| self.is_to_try_again(*index, now)) {
+            return Some(again);
+        }
+        let is_well = |index: &NodeIndex| self.state(*index).is_some_and(|state| state.failed_tick().is_none());
+        let well = self.untried(tried).filter(is_well).count();
+        if well > 0 {
+            // Counting through the well ones, not skipping the others, keeps the neighbour of a failed node from
+            // getting two shares. One may fail between the two looks: then the first of them has to do.
+            let chosen = self.untried(tried).filter(is_well).nth(turn % well);
+            return chosen.or_else(|| self.untried(tried).next());
+        }
+        self.untried(tried).min_by_key(|index| self.state(*index).and_then(|state| state.failed_tick()))
+    }
+
+    /// The node could not be reached, or gave no usable answer.
+    pub fn failed(&self, index: NodeIndex, now: Tick) {
+        if let Some(state) = self.state(index) {
+            state.failures.fetch_add(1, Ordering::Relaxed);
+            if !self.node_fail_time.is_zero() {
+                state.failed_at.store(now.nanos().saturating_add(1), Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// The node answered.
+    pub fn succeeded(&self, index: NodeIndex) {
+        if let Some(state) = self.state(index)
+            && state.failed_at.load(Ordering::Relaxed) != 0
+        {
+            state.failed_at.store(0, Ordering::Relaxed);
+        }
+    }
+
+    /// Counts a request as under way at the node until the answer is dropped; `None` for an index that is not of
+    /// this pool.
+    pub fn enter(&self, index: NodeIndex) -> Option<InFlight> {
+        let state = self.state(index)?;
+        state.in_flight.fetch_add(1, Ordering::Relaxed);
+        state.requests.fetch_add(1, Ordering::Relaxed);
+        Some(InFlight(Arc::clone(state)))
+    }
+
+    /// Requests under way at the node.
+    pub fn in_flight(&self, index: NodeIndex) -> u32 {
+        self.state(index).map_or(0, |state| state.in_flight.load(Ordering::Relaxed))
+    }
+
+    fn state(&self, index: NodeIndex) -> Option<&Arc<NodeState>> {
+        self.live.states.get(index.index())
+    }
+
+    fn untried<'a>(&'a self, tried: &'a [NodeIndex]) -> impl Iterator<Item = NodeIndex> + 'a {
+        let all = (0..self.live.states.len()).map_while(|index| u16::try_from(index).ok().map(NodeIndex));
+        all.filter(move |index| !tried.contains(index))
+    }
+
+    /// Whether the node's time of being left alone is over and nobody else has taken the try. Taking it starts the
+    /// time anew, so that a node that still refuses costs one request per fail time, not all that come at once.
+    fn is_to_try_again(&self, index: NodeIndex, now: Tick) -> bool {
+        let Some(state) = self.state(index) else { return false };
+        let seen = state.failed_at.load(Ordering::Relaxed);
+        let Some(failed) = seen.checked_sub(1).map(Tick::from_nanos) else { return false };
+        now.since(failed) >= self.node_fail_time
+            && state
+                .failed_at
+                .compare_exchange(
+                    seen,
+                    now.nanos().saturating_add(1).max(seen),
+                    Ordering::Relaxed,
+                    Ordering::Relaxed,
+                )
+                .is_ok()
+    }
+}
