@@ -6,10 +6,10 @@
 /// `\b \n \r \t \v`; every other byte that is not printable ASCII (0x00-0x1f, 0x7f-0xff) becomes `\xhh` in lower
 /// case. Plain text costs about one instruction a byte.
 pub fn escape(value: &[u8], out: &mut Vec<u8>) {
-    let plain = plain_prefix(value);
-    out.extend_from_slice(&value[..plain]);
-    if plain < value.len() {
-        escape_rest(&value[plain..], out);
+    if is_plain(value) {
+        out.extend_from_slice(value);
+    } else {
+        escape_rest(value, out);
     }
 }
 
@@ -76,25 +76,26 @@ fn escape_rest(value: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// How many bytes at the start need no escape. Sixteen at a time without a branch, so that the compiler can use
-/// vector instructions; nearly every value is plain to its end.
-fn plain_prefix(value: &[u8]) -> usize {
+/// Whether all bytes stand for themselves. Nearly every value is so, hence sixteen at a time and without a branch
+/// within them, so that the compiler can use vector instructions; the last sixteen may overlap the ones before.
+pub(crate) fn is_plain(value: &[u8]) -> bool {
+    let Some(last) = value.last_chunk::<16>() else {
+        return !value.iter().any(|&byte| is_special(byte));
+    };
     let (chunks, _) = value.as_chunks::<16>();
-    let mut at = 0;
-    for chunk in chunks {
-        let mut special = false;
-        for &byte in chunk {
-            special |= is_special(byte);
-        }
-        if special {
-            break;
-        }
-        at += 16;
+    !chunks.iter().any(any_special) && !any_special(last)
+}
+
+fn any_special(chunk: &[u8; 16]) -> bool {
+    let mut special = false;
+    for &byte in chunk {
+        special |= is_special(byte);
     }
-    at + value[at..].iter().position(|&byte| is_special(byte)).unwrap_or(value.len() - at)
+    special
 }
 
 /// Whether the byte cannot stand for itself.
+#[expect(clippy::needless_bitwise_bool, reason = "without branches the compiler uses vector instructions")]
 const fn is_special(byte: u8) -> bool {
     // One comparison for both ends of the printable range: below 0x20 wraps round to a large number.
     (byte.wrapping_sub(0x20) > 0x5e) | (byte == b'"') | (byte == b'\\')

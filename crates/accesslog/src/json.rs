@@ -2,7 +2,7 @@
 
 use crate::digits::{address, decimal, padded, pair, signed};
 use crate::entry::{ConnectionState, Entry};
-use crate::escape::HEX;
+use crate::escape::{HEX, is_plain};
 use crate::timestamp::{LocalTime, LogTime, write_year};
 
 /// The request fields that the object shows.
@@ -119,6 +119,11 @@ fn number(name: &str, value: Option<u64>, out: &mut Vec<u8>) {
 fn text(name: &str, value: Option<&[u8]>, out: &mut Vec<u8>) {
     key(name, out);
     let Some(value) = value else { return out.extend_from_slice(b"null") };
+    if is_plain(value) {
+        out.push(b'"');
+        out.extend_from_slice(value);
+        return out.push(b'"');
+    }
     let mut exact = true;
     out.push(b'"');
     for chunk in value.utf8_chunks() {
@@ -142,25 +147,39 @@ fn text(name: &str, value: Option<&[u8]>, out: &mut Vec<u8>) {
 
 fn write_string(text: &str, out: &mut Vec<u8>) {
     let mut rest = text.as_bytes();
-    // DEL, and the line and paragraph separators, which some readers take for line ends, are left as they are:
-    // JSON allows them and the newline is the only end of a line here.
-    while let Some(at) = rest.iter().position(|&byte| byte < 0x20 || byte == b'"' || byte == b'\\') {
+    while let Some(at) = rest.iter().position(|&byte| needs_escape(byte)) {
         out.extend_from_slice(&rest[..at]);
-        let byte = rest[at];
-        match byte {
-            b'"' | b'\\' => out.extend_from_slice(&[b'\\', byte]),
-            b'\n' => out.extend_from_slice(b"\\n"),
-            b'\r' => out.extend_from_slice(b"\\r"),
-            b'\t' => out.extend_from_slice(b"\\t"),
-            _ => {
-                out.extend_from_slice(b"\\u00");
-                out.extend_from_slice(&[HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
+        let mut used = 1;
+        match (rest[at], rest.get(at + 1)) {
+            (byte @ (b'"' | b'\\'), _) => out.extend_from_slice(&[b'\\', byte]),
+            (b'\n', _) => out.extend_from_slice(b"\\n"),
+            (b'\r', _) => out.extend_from_slice(b"\\r"),
+            (b'\t', _) => out.extend_from_slice(b"\\t"),
+            // U+0080 to U+009F: controls too, some terminals obey them.
+            (FIRST_OF_TWO, Some(&second @ 0x80..=0x9f)) => {
+                escape_unit(second, out);
+                used = 2;
             }
+            (FIRST_OF_TWO, _) => out.push(FIRST_OF_TWO),
+            (byte, _) => escape_unit(byte, out),
         }
-        rest = &rest[at + 1..];
+        rest = &rest[at + used..];
     }
     out.extend_from_slice(rest);
 }
+
+/// Appends `\u00hh`.
+fn escape_unit(unit: u8, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"\\u00");
+    out.extend_from_slice(&[HEX[usize::from(unit >> 4)], HEX[usize::from(unit & 15)]]);
+}
+
+fn needs_escape(byte: u8) -> bool {
+    byte < 0x20 || matches!(byte, b'"' | b'\\' | 0x7f | FIRST_OF_TWO)
+}
+
+/// The first byte of U+0080 to U+00BF in UTF-8.
+const FIRST_OF_TWO: u8 = 0xc2;
 
 fn non_empty(value: &[u8]) -> Option<&[u8]> {
     (!value.is_empty()).then_some(value)

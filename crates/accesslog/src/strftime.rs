@@ -27,7 +27,7 @@ pub(crate) fn parse(text: &str) -> Result<Box<[TimePart]>, BadTime> {
     let mut rest = text;
     while let Some(percent) = rest.find('%') {
         if percent > 0 {
-            parts.push(TimePart::Literal(rest[..percent].as_bytes().into()));
+            parts.push(TimePart::Literal(rest.as_bytes()[..percent].into()));
         }
         let at = text.len() - rest.len() + percent + 1;
         let letter = rest[percent + 1..].chars().next();

@@ -172,22 +172,26 @@ fn write_query(target: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// Path and query of a target.
+/// Path and query of a target; an absolute URL that ends with its host has the path `/`.
 fn split_target(target: &[u8]) -> (&[u8], Option<&[u8]>) {
     let mut path = target;
+    let mut empty: &[u8] = b"";
     if !path.starts_with(b"/")
         && let Some(scheme_end) = memchr::memmem::find(path, b"://")
     {
         let after = &path[scheme_end + 3..];
         path =
-            after.iter().position(|byte| matches!(byte, b'/' | b'?' | b'#')).map_or(b"/", |at| &after[at..]);
+            after.iter().position(|byte| matches!(byte, b'/' | b'?' | b'#')).map_or(b"", |at| &after[at..]);
+        empty = b"/";
     }
     if let Some(hash) = memchr::memchr(b'#', path) {
         path = &path[..hash];
     }
-    match memchr::memchr(b'?', path) {
-        Some(mark) => (&path[..mark], Some(&path[mark + 1..])),
-        None => (path, None),
+    let mark = memchr::memchr(b'?', path);
+    let query = mark.map(|mark| &path[mark + 1..]);
+    match &path[..mark.unwrap_or(path.len())] {
+        [] => (empty, query),
+        path => (path, query),
     }
 }
 

@@ -200,12 +200,11 @@ fn one_of(argument: Argument<'_>, known: &[(&str, Directive)]) -> Result<Directi
         .map(|(name, _)| (distance(&argument.text.to_ascii_lowercase(), name), *name))
         .min()
         .filter(|(distance, name)| *distance <= name.len().div_ceil(3));
-    let help = match nearest {
-        Some((_, name)) => format!("the nearest name is \"{name}\""),
-        None => {
-            let names: Vec<_> = known.iter().map(|(name, _)| *name).collect();
-            format!("known here: {}", names.join(", "))
-        }
+    let help = if let Some((_, name)) = nearest {
+        format!("the nearest name is \"{name}\"")
+    } else {
+        let names: Vec<_> = known.iter().map(|(name, _)| *name).collect();
+        format!("known here: {}", names.join(", "))
     };
     Err(bad(argument.at, format!("\"{}\" is not known here", argument.text), Some(help)))
 }
