@@ -2,3 +2,7 @@
 
 mod ast;
 mod check;
+mod lexer;
+mod parser;
+mod token;
+pub mod mend;
