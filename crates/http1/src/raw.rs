@@ -27,7 +27,7 @@ pub(crate) fn ranges<'a>(
 /// and at the end finds every bare LF.
 #[inline]
 pub(crate) fn check_line_ends(head: &[u8], fields: &[httparse::Header<'_>]) -> Result<(), BadSyntax> {
-    let ends_line = |end: usize| head.get(end.wrapping_sub(2)..end) == Some(b"\r\n");
+    let ends_line = |end: usize| head.get(..end).and_then(<[u8]>::last_chunk) == Some(b"\r\n");
     let all = fields.iter().all(|field| ends_line(range_of(head, field.name.as_bytes()).start));
     if all && head.ends_with(b"\r\n\r\n") { Ok(()) } else { Err(BadSyntax::BareLf) }
 }

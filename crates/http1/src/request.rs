@@ -80,7 +80,7 @@ fn check_line(
     if method_start != 0 || target_start != method_end + 1 {
         return Err(BadRequest::RequestLine);
     }
-    match head.get(target_end..target_end + 11) {
+    match head.get(target_end..).and_then(<[u8]>::first_chunk::<11>) {
         Some(b" HTTP/1.1\r\n") => Ok(Version::Http11),
         Some(b" HTTP/1.0\r\n") => Ok(Version::Http10),
         Some([_, _, _, _, _, _, _, _, _, b'\n', _]) => Err(BadSyntax::BareLf.into()),

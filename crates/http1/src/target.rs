@@ -59,8 +59,49 @@ fn strip_prefix_ignoring_case<'a>(text: &'a [u8], prefix: &[u8]) -> Option<&'a [
 }
 
 /// Whether `host` is one host with an optional port, as a `Host` field holds it: a name of letters, digits and
-/// `-._~%!$&'()*+;=`, or an address in brackets. Not empty, no user part, no comma (it would read as two hosts), port up to 65535.
+/// `-._~%!$&'()*+;=`, or an address in brackets. Not empty, no user part, no comma (it would read as two hosts), port
+/// up to 65535.
+#[inline]
 pub fn is_host(host: &[u8]) -> bool {
+    // Most hosts are letters, digits, dots: one pass over a table tells.
+    let found = host.iter().fold(0, |found, &byte| found | class_in_host(byte));
+    match found {
+        0 => !host.is_empty(),
+        BAD.. => false,
+        _ => is_rare_host(host),
+    }
+}
+
+/// Stands in a host, but not anywhere.
+const RARE: u8 = 1;
+/// Stands in no host.
+const BAD: u8 = 2;
+
+#[expect(clippy::indexing_slicing, reason = "256 entries, an index of eight bits")]
+#[inline]
+fn class_in_host(byte: u8) -> u8 {
+    HOST_BYTES[byte as usize]
+}
+
+#[expect(clippy::indexing_slicing, reason = "computed by the compiler")]
+static HOST_BYTES: [u8; 256] = {
+    let mut table = [BAD; 256];
+    let mut byte: u8 = 0;
+    while byte < 0x80 {
+        table[byte as usize] = match byte {
+            b':' | b'[' | b']' | b'%' => RARE,
+            b'-' | b'.' | b'_' | b'~' | b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b';'
+            | b'=' => 0,
+            _ if byte.is_ascii_alphanumeric() => 0,
+            _ => BAD,
+        };
+        byte += 1;
+    }
+    table
+};
+
+/// A host of known bytes that holds a port, brackets or escapes.
+fn is_rare_host(host: &[u8]) -> bool {
     if let Some(rest) = host.strip_prefix(b"[") {
         let Some(end) = rest.iter().position(|&byte| byte == b']') else { return false };
         let (address, port) = rest.split_at(end);
@@ -70,32 +111,8 @@ pub fn is_host(host: &[u8]) -> bool {
     }
     let end = host.iter().position(|&byte| byte == b':').unwrap_or(host.len());
     let (name, port) = host.split_at(end);
-    !name.is_empty()
-        && name.iter().all(|&byte| is_host_byte(byte))
-        && escapes_are_whole(name)
-        && is_port(port)
-}
-
-#[inline]
-const fn is_host_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric()
-        || matches!(
-            byte,
-            b'-' | b'.'
-                | b'_'
-                | b'~'
-                | b'%'
-                | b'!'
-                | b'$'
-                | b'&'
-                | b'\''
-                | b'('
-                | b')'
-                | b'*'
-                | b'+'
-                | b';'
-                | b'='
-        )
+    let is_name = !name.is_empty() && !name.iter().any(|byte| matches!(byte, b'[' | b']'));
+    is_name && escapes_are_whole(name) && is_port(port)
 }
 
 fn escapes_are_whole(name: &[u8]) -> bool {

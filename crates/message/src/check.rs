@@ -58,8 +58,29 @@ pub fn is_field_value(value: &[u8]) -> bool {
 /// 0x80 on) and no `#`, where some readers would end the path and others not.
 #[inline]
 pub fn is_target(target: &[u8]) -> bool {
-    let bad = |byte: u8| u8::from(byte.wrapping_sub(0x21) > 0x5d) | u8::from(byte == b'#');
-    !target.is_empty() && target.iter().fold(0, |found, &byte| found | bad(byte)) == 0
+    let (chunks, rest) = target.as_chunks::<8>();
+    // Eight bytes at a time; what is left over is looked at together with bytes already seen, or one by one.
+    let found = chunks.iter().fold(0, |found, chunk| found | bad_in_target(*chunk));
+    match (rest, target.last_chunk::<8>()) {
+        ([], _) => found == 0 && !target.is_empty(),
+        (_, Some(last)) => (found | bad_in_target(*last)) == 0,
+        (_, None) => rest.iter().all(|byte| (0x21..=0x7e).contains(byte) && *byte != b'#'),
+    }
+}
+
+/// Not 0 if one of eight bytes may not stand in a target. The usual tests of a word for bytes that are zero or small:
+/// exact about whether there is one, not about where.
+#[inline]
+const fn bad_in_target(chunk: [u8; 8]) -> u64 {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = ONES * 0x80;
+    let word = u64::from_le_bytes(chunk);
+    let below_0x21 = word.wrapping_sub(ONES * 0x21) & !word;
+    let hash = word ^ (ONES * b'#' as u64);
+    let delete = word ^ (ONES * 0x7f);
+    let is_hash = hash.wrapping_sub(ONES) & !hash;
+    let is_delete = delete.wrapping_sub(ONES) & !delete;
+    (word | below_0x21 | is_hash | is_delete) & HIGH
 }
 
 /// Where the first byte stands that no token may hold.
@@ -91,7 +112,14 @@ mod tests {
     fn the_fast_checks_agree_with_the_table_on_every_byte() {
         for byte in 0..=255u8 {
             assert_eq!(is_field_value(&[b'a', byte]), CLASSES[byte as usize] & VALUE != 0, "{byte:#x}");
-            assert_eq!(is_target(&[b'/', byte]), (0x21..=0x7e).contains(&byte) && byte != b'#', "{byte:#x}");
+            for length in 1..20 {
+                for at in 0..length {
+                    let mut target = vec![b'/'; length];
+                    target[at] = byte;
+                    let good = (0x21..=0x7e).contains(&byte) && byte != b'#';
+                    assert_eq!(is_target(&target), good, "{byte:#x} at {at} of {length}");
+                }
+            }
         }
         assert!(!is_token(b"") && !is_target(b"") && is_field_value(b""));
     }

@@ -99,14 +99,17 @@ impl Fields {
     /// empty.
     #[inline]
     pub fn load(&mut self, raw: &[u8], fields: impl Iterator<Item = (Range<usize>, Range<usize>)>) {
-        debug_assert!(u32::try_from(raw.len()).is_ok(), "heads are bounded far below 4 GiB");
         self.clear();
+        if u32::try_from(raw.len()).is_err() {
+            debug_assert!(false, "heads are bounded far below 4 GiB");
+            return;
+        }
         self.buffer.extend_from_slice(raw);
         for (name, value) in fields {
             let known = Known::of(raw.get(name.clone()).unwrap_or_default());
             let whole = value.start == name.end.wrapping_add(2)
-                && raw.get(name.end..value.start) == Some(b": ")
-                && raw.get(value.end..value.end.wrapping_add(2)) == Some(b"\r\n");
+                && two_at(raw, name.end) == Some(b": ")
+                && two_at(raw, value.end) == Some(b"\r\n");
             self.present |= known.bit();
             self.entries.push(Entry {
                 name: narrow(name.start),
@@ -416,13 +419,20 @@ impl Entry {
     }
 
     fn line_bytes(&self) -> usize {
-        (self.name_end - self.name) as usize + (self.value_end - self.value) as usize + 4
+        self.name_end.saturating_sub(self.name) as usize
+            + self.value_end.saturating_sub(self.value) as usize
+            + 4
     }
 }
 
-/// Offsets are 32 bits wide to keep an entry small. Buffers are held below 4 GiB where they grow; past that the offset
-/// points outside and reads as empty.
 #[inline]
-fn narrow(offset: usize) -> u32 {
-    u32::try_from(offset).unwrap_or(u32::MAX)
+fn two_at(raw: &[u8], at: usize) -> Option<&[u8; 2]> {
+    raw.get(at..)?.first_chunk()
+}
+
+/// Offsets are 32 bits wide to keep an entry small; buffers are held below 4 GiB where they grow.
+#[expect(clippy::cast_possible_truncation, reason = "buffers are held below 4 GiB where they grow")]
+#[inline]
+const fn narrow(offset: usize) -> u32 {
+    offset as u32
 }

@@ -90,8 +90,8 @@ impl RequestHead {
     }
 
     /// Replaces everything by what stands in `raw` at the given ranges; the method stands before the target, the
-    /// target before the fields. `raw` is copied once. The caller has checked all of it (this is the door of the wire
-    /// codec); ranges outside `raw` read as empty.
+    /// target before the fields. `raw` is copied once (the first line twice). The caller has checked all of it (this is the
+    /// door of the wire codec); ranges outside `raw` read as empty.
     #[inline]
     pub fn load(
         &mut self,
@@ -106,11 +106,7 @@ impl RequestHead {
         self.line.extend_from_slice(raw.get(method.start..target.end).unwrap_or_default());
         self.method_end = method.end.saturating_sub(method.start);
         self.target_start = target.start.saturating_sub(method.start);
-        let base = target.end;
-        self.fields.load(
-            raw.get(base..).unwrap_or_default(),
-            fields.map(|(name, value)| (shifted(&name, base), shifted(&value, base))),
-        );
+        self.fields.load(raw, fields);
     }
 
     /// The method as sent; letter case counts.
@@ -284,12 +280,8 @@ impl ResponseHead {
         let (status, reason) = line;
         self.clear();
         (self.status, self.version) = (status, version);
-        self.reason.extend_from_slice(raw.get(reason.clone()).unwrap_or_default());
-        let base = reason.end;
-        self.fields.load(
-            raw.get(base..).unwrap_or_default(),
-            fields.map(|(name, value)| (shifted(&name, base), shifted(&value, base))),
-        );
+        self.reason.extend_from_slice(raw.get(reason).unwrap_or_default());
+        self.fields.load(raw, fields);
     }
 
     /// The status number, 100 to 999.
@@ -356,9 +348,4 @@ fn split_absolute(target: &[u8]) -> Option<(&[u8], &[u8])> {
     let rest = target.get(scheme + 3..)?;
     let end = rest.iter().position(|&byte| byte == b'/' || byte == b'?').unwrap_or(rest.len());
     Some(rest.split_at(end))
-}
-
-#[inline]
-fn shifted(range: &Range<usize>, base: usize) -> Range<usize> {
-    range.start.wrapping_sub(base)..range.end.wrapping_sub(base)
 }

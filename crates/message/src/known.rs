@@ -81,15 +81,15 @@ const TABLE_SIZE: usize = 128;
 
 /// Perfect table: the place of a name is computed from its length and three of its letters, the same way here and in
 /// [`Known::of`]. The factors were found by trial; two names in one place do not compile.
-static TABLE: [Known; TABLE_SIZE] = {
-    let mut table = [Known::Other; TABLE_SIZE];
+static TABLE: [(&[u8], Known); TABLE_SIZE] = {
+    let mut table: [(&[u8], Known); TABLE_SIZE] = [(b"", Known::Other); TABLE_SIZE];
     let mut index = 0;
     while index < Known::ALL.len() {
         let known = Known::ALL[index];
         let name = known.name().as_bytes();
         let place = place(name.len(), name[0], name[name.len() / 2], name[name.len() - 1]);
-        assert!(matches!(table[place], Known::Other), "two known names fall into one place of the table");
-        table[place] = known;
+        assert!(table[place].0.is_empty(), "two known names fall into one place of the table");
+        table[place] = (name, known);
         index += 1;
     }
     table
@@ -111,8 +111,8 @@ impl Known {
         else {
             return Self::Other;
         };
-        let known = TABLE[place(name.len(), first, middle, last)];
-        if same_token(name, known.name().as_bytes()) { known } else { Self::Other }
+        let (lower, known) = TABLE[place(name.len(), first, middle, last)];
+        if same_token(name, lower) { known } else { Self::Other }
     }
 
     /// The bit of this name in a set of names; 0 for [`Known::Other`].
@@ -137,14 +137,23 @@ fn same_token(name: &[u8], lower: &[u8]) -> bool {
         return fold(*tail) == u64::from_le_bytes(*lower_tail)
             && chunks.iter().zip(lower_chunks).all(|(a, b)| fold(*a) == u64::from_le_bytes(*b));
     }
+    if let (Some(first), Some(last)) = (name.first_chunk::<4>(), name.last_chunk::<4>()) {
+        return Some(&fold_half(*first).to_le_bytes()) == lower.first_chunk()
+            && Some(&fold_half(*last).to_le_bytes()) == lower.last_chunk();
+    }
     name.eq_ignore_ascii_case(lower)
 }
 
 /// Lower-cases letters by setting one bit. Other token bytes change too, but into nothing that a known name holds: of
-/// those only `-` (0x2d), digits, and letters occur, and 0x0d, 0x10–0x19 are no token bytes.
+/// those only `-` (0x2d), digits and letters occur, and 0x0d and 0x10 to 0x19 are no token bytes.
 #[inline]
 fn fold(bytes: [u8; 8]) -> u64 {
     u64::from_le_bytes(bytes) | 0x2020_2020_2020_2020
+}
+
+#[inline]
+fn fold_half(bytes: [u8; 4]) -> u32 {
+    u32::from_le_bytes(bytes) | 0x2020_2020
 }
 
 #[cfg(test)]
