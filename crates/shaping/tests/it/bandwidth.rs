@@ -1,1 +1,268 @@
+//! The division of a limit, driven in virtual time by sleepers whose timers have steps of a millisecond and come late.
 
+use core::num::NonZeroU64;
+use shaping::{BandwidthClass, Bounds, Flow, Registry, Sharing, Tick};
+use std::collections::BinaryHeap;
+
+const MILLISECOND: u64 = 1_000_000;
+const SECOND: u64 = 1_000 * MILLISECOND;
+
+fn class(bytes_per_second: u64, sharing: Sharing) -> Vec<(String, BandwidthClass)> {
+    let bytes_per_second = NonZeroU64::new(bytes_per_second).unwrap();
+    vec![("b".into(), BandwidthClass { bytes_per_second, sharing })]
+}
+
+/// How one transfer behaves.
+#[derive(Clone, Copy)]
+struct Habit {
+    starts_at: u64,
+    ends_at: u64,
+    /// What it has to send each time it asks.
+    chunk: u64,
+    /// How long it needs to get the next chunk after one is sent whole.
+    pause: u64,
+}
+
+const GREEDY: Habit = Habit { starts_at: 0, ends_at: u64::MAX, chunk: 1 << 20, pause: 0 };
+
+struct Drive {
+    registry: Registry,
+    flows: Vec<(Habit, Option<Flow>, u64)>,
+    alarms: BinaryHeap<(core::cmp::Reverse<u64>, usize)>,
+    /// When, which flow, how many bytes.
+    sent: Vec<(u64, usize, u64)>,
+    late: fn(u64) -> u64,
+    asked: u64,
+}
+
+impl Drive {
+    fn new(bytes_per_second: u64, sharing: Sharing, habits: &[Habit]) -> Self {
+        let registry = Registry::new(Bounds::default(), [1, 2]);
+        let _ = registry.adopt(&[], &class(bytes_per_second, sharing), Tick::ZERO);
+        let flows = habits.iter().map(|habit| (*habit, None, habit.chunk)).collect();
+        let alarm = |(nth, habit): (usize, &Habit)| (core::cmp::Reverse(habit.starts_at), nth);
+        let alarms = habits.iter().enumerate().map(alarm).collect();
+        Self { registry, flows, alarms, sent: Vec::new(), late: |_| 0, asked: 0 }
+    }
+
+    fn run(&mut self, until: u64) {
+        let mut salt = 1_u64;
+        while let Some((core::cmp::Reverse(at), nth)) = self.alarms.pop() {
+            if at > until {
+                self.alarms.push((core::cmp::Reverse(at), nth));
+                return;
+            }
+            let now = Tick::from_nanos(at);
+            let (habit, flow, left) = &mut self.flows[nth];
+            if at >= habit.ends_at {
+                *flow = None;
+                continue;
+            }
+            let class = self.registry.bandwidth_class(b"b").unwrap();
+            let flow = flow.get_or_insert_with(|| self.registry.flow(class, nth as u64, now));
+            let grant = flow.grant(*left, now);
+            self.asked += 1;
+            *left -= grant.bytes;
+            if grant.bytes > 0 {
+                self.sent.push((at, nth, grant.bytes));
+            }
+            let mut again = grant.again_at.nanos();
+            if *left == 0 {
+                *left = habit.chunk;
+                again = at + habit.pause;
+            } else {
+                assert!(again > at, "asking at once gives nothing");
+            }
+            if again > at {
+                salt = salt.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                again = again.div_ceil(MILLISECOND) * MILLISECOND + (self.late)(salt >> 33);
+            }
+            self.alarms.push((core::cmp::Reverse(again), nth));
+        }
+    }
+
+    fn bytes(&self, from: u64, to: u64) -> u64 {
+        self.sent.iter().filter(|sent| sent.0 >= from && sent.0 < to).map(|sent| sent.2).sum()
+    }
+
+    fn bytes_of(&self, flow: usize, from: u64, to: u64) -> u64 {
+        let of = self.sent.iter().filter(|sent| sent.1 == flow && sent.0 >= from && sent.0 < to);
+        of.map(|sent| sent.2).sum()
+    }
+
+    /// The least and the most of the class in any window of this length, as a part of what the limit gives.
+    fn extremes(&self, window: u64, limit: u64, from: u64, to: u64) -> (f64, f64) {
+        let (mut least, mut most) = (f64::MAX, 0.0_f64);
+        let mut at = from;
+        while at + window <= to {
+            let part = self.bytes(at, at + window) as f64 / (limit as f64 * window as f64 / SECOND as f64);
+            (least, most) = (least.min(part), most.max(part));
+            at += window / 7;
+        }
+        (least, most)
+    }
+
+    fn silence(&self, flow: usize, from: u64, to: u64) -> u64 {
+        let mut last = from;
+        let mut longest = 0;
+        for sent in self.sent.iter().filter(|sent| sent.1 == flow && sent.0 >= from && sent.0 < to) {
+            longest = longest.max(sent.0 - last);
+            last = sent.0;
+        }
+        longest.max(to - last)
+    }
+
+    fn lump(&self, flow: usize, window: u64) -> u64 {
+        let of: Vec<_> = self.sent.iter().filter(|sent| sent.1 == flow).collect();
+        let from = |first: u64| of.iter().filter(move |sent| sent.0 >= first && sent.0 < first + window);
+        of.iter().map(|sent| from(sent.0).map(|sent| sent.2).sum()).max().unwrap_or(0)
+    }
+}
+
+fn jain(shares: &[u64]) -> f64 {
+    let sum: f64 = shares.iter().map(|share| *share as f64).sum();
+    let squares: f64 = shares.iter().map(|share| (*share as f64).powi(2)).sum();
+    sum * sum / (squares * shares.len() as f64)
+}
+
+#[test]
+fn the_limit_is_met_and_shared_equally_from_a_kilobyte_to_a_gigabit_by_one_ten_and_a_thousand() {
+    for limit in [1_000, 100_000, 1_250_000, 125_000_000] {
+        for count in [1_usize, 10, 1_000] {
+            let mut drive = Drive::new(limit, Sharing::Machine, &vec![GREEDY; count]);
+            drive.late = |salt| if salt % 20 == 0 { salt % 8 * MILLISECOND } else { 0 };
+            drive.run(8 * SECOND);
+            let (least, most) = drive.extremes(5 * SECOND, limit, 2 * SECOND, 8 * SECOND);
+            assert!(least >= 0.95 && most <= 1.01, "{limit} by {count} over 5 s: {least} to {most}");
+            let (least, most) = drive.extremes(SECOND, limit, 2 * SECOND, 8 * SECOND);
+            assert!(least >= 0.95 && most <= 1.05, "{limit} by {count} over 1 s: {least} to {most}");
+            let shares: Vec<u64> =
+                (0..count).map(|flow| drive.bytes_of(flow, 2 * SECOND, 8 * SECOND)).collect();
+            let share = limit * 6 / count as u64;
+            if share >= 600 {
+                assert!(jain(&shares) >= 0.98, "{limit} by {count}: {}", jain(&shares));
+                let far = shares.iter().map(|it| it.abs_diff(share)).max().unwrap();
+                assert!(far <= share / 20, "{limit} by {count}: {far} off {share}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_thousand_at_100_kilobytes_a_second_are_never_silent_for_long_and_ask_25_times_a_second() {
+    let mut drive = Drive::new(100_000_000, Sharing::Machine, &vec![GREEDY; 1_000]);
+    drive.late = |salt| salt % 3 * MILLISECOND;
+    drive.run(3 * SECOND);
+    let longest = (0..1_000).map(|flow| drive.silence(flow, SECOND, 3 * SECOND)).max().unwrap();
+    assert!(longest <= 60 * MILLISECOND, "{longest}");
+    assert!(drive.asked <= 3 * 27_000, "{}", drive.asked);
+    let largest = drive.sent.iter().map(|sent| sent.2).max().unwrap();
+    assert!(largest <= 5_000, "more than 50 ms of a share at once: {largest}");
+}
+
+#[test]
+fn one_alone_is_smooth() {
+    let mut drive = Drive::new(100_000, Sharing::Machine, &[GREEDY]);
+    drive.late = |salt| salt % 2 * MILLISECOND;
+    drive.run(5 * SECOND);
+    assert!(drive.lump(0, 10 * MILLISECOND) <= 3_000, "{}", drive.lump(0, 10 * MILLISECOND));
+    assert!(drive.silence(0, SECOND, 5 * SECOND) <= 20 * MILLISECOND);
+}
+
+#[test]
+fn what_some_do_not_want_goes_to_the_others() {
+    let trickle = Habit { chunk: 1_000, pause: 20 * MILLISECOND, ..GREEDY };
+    let mut habits = vec![trickle; 50];
+    habits.extend([GREEDY; 2]);
+    let mut drive = Drive::new(10_000_000, Sharing::Machine, &habits);
+    drive.run(5 * SECOND);
+    let (least, most) = drive.extremes(SECOND, 10_000_000, SECOND, 5 * SECOND);
+    assert!(least >= 0.97 && most <= 1.03, "{least} to {most}");
+    let greedy = [drive.bytes_of(50, SECOND, 5 * SECOND), drive.bytes_of(51, SECOND, 5 * SECOND)];
+    assert!(greedy[0].abs_diff(greedy[1]) <= greedy[0] / 50, "{greedy:?}");
+    for flow in 0..50 {
+        let own = drive.bytes_of(flow, SECOND, 5 * SECOND);
+        assert!(own >= 4 * 30_000, "a modest one gets most of what it wants: {own}");
+    }
+}
+
+#[test]
+fn no_time_is_lost_while_transfers_come_and_go() {
+    let habits: Vec<Habit> = (0..200)
+        .map(|nth| {
+            let starts_at = nth * 25 * MILLISECOND;
+            Habit { starts_at, ends_at: starts_at + (nth % 13 + 1) * 90 * MILLISECOND, ..GREEDY }
+        })
+        .chain([GREEDY])
+        .collect();
+    let mut drive = Drive::new(2_000_000, Sharing::Machine, &habits);
+    drive.run(5 * SECOND);
+    let (least, most) = drive.extremes(SECOND, 2_000_000, SECOND, 5 * SECOND);
+    assert!(least >= 0.95 && most <= 1.05, "{least} to {most}");
+}
+
+#[test]
+fn one_who_falls_silent_loses_his_turn_and_another_gains_it_within_a_tenth_of_a_second() {
+    let silent = Habit { pause: 10 * SECOND, chunk: 3_000_000, ..GREEDY };
+    let mut drive = Drive::new(1_000_000, Sharing::Machine, &[GREEDY, silent]);
+    drive.run(SECOND);
+    // asleep in the middle of a chunk: it does not come back for its turn
+    drive.alarms.retain(|alarm| alarm.1 == 0);
+    drive.run(4 * SECOND);
+    let gained = drive.bytes_of(0, SECOND + 100 * MILLISECOND, 4 * SECOND);
+    assert!(gained >= 2_900_000 * 98 / 100, "{gained}");
+}
+
+#[test]
+fn a_process_that_was_stopped_makes_no_burst() {
+    for count in [1_usize, 100] {
+        let mut drive = Drive::new(1_000_000, Sharing::Machine, &vec![GREEDY; count]);
+        drive.run(2 * SECOND);
+        // all alarms ring together twenty seconds later
+        drive.alarms = (0..count).map(|nth| (core::cmp::Reverse(22 * SECOND), nth)).collect();
+        drive.run(27 * SECOND);
+        let (least, most) = drive.extremes(SECOND, 1_000_000, 22 * SECOND, 27 * SECOND);
+        assert!(least >= 0.95 && most <= 1.08, "{count}: {least} to {most}");
+        assert!(drive.bytes(22 * SECOND, 22 * SECOND + 100 * MILLISECOND) <= 180_000);
+    }
+}
+
+#[test]
+fn an_edit_acts_on_running_transfers() {
+    let mut drive = Drive::new(100_000, Sharing::Machine, &[GREEDY; 4]);
+    drive.run(2 * SECOND);
+    let _ = drive.registry.adopt(&[], &class(1_000_000, Sharing::Machine), Tick::from_nanos(2 * SECOND));
+    drive.run(4 * SECOND);
+    let _ = drive.registry.adopt(&[], &class(50_000, Sharing::Connection), Tick::from_nanos(4 * SECOND));
+    drive.run(6 * SECOND);
+    let rates = [(SECOND, 100_000), (3 * SECOND, 1_000_000), (5 * SECOND, 200_000)];
+    for (from, limit) in rates {
+        let sent = drive.bytes(from, from + SECOND);
+        assert!(sent.abs_diff(limit) <= limit / 20, "{sent} instead of {limit}");
+    }
+}
+
+#[test]
+fn shared_by_connection_each_connection_reaches_the_limit_and_its_transfers_divide_it() {
+    let registry = Registry::new(Bounds::default(), [1, 2]);
+    let _ = registry.adopt(&[], &class(100_000, Sharing::Connection), Tick::ZERO);
+    let id = registry.bandwidth_class(b"b").unwrap();
+    let connections = [7, 7, 8];
+    let mut flows = connections.map(|connection| registry.flow(id, connection, Tick::ZERO));
+    let mut sums = [0; 3];
+    for step in 0..4_000_u64 {
+        for (flow, sum) in flows.iter_mut().zip(&mut sums) {
+            *sum += flow.grant(1 << 20, Tick::from_nanos(step * MILLISECOND)).bytes;
+        }
+    }
+    for (sum, expected) in sums.into_iter().zip([200_000_u64, 200_000, 400_000]) {
+        assert!(sum.abs_diff(expected) <= expected / 50, "{sum} instead of {expected}");
+    }
+    let now = Tick::from_nanos(4 * SECOND);
+    let reading = &registry.readings(now).bandwidths[0];
+    assert_eq!((reading.bytes, reading.flows), (sums.iter().sum(), 3));
+    for flow in flows {
+        assert!(flow.close(now).is_empty());
+    }
+    assert_eq!(registry.readings(now).bandwidths[0].flows, 0);
+}

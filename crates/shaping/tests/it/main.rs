@@ -1,5 +1,10 @@
 //! The laws of shaping, and stories that show them.
 #![expect(clippy::unwrap_used, reason = "a test that finds nothing to unwrap has failed")]
+#![expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    reason = "numbers of tests are small"
+)]
 
 mod bandwidth;
 mod rate_laws;
