@@ -23,12 +23,17 @@ pub(crate) fn ranges<'a>(
     fields.iter().map(|field| (range_of(head, field.name.as_bytes()), range_of(head, field.value)))
 }
 
-/// `httparse` takes LF for CR LF. Each line of a head ends where the next one starts, so looking in front of each name
-/// and at the end finds every bare LF.
+/// `httparse` takes LF for CR LF. `all_whole` says that each field line is known to end with CR LF (nearly always: one
+/// blank before the value and none behind it). Else: each line ends where the next one starts, so looking in front of
+/// each name and at the end finds every bare LF.
 #[inline]
-pub(crate) fn check_line_ends(head: &[u8], fields: &[httparse::Header<'_>]) -> Result<(), BadSyntax> {
+pub(crate) fn check_line_ends(
+    head: &[u8],
+    fields: &[httparse::Header<'_>],
+    all_whole: bool,
+) -> Result<(), BadSyntax> {
     let ends_line = |end: usize| head.get(..end).and_then(<[u8]>::last_chunk) == Some(b"\r\n");
-    let all = fields.iter().all(|field| ends_line(range_of(head, field.name.as_bytes()).start));
+    let all = all_whole || fields.iter().all(|field| ends_line(range_of(head, field.name.as_bytes()).start));
     if all && head.ends_with(b"\r\n\r\n") { Ok(()) } else { Err(BadSyntax::BareLf) }
 }
 

@@ -46,9 +46,8 @@ pub fn decode_request(input: &[u8], limits: &Limits, into: &mut RequestHead) -> 
     let (method, target) = (range_of(head, method.as_bytes()), range_of(head, target.as_bytes()));
     let version = check_line(head, (method.start, method.end), (target.start, target.end))?;
     check_sizes(head, (method.end, target.len()), limits)?;
-    check_line_ends(head, parsed.headers)?;
-
-    into.load(head, (method, target), version, ranges(head, parsed.headers));
+    let all_whole = into.load(head, (method, target), version, ranges(head, parsed.headers));
+    check_line_ends(head, parsed.headers, all_whole)?;
     if !is_target(into.target()) {
         return Err(BadRequest::TargetBytes);
     }

@@ -75,13 +75,13 @@ pub fn decode_response(
     }
     let version = if parsed.version == Some(0) { Version::Http10 } else { Version::Http11 };
     let line_end = memchr(b'\n', head).unwrap_or_default();
-    check_line_ends(head, parsed.headers)?;
     let reason_end = line_end.saturating_sub(1);
     if head.get(reason_end) != Some(&b'\r') {
         return Err(BadSyntax::BareLf.into());
     }
     let reason = REASON_START.min(reason_end)..reason_end;
-    into.load(head, (status, reason), version, ranges(head, parsed.headers));
+    let all_whole = into.load(head, (status, reason), version, ranges(head, parsed.headers));
+    check_line_ends(head, parsed.headers, all_whole)?;
     let body = body_of(into, version, method)?;
     Ok(Decoded::Complete { consumed, body })
 }

@@ -20,7 +20,7 @@ pub(crate) fn parse_trailers(lines: &[u8], fields_max: usize) -> Result<Fields, 
     if parsed.is_empty() {
         return Ok(Fields::new());
     }
-    check_line_ends(lines, parsed.get(1..).unwrap_or_default())?;
+    check_line_ends(lines, parsed.get(1..).unwrap_or_default(), false)?;
     let mut fields = Fields::new();
     fields.load(lines, ranges(lines, parsed));
     fields.remove_where(|name, _, known| is_forbidden(name, known));

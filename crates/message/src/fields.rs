@@ -96,30 +96,24 @@ impl Fields {
 
     /// Replaces everything by the fields that stand in `raw` at the given (name, value) ranges. `raw` is copied once.
     /// The caller has checked names and values (this is the door of the wire codec); ranges outside `raw` read as
-    /// empty.
+    /// empty. Answers whether every one of the lines stands in `raw` as exactly `name: value CRLF`.
     #[inline]
-    pub fn load(&mut self, raw: &[u8], fields: impl Iterator<Item = (Range<usize>, Range<usize>)>) {
+    pub fn load(&mut self, raw: &[u8], fields: impl Iterator<Item = (Range<usize>, Range<usize>)>) -> bool {
         self.clear();
         if u32::try_from(raw.len()).is_err() {
             debug_assert!(false, "heads are bounded far below 4 GiB");
-            return;
+            return false;
         }
         self.buffer.extend_from_slice(raw);
-        for (name, value) in fields {
-            let known = Known::of(raw.get(name.clone()).unwrap_or_default());
-            let whole = value.start == name.end.wrapping_add(2)
-                && two_at(raw, name.end) == Some(b": ")
-                && two_at(raw, value.end) == Some(b"\r\n");
-            self.present |= known.bit();
-            self.entries.push(Entry {
-                name: narrow(name.start),
-                name_end: narrow(name.end),
-                value: narrow(value.start),
-                value_end: narrow(value.end),
-                known,
-                whole,
-            });
-        }
+        let (mut present, mut all_whole) = (0, true);
+        self.entries.extend(fields.map(|(name, value)| {
+            let entry = Entry::at(raw, &name, &value);
+            present |= entry.known.bit();
+            all_whole &= entry.whole;
+            entry
+        }));
+        self.present = present;
+        all_whole
     }
 
     /// How many field lines there are.
@@ -409,6 +403,23 @@ impl Eq for Fields {}
 
 impl Entry {
     #[inline]
+    fn at(raw: &[u8], name: &Range<usize>, value: &Range<usize>) -> Self {
+        let line = raw.get(name.start..value.end.wrapping_add(2)).unwrap_or_default();
+        let (field, rest) = line.split_at_checked(name.len()).unwrap_or_default();
+        let whole = value.start == name.end.wrapping_add(2)
+            && rest.first_chunk() == Some(b": ")
+            && rest.last_chunk() == Some(b"\r\n");
+        Self {
+            name: narrow(name.start),
+            name_end: narrow(name.end),
+            value: narrow(value.start),
+            value_end: narrow(value.end),
+            known: Known::of(field),
+            whole,
+        }
+    }
+
+    #[inline]
     fn name_in<'a>(&self, buffer: &'a [u8]) -> &'a [u8] {
         buffer.get(self.name as usize..self.name_end as usize).unwrap_or_default()
     }
@@ -423,11 +434,6 @@ impl Entry {
             + self.value_end.saturating_sub(self.value) as usize
             + 4
     }
-}
-
-#[inline]
-fn two_at(raw: &[u8], at: usize) -> Option<&[u8; 2]> {
-    raw.get(at..)?.first_chunk()
 }
 
 /// Offsets are 32 bits wide to keep an entry small; buffers are held below 4 GiB where they grow.

@@ -91,7 +91,8 @@ impl RequestHead {
 
     /// Replaces everything by what stands in `raw` at the given ranges; the method stands before the target, the
     /// target before the fields. `raw` is copied once (the first line twice). The caller has checked all of it (this is the
-    /// door of the wire codec); ranges outside `raw` read as empty.
+    /// door of the wire codec); ranges outside `raw` read as empty. Answers as
+    /// [`Fields::load`].
     #[inline]
     pub fn load(
         &mut self,
@@ -99,14 +100,14 @@ impl RequestHead {
         line: (Range<usize>, Range<usize>),
         version: Version,
         fields: impl Iterator<Item = (Range<usize>, Range<usize>)>,
-    ) {
+    ) -> bool {
         let (method, target) = line;
         self.clear();
         self.version = version;
         self.line.extend_from_slice(raw.get(method.start..target.end).unwrap_or_default());
         self.method_end = method.end.saturating_sub(method.start);
         self.target_start = target.start.saturating_sub(method.start);
-        self.fields.load(raw, fields);
+        self.fields.load(raw, fields)
     }
 
     /// The method as sent; letter case counts.
@@ -268,7 +269,8 @@ impl ResponseHead {
 
     /// Replaces everything by what stands in `raw`: the reason at `reason`, the fields behind it at the given (name,
     /// value) ranges. `raw` is copied once. The caller has checked all of it (this is the door of the wire codec);
-    /// ranges outside `raw` read as empty.
+    /// ranges outside `raw` read as empty. Answers as
+    /// [`Fields::load`].
     #[inline]
     pub fn load(
         &mut self,
@@ -276,12 +278,12 @@ impl ResponseHead {
         line: (u16, Range<usize>),
         version: Version,
         fields: impl Iterator<Item = (Range<usize>, Range<usize>)>,
-    ) {
+    ) -> bool {
         let (status, reason) = line;
         self.clear();
         (self.status, self.version) = (status, version);
         self.reason.extend_from_slice(raw.get(reason).unwrap_or_default());
-        self.fields.load(raw, fields);
+        self.fields.load(raw, fields)
     }
 
     /// The status number, 100 to 999.
