@@ -44,7 +44,7 @@ fn main() {
             "enter" => sum += u64::from(registry.enter(rate, context, tick(now)) == shaping::Entry::Started),
             "both" => sum += u64::from(registry.enter(both, context, tick(now)) == shaping::Entry::Started),
             "plain" => {
-                sum += u64::from(registry.enter(rate, None, tick(now * 10)) == shaping::Entry::Started)
+                sum += u64::from(registry.enter(rate, None, tick(now * 10)) == shaping::Entry::Started);
             }
             "backlog" => sum += u64::from(registry.backlog(rate, context, tick(now))),
             "name" => sum += u64::from(registry.rate_class(b"per second").is_some()),

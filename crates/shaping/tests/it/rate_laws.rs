@@ -275,26 +275,24 @@ impl World {
 
 fn classes() -> impl Strategy<Value = Vec<RateClass>> {
     let bounds = (proptest::option::of(0_u32..8), proptest::option::of(1_u64..90));
-    let by_minute =
-        (proptest::option::of(1_u32..6), 1_u32..40, bounds.clone()).prop_map(|(second, minute, bounds)| {
-            // a minute of 60 times the second or more is no limit, and then nothing older than a second is kept
-            let minute = second.map_or(minute, |second| minute.min(second * 60 - 1));
-            (second, Some(minute), bounds)
-        });
-    let by_second = (1_u32..6, bounds).prop_map(|(second, bounds)| (Some(second), None, bounds));
-    let class =
-        |(second, minute, (backlog_max, wait)): (Option<u32>, Option<u32>, (Option<u32>, Option<u64>))| {
-            RateClass {
-                per_second: second.and_then(NonZeroU32::new),
-                per_minute: minute.and_then(NonZeroU32::new),
-                backlog_max,
-                wait_max: wait.map(Duration::from_secs),
-            }
-        };
-    prop_oneof![
-        proptest::collection::vec(by_minute.prop_map(class), 1..4),
-        proptest::collection::vec(by_second.prop_map(class), 1..4),
-    ]
+    let by_minute = (proptest::option::of(1_u32..6), 1_u32..40, bounds.clone());
+    let by_minute = by_minute.prop_map(|(second, minute, (backlog_max, wait))| {
+        // a minute of 60 times the second or more is no limit, and then nothing older than a second is kept
+        let minute = second.map_or(minute, |second| minute.min(second * 60 - 1));
+        class(second.unwrap_or(0), minute, backlog_max, wait)
+    });
+    let by_second = (1_u32..6, bounds);
+    let by_second = by_second.prop_map(|(second, (backlog_max, wait))| class(second, 0, backlog_max, wait));
+    prop_oneof![proptest::collection::vec(by_minute, 1..4), proptest::collection::vec(by_second, 1..4)]
+}
+
+fn class(per_second: u32, per_minute: u32, backlog_max: Option<u32>, wait_seconds: Option<u64>) -> RateClass {
+    RateClass {
+        per_second: NonZeroU32::new(per_second),
+        per_minute: NonZeroU32::new(per_minute),
+        backlog_max,
+        wait_max: wait_seconds.map(Duration::from_secs),
+    }
 }
 
 fn ops(lateness: u64) -> impl Strategy<Value = Vec<Op>> {

@@ -157,7 +157,11 @@ fn a_full_backlog_and_a_long_wait_are_told_at_the_door_with_the_wait_it_would_ha
     let refused = |reason, seconds| Entry::Refused { reason, retry_after: Duration::from_secs(seconds) };
     assert_eq!(registry.enter(id, None, at(0)), refused(Refusal::WaitTooLong, 3));
     let (_three, ..) = queued(registry.enter(id, None, at(1_000)));
-    assert_eq!(registry.enter(id, None, at(2_000)), refused(Refusal::BacklogFull, 2));
+    assert_eq!(
+        registry.enter(id, None, at(2_000)),
+        refused(Refusal::BacklogFull, 3),
+        "the head is late already"
+    );
 }
 
 #[test]
