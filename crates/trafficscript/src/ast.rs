@@ -300,7 +300,9 @@ impl ExprKind {
             | Self::PostDecrement(place) => highest(&place.indexes),
             Self::Call { arguments, .. } => highest(arguments),
             Self::Array(items) => highest(items),
-            Self::Hash(pairs) => pairs.iter().map(|(key, value)| key.height.max(value.height)).max().unwrap_or(0),
+            Self::Hash(pairs) => {
+                pairs.iter().map(|(key, value)| key.height.max(value.height)).max().unwrap_or(0)
+            }
         }
     }
 }

@@ -164,11 +164,17 @@ impl Lexer<'_> {
     fn finish_number(&mut self, start: usize, kind: Option<TokenKind>) {
         if self.peek(0).is_some_and(is_name_part) {
             self.skip_while(is_name_part);
-            self.wrong(start, "bad-number", "letters stand right behind a number", "quote it if it is a text");
+            self.wrong(
+                start,
+                "bad-number",
+                "letters stand right behind a number",
+                "quote it if it is a text",
+            );
         } else if let Some(kind) = kind {
             self.push(kind, start);
         } else {
-            let help = "integers have 64 bits with a sign; write it as a text if it is no number to count with";
+            let help =
+                "integers have 64 bits with a sign; write it as a text if it is no number to count with";
             self.wrong(start, "bad-number", "this number is too large or has no digits", help);
         }
     }
@@ -177,8 +183,10 @@ impl Lexer<'_> {
         let start = self.at;
         self.skip_while(is_name_part);
         let first = self.slice(start, self.at);
-        let keyword = Keyword::ALL.iter().find(|keyword| first.eq_ignore_ascii_case(keyword.text().as_bytes()));
-        let next_is_name = |lexer: &Self| lexer.peek(0) == Some(b'.') && lexer.peek(1).is_some_and(is_name_start);
+        let keyword =
+            Keyword::ALL.iter().find(|keyword| first.eq_ignore_ascii_case(keyword.text().as_bytes()));
+        let next_is_name =
+            |lexer: &Self| lexer.peek(0) == Some(b'.') && lexer.peek(1).is_some_and(is_name_start);
         if let Some(keyword) = keyword {
             let joins = next_is_name(self) && !matches!(keyword, Keyword::True | Keyword::False);
             if !joins {
@@ -196,7 +204,8 @@ impl Lexer<'_> {
         if self.slice(start, self.at) != keyword.text().as_bytes() {
             let message = format!("`{}` is written in lower case", keyword.text());
             let span = self.since(start);
-            let diagnostic = Diagnostic::error(DiagnosticId("keyword-case"), message).at(self.source, span, "");
+            let diagnostic =
+                Diagnostic::error(DiagnosticId("keyword-case"), message).at(self.source, span, "");
             self.out.diagnostics.push(diagnostic);
         }
         self.push(TokenKind::Keyword(keyword), start);
@@ -219,7 +228,12 @@ impl Lexer<'_> {
         }
         self.at += 1;
         self.skip_while(|byte| byte >= 0x80 || byte.is_ascii_control() && !byte.is_ascii_whitespace());
-        self.wrong(start, "unexpected-character", "this character has no meaning here", "remove it, or quote it");
+        self.wrong(
+            start,
+            "unexpected-character",
+            "this character has no meaning here",
+            "remove it, or quote it",
+        );
     }
 
     /// To the closing quote in the same line, so that one wrong pair of quotes is one mistake.
@@ -394,29 +408,24 @@ mod tests {
         let text = |bytes: &str| TokenKind::String(bytes.as_bytes().into());
         let dot = TokenKind::Mark(Mark::Dot);
         assert_eq!(kinds("2.\"x\""), [TokenKind::Integer(2), dot.clone(), text("x")]);
-        assert_eq!(kinds("$4.\"x\".$3"), [
-            TokenKind::Capture(4),
-            dot.clone(),
-            text("x"),
-            dot.clone(),
-            TokenKind::Capture(3)
-        ]);
-        assert_eq!(kinds("3.25 0x1F 1e3"), [
-            TokenKind::Double(3.25),
-            TokenKind::Integer(31),
-            TokenKind::Double(1000.0)
-        ]);
+        assert_eq!(
+            kinds("$4.\"x\".$3"),
+            [TokenKind::Capture(4), dot.clone(), text("x"), dot.clone(), TokenKind::Capture(3)]
+        );
+        assert_eq!(
+            kinds("3.25 0x1F 1e3"),
+            [TokenKind::Double(3.25), TokenKind::Integer(31), TokenKind::Double(1000.0)]
+        );
         assert_eq!(kinds("1.true"), [TokenKind::Integer(1), dot, TokenKind::Keyword(Keyword::True)]);
     }
 
     #[test]
     fn the_longest_dotted_name_is_one_token_and_keywords_do_not_swallow_the_dot() {
         assert_eq!(kinds("rate.use.noQueue rate.use"), [TokenKind::Name, TokenKind::Name]);
-        assert_eq!(kinds("true.string.len"), [
-            TokenKind::Keyword(Keyword::True),
-            TokenKind::Mark(Mark::Dot),
-            TokenKind::Name
-        ]);
+        assert_eq!(
+            kinds("true.string.len"),
+            [TokenKind::Keyword(Keyword::True), TokenKind::Mark(Mark::Dot), TokenKind::Name]
+        );
         assert_eq!(kinds("iffy foreach_ $if"), [TokenKind::Name, TokenKind::Name, TokenKind::Variable]);
     }
 
@@ -424,22 +433,18 @@ mod tests {
     fn double_quotes_know_escapes_and_single_quotes_do_not() {
         assert_eq!(strings(r#" "\n\r\t\"\'\\" "#), [b"\n\r\t\"'\\".to_vec()]);
         assert_eq!(strings(r#" "\201\110\x41\u00e4" "#), [b"\x81HA\xc3\xa4".to_vec()]);
-        assert_eq!(strings(r"'^192\.168\.' 'it\'s' '\n'"), [
-            b"^192\\.168\\.".to_vec(),
-            b"it's".to_vec(),
-            b"\\n".to_vec()
-        ]);
+        assert_eq!(
+            strings(r"'^192\.168\.' 'it\'s' '\n'"),
+            [b"^192\\.168\\.".to_vec(), b"it's".to_vec(), b"\\n".to_vec()]
+        );
     }
 
     #[test]
     fn strings_run_over_lines_and_a_backslash_joins_them() {
-        assert_eq!(strings("'a\nb' \"a\\\n b\" 'a\\\nb' \"a\\\r\nb\" \"a\\n\\\nb\""), [
-            b"a\nb".to_vec(),
-            b"a b".to_vec(),
-            b"ab".to_vec(),
-            b"ab".to_vec(),
-            b"a\nb".to_vec()
-        ]);
+        assert_eq!(
+            strings("'a\nb' \"a\\\n b\" 'a\\\nb' \"a\\\r\nb\" \"a\\n\\\nb\""),
+            [b"a\nb".to_vec(), b"a b".to_vec(), b"ab".to_vec(), b"ab".to_vec(), b"a\nb".to_vec()]
+        );
     }
 
     #[test]
@@ -460,13 +465,10 @@ mod tests {
     fn what_is_no_word_is_said_once() {
         assert_eq!(ids("$a = “b”;"), ["typographic-quote"]);
         assert_eq!(ids("$a = 1; // no\n/* no */"), ["wrong-comment", "wrong-comment"]);
-        assert_eq!(ids("$10 $ 10px 99999999999999999999 @"), [
-            "bad-variable",
-            "bad-variable",
-            "bad-number",
-            "bad-number",
-            "unexpected-character"
-        ]);
+        assert_eq!(
+            ids("$10 $ 10px 99999999999999999999 @"),
+            ["bad-variable", "bad-variable", "bad-number", "bad-number", "unexpected-character"]
+        );
         assert_eq!(ids("If"), ["keyword-case"]);
         assert_eq!(ids("$a = \"b\n$c = 1;"), ["unterminated-string"]);
     }

@@ -49,7 +49,11 @@ pub(crate) fn swallowed_code(ast: &Ast) -> Vec<Diagnostic> {
         let message = "a comment goes to the end of its line, and this one swallows code";
         Diagnostic::warning(DiagnosticId("comment-swallows-code"), message)
             .at(&ast.source, span, "this never runs")
-            .at(&ast.source, Span::new(swallowed.comment.start, swallowed.comment.start + 1), "the comment begins here")
+            .at(
+                &ast.source,
+                Span::new(swallowed.comment.start, swallowed.comment.start + 1),
+                "the comment begins here",
+            )
             .help(help)
     };
     survey.comments.iter().map(warn).collect()
@@ -106,7 +110,8 @@ impl Survey {
         let nothing_left = ast.body.is_empty() && ast.subs.is_empty();
         let filled = |line: &&[u8]| !line.trim_ascii().is_empty();
         let one_line = ast.source.bytes().split(|byte| *byte == b'\n').filter(filled).count() == 1;
-        let take_turns = |swallowed: &Swallowed| swallowed.pieces.iter().filter(|piece| piece.is_code).count() >= 2;
+        let take_turns =
+            |swallowed: &Swallowed| swallowed.pieces.iter().filter(|piece| piece.is_code).count() >= 2;
         !self.comments.is_empty() && (nothing_left || one_line || self.comments.iter().any(take_turns))
     }
 }
@@ -258,7 +263,8 @@ impl Search {
 fn may_continue_block(kind: &TokenKind) -> bool {
     matches!(
         kind,
-        TokenKind::End | TokenKind::Keyword(Keyword::Else | Keyword::ElseIf | Keyword::ElsIf | Keyword::While)
+        TokenKind::End
+            | TokenKind::Keyword(Keyword::Else | Keyword::ElseIf | Keyword::ElsIf | Keyword::While)
     )
 }
 
@@ -283,17 +289,21 @@ fn candidates(text: &[u8], within: Range<usize>) -> impl Iterator<Item = usize> 
 
 fn is_code_start(text: &[u8], at: usize) -> bool {
     let before = at.checked_sub(1).and_then(|before| text.get(before)).copied();
-    let is_apart = before.is_none_or(|byte| byte.is_ascii_whitespace() || matches!(byte, b'#' | b':' | b'\xa0'));
+    let is_apart =
+        before.is_none_or(|byte| byte.is_ascii_whitespace() || matches!(byte, b'#' | b':' | b'\xa0'));
     let rest = text.get(at..).unwrap_or_default();
     let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.');
     match rest {
         [b'}' | b'{', ..] => is_apart,
-        [b'$', next, ..] => (is_apart || before == Some(b'.')) && (next.is_ascii_alphanumeric() || *next == b'_'),
+        [b'$', next, ..] => {
+            (is_apart || before == Some(b'.')) && (next.is_ascii_alphanumeric() || *next == b'_')
+        }
         [first, ..] if is_apart && (first.is_ascii_alphabetic() || *first == b'_') => {
             let length = rest.iter().take_while(|byte| is_name(byte)).count();
             let (name, behind) = rest.split_at_checked(length).unwrap_or_default();
-            let is_keyword =
-                Keyword::ALL.iter().any(|keyword| keyword.begins_or_continues() && name == keyword.text().as_bytes());
+            let is_keyword = Keyword::ALL
+                .iter()
+                .any(|keyword| keyword.begins_or_continues() && name == keyword.text().as_bytes());
             is_keyword || behind.trim_ascii_start().starts_with(b"(")
         }
         _ => false,
@@ -310,7 +320,8 @@ impl Keyword {
 fn next_hash(text: &[u8], from: usize) -> usize {
     let begins = |at: &usize| {
         let before = at.checked_sub(1).and_then(|before| text.get(before));
-        text.get(*at) == Some(&b'#') && before.is_some_and(|byte| byte.is_ascii_whitespace() || b";{}.".contains(byte))
+        text.get(*at) == Some(&b'#')
+            && before.is_some_and(|byte| byte.is_ascii_whitespace() || b";{}.".contains(byte))
     };
     (from..text.len()).find(begins).unwrap_or(text.len())
 }
@@ -325,10 +336,9 @@ fn code_end(text: &[u8], start: usize) -> usize {
             // In single quotes only `\'` matters here, and it is read the same way.
             Some(_) if *byte == b'\\' => is_escaped = true,
             Some(open) if *byte == open => quote = None,
-            Some(_) => {}
             None if matches!(byte, b'"' | b'\'') => quote = Some(*byte),
             None if *byte == b'#' => return start + ahead,
-            None => {}
+            Some(_) | None => {}
         }
     }
     text.len()
@@ -373,7 +383,9 @@ mod tests {
 
     #[test]
     fn the_rule_of_the_article_comes_back_as_it_was_meant() {
-        let (Some(article), Some(meant)) = (fixture("002_710aa3480dbe3d4d.txt"), fixture("abusive-referer.rts")) else {
+        let (Some(article), Some(meant)) =
+            (fixture("002_710aa3480dbe3d4d.txt"), fixture("abusive-referer.rts"))
+        else {
             return;
         };
         let lines: Vec<&[u8]> = article.split(|byte| *byte == b'\n').collect();
@@ -381,7 +393,13 @@ mod tests {
         let pasted = lines[first..first + 2].join(&b'\n');
         let found = warnings(&pasted);
         assert_eq!(found.len(), 2);
-        assert!(found.iter().all(|warning| warning.help.as_ref().unwrap().contains("tidegate check --fix newlines")));
+        assert!(
+            found.iter().all(|warning| warning
+                .help
+                .as_ref()
+                .unwrap()
+                .contains("tidegate check --fix newlines"))
+        );
         let mended = newlines(&pasted).unwrap();
         assert_eq!(tokens(&mended), tokens(&meant));
         let comments = |text: &[u8]| parse_without_lints(&Arc::new(Source::new("r", text))).0.comments.len();

@@ -3,12 +3,23 @@
 //!
 //! It knows functions only as [`Signature`]s and stages only as bits.
 
+mod calls;
+mod flow;
+mod names;
+mod scope;
+#[cfg(test)]
+mod tests;
+mod walk;
+
 use crate::ast::{Ast, CallId, UseId};
-use source::{Source, Span};
+use crate::parser::DIAGNOSTICS_MAX;
+use names::Texts;
+use source::{Diagnostic, DiagnosticId, Severity, Source, Span, nearest};
 use std::sync::Arc;
+use walk::Walk;
 
 /// Stages of a transaction as bits; which bit means what is the host's business.
-pub type StageBits = u8;
+pub type StageBits = u32;
 
 /// What the check must know of a built-in function.
 #[derive(Clone, Copy, Debug)]
@@ -21,8 +32,8 @@ pub struct Signature {
     pub min_args: usize,
     /// Most arguments; `None` where any number will do.
     pub max_args: Option<usize>,
-    /// What each argument should be; arguments beyond the end are not looked at.
-    pub kinds: &'static [ArgumentKind],
+    /// What each of the first eight arguments should be; later ones are not looked at.
+    pub kinds: [ArgumentKind; 8],
     /// In which stages the function means something.
     pub stages: StageBits,
 }
@@ -52,6 +63,11 @@ pub trait Signatures {
 
     /// Why a function that is known from elsewhere does not exist here; `None` if nobody knows the name.
     fn unsupported(&self, name: &str) -> Option<&str>;
+
+    /// Stages in words, for help; empty if the host has none.
+    fn stage_names(&self, _stages: StageBits) -> String {
+        String::new()
+    }
 }
 
 /// Rules that can be imported, by name.
@@ -130,13 +146,115 @@ pub struct ArgumentFact {
     /// The argument.
     pub span: Span,
     /// The value, as text, of a literal or of a variable that is assigned exactly once in its scope, from a literal.
-    pub constant: Option<Vec<u8>>,
+    pub constant: Option<Arc<[u8]>>,
     /// Published spellings of the builtins whose results flow into the argument, also through variables; sorted,
     /// each once.
     pub origins: Vec<&'static str>,
 }
 
+/// Resolves the names of a rule and of what it imports. Reports everything that cannot be right (errors) and what is
+/// probably not meant (warnings, of the rule's own text only), in the order of the text.
+pub(crate) fn check(
+    ast: Ast,
+    signatures: &dyn Signatures,
+    options: CheckOptions<'_>,
+) -> (Checked, Vec<Diagnostic>) {
+    let mut diagnostics = Vec::new();
+    let texts = Texts::load(ast, &options, &mut diagnostics);
+    let mut checked = Checked { units: Vec::new(), subs: Vec::new(), body_slots: 0, calls: Vec::new() };
+    let mut first_sub = Vec::new();
+    let mut parameter_counts = Vec::new();
+    for (unit, ast) in texts.asts.iter().enumerate() {
+        first_sub.push(checked.subs.len());
+        let declarations = 0..ast.subs.len();
+        checked.subs.extend(declarations.map(|declaration| CheckedSub { unit, declaration, slots: 0 }));
+        parameter_counts.extend(ast.subs.iter().map(|sub| ast.is_whole.then_some(sub.parameters.len())));
+    }
+    let mut answers = Vec::new();
+    for (unit, ast) in texts.asts.iter().enumerate() {
+        let mut report =
+            Report { source: &ast.source, is_own: unit == 0, is_whole: ast.is_whole, found: Vec::new() };
+        let subs = texts.subs(unit, &first_sub, signatures, &mut report);
+        let mut walk = Walk::new(signatures, &subs, &parameter_counts, options.stages, report);
+        walk.slots = vec![0; ast.uses as usize];
+        walk.targets = vec![Target::Unknown; ast.calls as usize];
+        checked.unit(&mut walk, ast, unit);
+        answers.push((walk.slots, walk.targets));
+        diagnostics.append(&mut walk.report.found);
+    }
+    let with_answers = |(ast, (slots, targets))| Unit { ast, slots, targets };
+    checked.units = texts.asts.into_iter().zip(answers).map(with_answers).collect();
+    checked.calls.sort_by_key(|call| call.span.start);
+    diagnostics.truncate(DIAGNOSTICS_MAX);
+    (checked, diagnostics)
+}
+
+/// The longest name, in bytes, for which a near one is looked for: comparing takes time by the square of it.
+const NEAR_NAME_BYTES_MAX: usize = 64;
+
+/// The name that was probably meant.
+fn near<'n>(written: &str, candidates: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+    let is_short = |name: &str| name.len() <= NEAR_NAME_BYTES_MAX;
+    if is_short(written) { nearest(written, candidates.filter(|name| is_short(name))) } else { None }
+}
+
+/// Collects what is wrong with one text.
+struct Report<'a> {
+    source: &'a Arc<Source>,
+    /// Warnings about an imported rule are given where that rule is checked for itself.
+    is_own: bool,
+    /// False when something was left out of the tree: what it would have assigned or used is not known.
+    is_whole: bool,
+    found: Vec<Diagnostic>,
+}
+
+impl Report<'_> {
+    fn push(&mut self, diagnostic: Diagnostic) {
+        let is_wanted = diagnostic.severity == Severity::Error || self.is_own;
+        if is_wanted && !self.is_full() {
+            self.found.push(diagnostic);
+        }
+    }
+
+    /// True when nothing more will be taken, so that nobody need work for it.
+    fn is_full(&self) -> bool {
+        self.found.len() >= DIAGNOSTICS_MAX
+    }
+
+    fn error(&mut self, id: &'static str, message: String, span: Span) {
+        self.push(Diagnostic::error(DiagnosticId(id), message).at(self.source, span, ""));
+    }
+}
+
 impl Checked {
+    /// Walks the scopes of one text; of an imported one only its subs, as its body never runs.
+    fn unit(&mut self, walk: &mut Walk<'_>, ast: &Ast, unit: usize) {
+        let mut body = None;
+        if unit == 0 {
+            let (scope, facts) = walk.scope(&[], &ast.body);
+            self.body_slots = scope.len();
+            self.calls.extend(facts);
+            if walk.report.is_whole {
+                scope.lint(&mut walk.report, None);
+            }
+            body = Some(scope);
+        }
+        for at in 0..self.subs.len() {
+            let Some(sub) = self.subs.get_mut(at).filter(|sub| sub.unit == unit) else { continue };
+            let Some(declaration) = ast.subs.get(sub.declaration) else { continue };
+            let (scope, facts) = walk.scope(&declaration.parameters, &declaration.body);
+            sub.slots = scope.len();
+            if unit == 0 {
+                self.calls.extend(facts);
+            }
+            if walk.report.is_whole {
+                scope.lint(&mut walk.report, body.as_ref());
+            }
+        }
+        let start = |diagnostic: &Diagnostic| diagnostic.labels.first().map_or(0, |label| label.span.start);
+        walk.report.found.sort_by_key(start);
+    }
+
     /// Calls of built-in functions in the rule's own text, in the order of the text.
     pub(crate) fn calls(&self) -> &[CallFact] {
         &self.calls

@@ -57,7 +57,8 @@ impl Parser<'_> {
     fn node(&mut self, kind: ExprKind, start: Span) -> Parsed<Expr> {
         let expression = Expr::new(kind, self.since(start));
         if expression.height() > EXPRESSION_HEIGHT_MAX {
-            let message = format!("this expression has more than {EXPRESSION_HEIGHT_MAX} steps inside one another");
+            let message =
+                format!("this expression has more than {EXPRESSION_HEIGHT_MAX} steps inside one another");
             return Err(self.give_up("too-deep", message));
         }
         Ok(expression)
@@ -97,7 +98,8 @@ impl Parser<'_> {
                 let place = self.place(operand, "counted up or down")?;
                 self.bump();
                 let is_up = mark == Mark::Increment;
-                let kind = if is_up { ExprKind::PostIncrement(place) } else { ExprKind::PostDecrement(place) };
+                let kind =
+                    if is_up { ExprKind::PostIncrement(place) } else { ExprKind::PostDecrement(place) };
                 self.node(kind, start)
             }
             TokenKind::Mark(mark) => {
@@ -162,7 +164,9 @@ impl Parser<'_> {
         let start = self.span();
         if *self.kind_ahead(1) != TokenKind::Mark(Mark::OpenRound) {
             let name = self.text(start);
-            let help = format!("to call a function write `{name}( … )`; a variable is `$name`, a text stands in quotes");
+            let help = format!(
+                "to call a function write `{name}( … )`; a variable is `$name`, a text stands in quotes"
+            );
             return Err(self.error("bare-name", format!("`{name}` alone means nothing"), start, &help));
         }
         let function = self.function_name();
@@ -191,7 +195,12 @@ impl Parser<'_> {
             let is_pair = self.is_mark(Mark::Arrow);
             if is_pair && !items.is_empty() || !is_pair && !pairs.is_empty() {
                 let message = "an array's items and a hash's pairs do not mix";
-                return Err(self.error("syntax", message, first.span, "write `key => value` for all, or for none"));
+                return Err(self.error(
+                    "syntax",
+                    message,
+                    first.span,
+                    "write `key => value` for all, or for none",
+                ));
             }
             if self.eat(Mark::Arrow) {
                 pairs.push((first, self.expression()?));
@@ -224,7 +233,11 @@ impl Parser<'_> {
                 ExprKind::Capture(number) => break PlaceRoot::Capture(number),
                 _ => {
                     let message = format!("this cannot be {purpose}");
-                    let help = if self.is_mark(Mark::Assign) { "to compare, write `==`" } else { "only variables can" };
+                    let help = if self.is_mark(Mark::Assign) {
+                        "to compare, write `==`"
+                    } else {
+                        "only variables can"
+                    };
                     return Err(self.error("not-a-variable", message, span, help));
                 }
             }

@@ -11,7 +11,13 @@ impl Parser<'_> {
         }
     }
 
-    pub(super) fn error(&mut self, id: &'static str, message: impl Into<String>, span: Span, help: &str) -> Abandon {
+    pub(super) fn error(
+        &mut self,
+        id: &'static str,
+        message: impl Into<String>,
+        span: Span,
+        help: &str,
+    ) -> Abandon {
         let mut diagnostic = Diagnostic::error(DiagnosticId(id), message).at(self.source, span, "");
         if !help.is_empty() {
             diagnostic = diagnostic.help(help);
@@ -77,7 +83,10 @@ impl Parser<'_> {
                 }
                 TokenKind::Mark(Mark::OpenCurly) => {
                     let _: Result<_, Abandon> = self.nested(Self::block);
-                    if !matches!(self.kind(), TokenKind::Keyword(Keyword::Else | Keyword::ElseIf | Keyword::ElsIf)) {
+                    if !matches!(
+                        self.kind(),
+                        TokenKind::Keyword(Keyword::Else | Keyword::ElseIf | Keyword::ElsIf)
+                    ) {
                         return;
                     }
                     self.bump();
@@ -109,8 +118,11 @@ impl Parser<'_> {
         let place = Span::new(end.saturating_sub(1), end);
         let abandon = self.error("missing-semicolon", message, place, "end the statement with `;`");
         match self.kind() {
-            TokenKind::Variable | TokenKind::Capture(_) | TokenKind::Name | TokenKind::End => Ok(()),
-            TokenKind::Mark(Mark::CloseCurly) => Ok(()),
+            TokenKind::Variable
+            | TokenKind::Capture(_)
+            | TokenKind::Name
+            | TokenKind::Mark(Mark::CloseCurly)
+            | TokenKind::End => Ok(()),
             TokenKind::Keyword(keyword) if keyword.begins_statement() => Ok(()),
             _ => Err(abandon),
         }

@@ -1,7 +1,7 @@
 //! Rules, declarations and statements.
 
-use super::{Abandon, Parsed, Parser};
-use crate::ast::{Case, Expr, IfArm, Import, Name, Statement, StatementKind, Sub};
+use super::{Parsed, Parser};
+use crate::ast::{Case, Expr, IfArm, Import, Name, Statement, StatementKind, Sub, Variable};
 use crate::token::{Keyword, Mark, TokenKind};
 use source::{Diagnostic, DiagnosticId, Span};
 
@@ -29,20 +29,22 @@ impl Parser<'_> {
         loop {
             match self.kind() {
                 TokenKind::End | TokenKind::Mark(Mark::CloseCurly) => return statements,
-                TokenKind::Keyword(Keyword::Case | Keyword::Default) if closer == Closer::Case => return statements,
+                TokenKind::Keyword(Keyword::Case | Keyword::Default) if closer == Closer::Case => {
+                    return statements;
+                }
                 _ => {}
             }
             let before = self.at;
-            let parsed = if closer == Closer::End { self.declaration_or_statement() } else { self.statement() };
-            match parsed {
-                Ok(statement) => statements.extend(statement),
-                Err(Abandon) => {
-                    if self.at == before && !matches!(self.kind(), TokenKind::Mark(Mark::OpenCurly)) {
-                        self.bump();
-                    }
-                    self.resynchronise();
-                }
+            let parsed =
+                if closer == Closer::End { self.declaration_or_statement() } else { self.statement() };
+            if let Ok(statement) = parsed {
+                statements.extend(statement);
+                continue;
             }
+            if self.at == before && !self.is_mark(Mark::OpenCurly) {
+                self.bump();
+            }
+            self.resynchronise();
         }
     }
 
@@ -125,7 +127,11 @@ impl Parser<'_> {
         let message = format!("`{}` inside of a block", keyword.text());
         let span = self.span();
         self.error("misplaced-declaration", message, span, "put it outside of all blocks");
-        if keyword == Keyword::Sub { self.sub()? } else { self.import()? }
+        if keyword == Keyword::Sub {
+            self.sub()?;
+        } else {
+            self.import()?;
+        }
         Ok(StatementKind::Empty)
     }
 
@@ -285,10 +291,8 @@ impl Parser<'_> {
     }
 
     fn return_statement(&mut self) -> Parsed<StatementKind> {
-        let ends = matches!(
-            self.kind(),
-            TokenKind::Mark(Mark::Semicolon | Mark::CloseCurly) | TokenKind::End
-        );
+        let ends =
+            matches!(self.kind(), TokenKind::Mark(Mark::Semicolon | Mark::CloseCurly) | TokenKind::End);
         let value = if ends { None } else { Some(self.expression()?) };
         self.semicolon()?;
         Ok(StatementKind::Return(value))
@@ -316,7 +320,7 @@ impl Parser<'_> {
         Ok(())
     }
 
-    fn parameters(&mut self) -> Parsed<Vec<crate::ast::Variable>> {
+    fn parameters(&mut self) -> Parsed<Vec<Variable>> {
         self.expect(Mark::OpenRound)?;
         let mut parameters = Vec::new();
         while !self.is_mark(Mark::CloseRound) {
@@ -336,7 +340,8 @@ impl Parser<'_> {
             TokenKind::Name => (self.name_of(self.span(), 0), true),
             TokenKind::String(bytes) => {
                 let text = String::from_utf8_lossy(&bytes);
-                let is_plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+                let is_plain =
+                    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
                 (Name { text: text.as_ref().into(), span: self.span() }, is_plain)
             }
             _ => return Err(self.unexpected("the name of a rule")),

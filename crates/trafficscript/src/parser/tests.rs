@@ -16,7 +16,11 @@ fn read(text: impl Into<Vec<u8>>) -> (Ast, Vec<Diagnostic>) {
 /// The tree of a rule without mistakes, in brackets.
 fn tree(text: &str) -> String {
     let (ast, diagnostics) = read(text);
-    assert!(diagnostics.is_empty(), "{text}: {:?}", diagnostics.iter().map(Diagnostic::one_line).collect::<Vec<_>>());
+    assert!(
+        diagnostics.is_empty(),
+        "{text}: {:?}",
+        diagnostics.iter().map(Diagnostic::one_line).collect::<Vec<_>>()
+    );
     assert!(ast.is_whole);
     statements(&ast.body)
 }
@@ -60,8 +64,12 @@ fn statement(statement: &Statement) -> String {
             }
             out + ")"
         }
-        StatementKind::While { condition, body } => format!("(while {} {{{}}})", show(condition), statements(body)),
-        StatementKind::DoWhile { body, condition } => format!("(do {{{}}} {})", statements(body), show(condition)),
+        StatementKind::While { condition, body } => {
+            format!("(while {} {{{}}})", show(condition), statements(body))
+        }
+        StatementKind::DoWhile { body, condition } => {
+            format!("(do {{{}}} {})", statements(body), show(condition))
+        }
         StatementKind::For { start, condition, step, body } => {
             let [start, condition, step] = [start, condition, step].map(|part| optional(part.as_ref()));
             format!("(for {start} {condition} {step} {{{}}})", statements(body))
@@ -140,10 +148,14 @@ fn show(expression: &Expr) -> String {
             };
             format!("({sign} {})", show(operand))
         }
-        ExprKind::Binary { operator, left, right } => format!("({} {} {})", sign(*operator), show(left), show(right)),
+        ExprKind::Binary { operator, left, right } => {
+            format!("({} {} {})", sign(*operator), show(left), show(right))
+        }
         ExprKind::And { left, right } => format!("(&& {} {})", show(left), show(right)),
         ExprKind::Or { left, right } => format!("(|| {} {})", show(left), show(right)),
-        ExprKind::Ternary { condition, yes, no } => format!("(? {} {} {})", show(condition), show(yes), show(no)),
+        ExprKind::Ternary { condition, yes, no } => {
+            format!("(? {} {} {})", show(condition), show(yes), show(no))
+        }
         ExprKind::Assign { operator, place: to, value } => {
             format!("({}= {} {})", operator.map_or("", sign), place(to), show(value))
         }
@@ -153,7 +165,8 @@ fn show(expression: &Expr) -> String {
         ExprKind::PostDecrement(to) => format!("(_-- {})", place(to)),
         ExprKind::Array(items) => format!("[{}]", list(items)),
         ExprKind::Hash(pairs) => {
-            let pairs: Vec<_> = pairs.iter().map(|(key, value)| format!("{}=>{}", show(key), show(value))).collect();
+            let pairs: Vec<_> =
+                pairs.iter().map(|(key, value)| format!("{}=>{}", show(key), show(value))).collect();
             format!("[{}]", pairs.join(" "))
         }
     }
@@ -240,7 +253,10 @@ fn blanks_may_stand_before_the_bracket_of_a_call_and_the_longest_name_counts() {
 fn every_kind_of_statement_is_read() {
     assert_eq!(tree("if( $a ) f(); else if( $b ) { } else ;"), "(if $a {f()} $b {} else {;})");
     assert_eq!(tree("do $i++; while( $i < 3 );"), "(do {(_++ $i)} (< $i 3))");
-    assert_eq!(tree("for( $i = 0; $i < 3; $i++ ) { continue; }"), "(for (= $i 0) (< $i 3) (_++ $i) {continue})");
+    assert_eq!(
+        tree("for( $i = 0; $i < 3; $i++ ) { continue; }"),
+        "(for (= $i 0) (< $i 3) (_++ $i) {continue})"
+    );
     assert_eq!(tree("for( ; ; ) break;"), "(for - - - {break})");
     assert_eq!(tree("foreach( $e in hash.keys( $h ) ) f( $e );"), "(foreach $e hash.keys($h) {f($e)})");
     assert_eq!(tree("return; { return 1; }"), "(return -) {(return 1)}");
@@ -259,9 +275,11 @@ fn the_dangling_else_belongs_to_the_inner_if() {
 
 #[test]
 fn subs_and_imports_stand_beside_the_body() {
-    let (ast, diagnostics) = read("import a; import \"b c\" as d;\nf( 1 );\nsub set.empty( $s, $t, ) { return 1; }");
+    let (ast, diagnostics) =
+        read("import a; import \"b c\" as d;\nf( 1 );\nsub set.empty( $s, $t, ) { return 1; }");
     assert!(diagnostics.is_empty());
-    let imports: Vec<_> = ast.imports.iter().map(|import| (&*import.rule.text, &*import.alias.text)).collect();
+    let imports: Vec<_> =
+        ast.imports.iter().map(|import| (&*import.rule.text, &*import.alias.text)).collect();
     assert_eq!(imports, [("a", "a"), ("b c", "d")]);
     assert_eq!(&*ast.subs[0].name.text, "set.empty");
     assert_eq!(ast.subs[0].parameters.len(), 2);
@@ -290,11 +308,10 @@ fn each_mistake_is_reported_once_and_those_behind_it_are_found() {
     assert_eq!(mistakes("f();\n}\ng();"), ["2:1 syntax"]);
     assert_eq!(mistakes("if( 1 ) { while( 1 ) { f();"), ["1:22 unclosed-block"]);
     assert_eq!(mistakes("else { }"), ["1:1 syntax"]);
-    assert_eq!(mistakes("\"a\" = 1; f() = 2; $a++ = 1;"), [
-        "1:1 not-a-variable",
-        "1:10 not-a-variable",
-        "1:22 missing-semicolon"
-    ]);
+    assert_eq!(
+        mistakes("\"a\" = 1; f() = 2; $a++ = 1;"),
+        ["1:1 not-a-variable", "1:10 not-a-variable", "1:22 missing-semicolon"]
+    );
     assert_eq!(mistakes("$a = [ 1, 2 => 3 ];"), ["1:11 syntax"]);
     assert_eq!(mistakes("$a = \"x;\nf();"), ["1:6 unterminated-string"]);
     assert_eq!(mistakes("case 1: f();"), ["1:1 syntax"]);
@@ -332,7 +349,9 @@ fn what_nests_without_end_is_refused_and_long_chains_are_bounded() {
     }
     let chain = |links: usize| format!("$a = 1{};", " . 1".repeat(links));
     assert!(mistakes(&chain(usize::from(EXPRESSION_HEIGHT_MAX) - 2)).is_empty());
-    assert!(mistakes(&format!("{}{}", "{".repeat(NESTING_MAX - 10), "}".repeat(NESTING_MAX - 10))).is_empty());
+    assert!(
+        mistakes(&format!("{}{}", "{".repeat(NESTING_MAX - 10), "}".repeat(NESTING_MAX - 10))).is_empty()
+    );
     assert!(mistakes(&format!("if( 1 ) f();{}", " else if( 2 ) f();".repeat(5_000))).is_empty());
 }
 
@@ -347,7 +366,20 @@ fn a_rule_that_is_too_long_is_refused_and_reports_are_bounded() {
 fn word() -> impl Strategy<Value = String> {
     let marks = Mark::ALL.iter().map(|mark| mark.text().to_owned());
     let keywords = Keyword::ALL.iter().map(|keyword| keyword.text().to_owned());
-    let others = ["$a", "$1", "f(", "http.getHeader", "1", "2.5", "\"s\"", "'t", "# c\n", "\n", "# Do. $a = 1; ", ");"];
+    let others = [
+        "$a",
+        "$1",
+        "f(",
+        "http.getHeader",
+        "1",
+        "2.5",
+        "\"s\"",
+        "'t",
+        "# c\n",
+        "\n",
+        "# Do. $a = 1; ",
+        ");",
+    ];
     let all: Vec<String> = marks.chain(keywords).chain(others.map(str::to_owned)).collect();
     proptest::sample::select(all)
 }
