@@ -57,6 +57,7 @@ fn main() {
                     sum += flow.grant(65_536, tick(now / 25)).bytes.min(1);
                 }
             }
+            "nothing" => sum += context.map_or(1, |it| it.len() as u64),
             _ => return,
         }
     }

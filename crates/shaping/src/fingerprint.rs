@@ -15,12 +15,8 @@ impl Fingerprint {
         for block in &mut blocks {
             state.absorb(block.try_into().map_or(0, u64::from_le_bytes));
         }
-        let mut last = [0_u8; 8];
-        for (to, from) in last.iter_mut().zip(blocks.remainder()) {
-            *to = *from;
-        }
-        last[7] = bytes.len().to_le_bytes()[0];
-        state.absorb(u64::from_le_bytes(last));
+        let length = u64::from(bytes.len().to_le_bytes()[0]);
+        state.absorb(word_of(blocks.remainder()) | (length << 56));
         state.finish()
     }
 }
@@ -86,18 +82,49 @@ pub(crate) fn hash_of_name(name: &[u8]) -> u64 {
     for block in &mut blocks {
         mix(block.try_into().map_or(0, u64::from_le_bytes));
     }
-    let mut last = [0_u8; 8];
-    for (to, from) in last.iter_mut().zip(blocks.remainder()) {
-        *to = *from;
-    }
-    mix(u64::from_le_bytes(last));
+    mix(word_of(blocks.remainder()));
     mix(u64::try_from(name.len()).unwrap_or(u64::MAX));
     hash ^ (hash >> 29)
+}
+
+/// Up to seven bytes as a number, the first the lowest: four at once where there are four.
+#[inline]
+fn word_of(bytes: &[u8]) -> u64 {
+    let (low, rest, shift) = match bytes.split_first_chunk::<4>() {
+        Some((low, rest)) => (u64::from(u32::from_le_bytes(*low)), rest, 32),
+        None => (0, bytes, 0),
+    };
+    let high = match *rest {
+        [a, b, c, ..] => u64::from(a) | (u64::from(b) << 8) | (u64::from(c) << 16),
+        [a, b] => u64::from(a) | (u64::from(b) << 8),
+        [a] => u64::from(a),
+        [] => 0,
+    };
+    low | (high << shift)
 }
 
 #[cfg(test)]
 mod tests {
     use super::Fingerprint;
+
+    #[test]
+    fn every_length_and_every_byte_of_the_last_block_counts() {
+        let bytes: Vec<u8> = (1..=24).collect();
+        let mut seen = Vec::new();
+        for length in 0..=bytes.len() {
+            let whole = bytes[..length].to_vec();
+            seen.push(Fingerprint::of([1, 2], &whole).0);
+            for at in 0..length {
+                let mut other = whole.clone();
+                other[at] ^= 0x80;
+                seen.push(Fingerprint::of([1, 2], &other).0);
+            }
+        }
+        let count = seen.len();
+        seen.sort_unstable();
+        seen.dedup();
+        assert_eq!(seen.len(), count);
+    }
 
     #[test]
     fn the_key_and_every_byte_count() {
