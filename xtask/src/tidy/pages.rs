@@ -58,13 +58,29 @@ fn is_product(path: &str) -> bool {
         && !path.contains("/tests/")
 }
 
-/// Every `DiagnosticId("…")` of a file's own code; its tests, at the end, may invent some.
+/// How ids are written: as themselves, and as an argument of the functions that make a diagnostic of one.
+const CALLS: [&str; 9] = [
+    "DiagnosticId(",
+    ".error(",
+    ".warning(",
+    " error(",
+    "(error(",
+    " warning(",
+    ".report(",
+    ".give_up(",
+    ".wrong(start, ",
+];
+
+/// The ids in a file's own code; its tests, at the end, may invent some.
 fn ids(text: &str) -> Vec<String> {
     let code = rust_text::mask(text).code_with_strings;
     let code = code.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
-    let pieces = code.split("DiagnosticId(").skip(1);
+    let code = code.split_whitespace().collect::<Vec<_>>().join(" ").replace("( ", "(");
+    let pieces = CALLS.iter().flat_map(|call| code.split(call).skip(1));
     pieces
-        .filter_map(|piece| piece.trim_start().strip_prefix('"')?.split('"').next().map(str::to_owned))
+        .filter_map(|piece| piece.strip_prefix('"')?.split('"').next())
+        .filter(|id| id.chars().all(|c| c.is_ascii_lowercase() || c == '-'))
+        .map(str::to_owned)
         .collect()
 }
 

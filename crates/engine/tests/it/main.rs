@@ -1,0 +1,4 @@
+//! Integration tests of the engine.
+#![expect(clippy::unwrap_used, reason = "a test may stop at what it did not expect")]
+
+mod spec;

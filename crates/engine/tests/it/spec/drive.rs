@@ -1,0 +1,305 @@
+//! Traffic through the engine in virtual time: a queue of events, no sockets, no clock.
+
+use super::document::Block;
+use super::traffic::Request;
+use engine::decision::DecisionRecord;
+use engine::{
+    Arrival, Ask, Catalog, Connection, ConnectionFacts, Heads, Knowledge, Next, Now, RequestId, Shared,
+    SharedOptions, Transaction, Wake, WallTime,
+};
+use message::{RequestHead, ResponseHead, Version};
+use shaping::{Tick, TicketId};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::{Arc, Mutex};
+
+/// When a scene begins: ticks need not begin at zero, and dates are not 1970.
+const ORIGIN: u64 = 5_000_000_000_000;
+/// 2026-01-01T00:00:00Z in microseconds.
+const ORIGIN_WALL: i64 = 1_767_225_600_000_000;
+/// More events than any scene needs.
+const EVENTS_MAX: usize = 1_000_000;
+
+/// What every node answers.
+#[derive(Debug)]
+pub(super) struct Node {
+    status: u16,
+    fields: Vec<(String, String)>,
+}
+
+impl Default for Node {
+    fn default() -> Self {
+        Self { status: 200, fields: vec![("Content-Type".to_owned(), "text/html".to_owned())] }
+    }
+}
+
+impl Node {
+    /// A status on the first line, then fields.
+    ///
+    /// # Errors
+    /// Where it is something else.
+    pub(super) fn parse(block: &Block) -> Result<Self, String> {
+        let wrong = || format!("line {}: a node is a status and fields", block.line);
+        let mut lines = block.text.lines();
+        let status = lines.next().and_then(|line| line.trim().parse().ok()).ok_or_else(wrong)?;
+        let fields = lines.map(|line| line.split_once(':').map(|(n, v)| (n.trim().to_owned(), v.trim().to_owned())));
+        Ok(Self { status, fields: fields.collect::<Option<_>>().ok_or_else(wrong)? })
+    }
+}
+
+/// What became of a request.
+#[derive(Debug, Default)]
+pub(super) struct Happened {
+    /// When it went to a node, or was answered by us, or closed; nanoseconds since the scene began.
+    pub(super) started: Option<u64>,
+    /// The request as the node saw it: request line and fields.
+    pub(super) sent: Option<(String, Vec<(String, String)>)>,
+    /// The answer as the client saw it.
+    pub(super) got: Option<(u16, Vec<(String, String)>, String)>,
+    /// `None` if it never came to an end.
+    pub(super) record: Option<DecisionRecord>,
+}
+
+/// Runs all requests to their ends.
+///
+/// # Errors
+/// When a request cannot be made, finds no virtual server, or events never end.
+pub(super) fn run(catalog: Catalog, requests: &[Request], node: &Node) -> Result<Vec<Happened>, String> {
+    let woken = Woken::default();
+    let shared = Shared::new(catalog, &SharedOptions::default(), Box::new(woken.clone()), at(0));
+    let mut drive = Drive {
+        requests,
+        node,
+        shared,
+        woken,
+        events: BTreeSet::new(),
+        running: BTreeMap::new(),
+        waiting: BTreeMap::new(),
+        visitors: BTreeMap::new(),
+        happened: requests.iter().map(|_| Happened::default()).collect(),
+    };
+    for (index, request) in requests.iter().enumerate() {
+        drive.events.insert((request.at, Event::Arrive, index));
+        if let Some(leaves) = request.leaves {
+            drive.events.insert((leaves, Event::Leave, index));
+        }
+    }
+    drive.all()?;
+    Ok(drive.happened)
+}
+
+/// In the order in which events of one moment happen: who is due goes before who arrives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Event {
+    Due,
+    Leave,
+    Arrive,
+}
+
+struct Drive<'a> {
+    requests: &'a [Request],
+    node: &'a Node,
+    shared: Arc<Shared>,
+    woken: Woken,
+    events: BTreeSet<(u64, Event, usize)>,
+    running: BTreeMap<usize, Transaction>,
+    waiting: BTreeMap<TicketId, usize>,
+    visitors: BTreeMap<String, Visitor>,
+    happened: Vec<Happened>,
+}
+
+/// Somebody who comes back: one connection, one cookie jar.
+struct Visitor {
+    connection: Rc<Connection>,
+    requests: u32,
+    cookies: BTreeMap<String, String>,
+}
+
+impl Drive<'_> {
+    fn all(&mut self) -> Result<(), String> {
+        for _ in 0..EVENTS_MAX {
+            let Some((time, event, index)) = self.events.pop_first() else { return Ok(()) };
+            match event {
+                Event::Arrive => self.arrive(time, index)?,
+                Event::Due => self.advance(time, index),
+                Event::Leave => {
+                    if let Some(mut transaction) = self.running.remove(&index) {
+                        transaction.abandon(at(time));
+                        self.happened[index].started.get_or_insert(time);
+                        self.happened[index].record = Some(transaction.record());
+                    }
+                }
+            }
+            self.wake(time);
+        }
+        Err("events never come to an end".to_owned())
+    }
+
+    /// Whoever was woken asks again, at the same moment, until nobody is woken any more.
+    fn wake(&mut self, time: u64) {
+        loop {
+            let tickets = self.woken.take();
+            if tickets.is_empty() {
+                return;
+            }
+            for ticket in tickets {
+                if let Some(index) = self.waiting.remove(&ticket) {
+                    self.advance(time, index);
+                }
+            }
+        }
+    }
+
+    fn arrive(&mut self, time: u64, index: usize) -> Result<(), String> {
+        let request = &self.requests[index];
+        let (connection, number, cookie) = self.visitor(index);
+        let head = request_head(request, cookie.as_deref())?;
+        let catalog = self.shared.catalog();
+        let listen = SocketAddr::from(([127, 0, 0, 1], 8080));
+        let virtual_server = catalog.select(listen, head.host()).ok_or("no virtual server takes the request")?;
+        let arrival = Arrival {
+            virtual_server,
+            client: request.client,
+            request_number: number,
+            id: RequestId(index as u64 + 1),
+            knowledge: Knowledge::All,
+        };
+        let heads = Heads { request: head, response: ResponseHead::default() };
+        let transaction = Transaction::begin(&self.shared, &catalog, arrival, (&connection, heads), at(time));
+        self.running.insert(index, transaction);
+        self.advance(time, index);
+        Ok(())
+    }
+
+    /// The connection of a request, its number on it, and the cookies that the visitor has.
+    fn visitor(&mut self, index: usize) -> (Rc<Connection>, u32, Option<String>) {
+        let request = &self.requests[index];
+        let connection = || {
+            Rc::new(Connection::new(ConnectionFacts {
+                id: index as u64 + 1,
+                peer: SocketAddr::new(request.client, 50_000),
+                local: SocketAddr::from(([127, 0, 0, 1], 8080)),
+                tls: request.tls,
+            }))
+        };
+        let Some(name) = &request.visitor else { return (connection(), 1, None) };
+        let visitor = self.visitors.entry(name.clone()).or_insert_with(|| Visitor {
+            connection: connection(),
+            requests: 0,
+            cookies: BTreeMap::new(),
+        });
+        visitor.requests += 1;
+        let pairs: Vec<String> = visitor.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let cookie = (!pairs.is_empty()).then(|| pairs.join("; "));
+        (Rc::clone(&visitor.connection), visitor.requests, cookie)
+    }
+
+    fn advance(&mut self, time: u64, index: usize) {
+        let Some(mut transaction) = self.running.remove(&index) else { return };
+        let mut next = transaction.advance(at(time));
+        loop {
+            match next {
+                Next::Ask(ask) => {
+                    let until = match ask {
+                        Ask::Turn { ticket, until } => {
+                            self.waiting.insert(ticket, index);
+                            until
+                        }
+                        Ask::Sleep { until } => until,
+                    };
+                    let until = until.nanos().saturating_sub(ORIGIN).max(time);
+                    self.events.insert((until, Event::Due, index));
+                    self.running.insert(index, transaction);
+                    return;
+                }
+                Next::Forward { .. } => {
+                    self.happened[index].started = Some(time);
+                    self.happened[index].sent = Some(sent(transaction.request()));
+                    answer(self.node, transaction.response_slot());
+                    next = transaction.response_received(at(time));
+                }
+                Next::Deliver | Next::Answer => {
+                    let body = if next == Next::Answer { transaction.body() } else { b"" };
+                    let body = String::from_utf8_lossy(body).into_owned();
+                    let head = transaction.response();
+                    self.happened[index].got = Some((head.status(), fields(head.fields()), body));
+                    break;
+                }
+                Next::Close => break,
+            }
+        }
+        self.keep_cookies(index);
+        let happened = &mut self.happened[index];
+        happened.started.get_or_insert(time);
+        happened.record = Some(transaction.record());
+    }
+
+    fn keep_cookies(&mut self, index: usize) {
+        let Some(name) = &self.requests[index].visitor else { return };
+        let (Some(visitor), Some((_, fields, _))) = (self.visitors.get_mut(name), &self.happened[index].got) else {
+            return;
+        };
+        for (field, value) in fields {
+            if field.eq_ignore_ascii_case("set-cookie")
+                && let Some((name, value)) = value.split(';').next().and_then(|pair| pair.split_once('='))
+            {
+                visitor.cookies.insert(name.to_owned(), value.to_owned());
+            }
+        }
+    }
+}
+
+fn request_head(request: &Request, cookie: Option<&str>) -> Result<RequestHead, String> {
+    let wrong = |why: &dyn std::fmt::Display| format!("the request cannot be made: {why}");
+    let mut head = RequestHead::new(request.method.as_bytes(), request.target.as_bytes(), Version::Http11)
+        .map_err(|why| wrong(&why))?;
+    if !request.fields.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
+        head.fields_mut().add(b"Host", b"site.example").map_err(|why| wrong(&why))?;
+    }
+    for (name, value) in &request.fields {
+        head.fields_mut().add(name.as_bytes(), value.as_bytes()).map_err(|why| wrong(&why))?;
+    }
+    if let Some(cookie) = cookie {
+        head.fields_mut().add(b"Cookie", cookie.as_bytes()).map_err(|why| wrong(&why))?;
+    }
+    Ok(head)
+}
+
+fn answer(node: &Node, slot: &mut ResponseHead) {
+    *slot = ResponseHead::new(node.status, b"", Version::Http11).unwrap();
+    for (name, value) in &node.fields {
+        slot.fields_mut().add(name.as_bytes(), value.as_bytes()).unwrap();
+    }
+}
+
+fn sent(head: &RequestHead) -> (String, Vec<(String, String)>) {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (format!("{} {}", text(head.method()), text(head.target())), fields(head.fields()))
+}
+
+fn fields(fields: &message::Fields) -> Vec<(String, String)> {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    fields.iter().map(|(name, value, _)| (text(name), text(value))).collect()
+}
+
+fn at(time: u64) -> Now {
+    let micros = i64::try_from(time / 1_000).unwrap_or(i64::MAX);
+    Now { tick: Tick::from_nanos(ORIGIN + time), wall: WallTime(ORIGIN_WALL.saturating_add(micros)) }
+}
+
+/// The tickets that the engine named since somebody looked.
+#[derive(Clone, Default)]
+struct Woken(Arc<Mutex<Vec<TicketId>>>);
+
+impl Woken {
+    fn take(&self) -> Vec<TicketId> {
+        std::mem::take(&mut self.0.lock().unwrap())
+    }
+}
+
+impl Wake for Woken {
+    fn wake(&self, ticket: TicketId) {
+        self.0.lock().unwrap().push(ticket);
+    }
+}
