@@ -13,6 +13,8 @@ pub struct RulePlace {
     pub rule: String,
     /// Line in its text, from 1.
     pub line: u32,
+    /// Column in characters, from 1.
+    pub column: u32,
     /// Whether the rule only observes: what it decided was written down and not done.
     pub observed: bool,
 }

@@ -41,4 +41,5 @@ pub const HEAD_BYTES_MAX: usize = 64 << 10;
 pub const SLEEP_SECONDS_MAX: u64 = 3600;
 
 /// What one run of a rule may use: instructions between waits, memory, depth.
-pub const RUN: trafficscript::RunLimits = trafficscript::RunLimits::DEFAULT;
+pub const RUN: trafficscript::RunLimits =
+    trafficscript::RunLimits { instructions_max: 100_000, memory_bytes_max: 64 << 20, sub_depth_max: 100 };

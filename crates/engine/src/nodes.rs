@@ -134,7 +134,8 @@ impl Pool {
         if let Some(again) = self.untried(tried).find(|index| self.is_to_try_again(*index, now)) {
             return Some(again);
         }
-        let is_well = |index: &NodeIndex| self.state(*index).is_some_and(|state| state.failed_tick().is_none());
+        let is_well =
+            |index: &NodeIndex| self.state(*index).is_some_and(|state| state.failed_tick().is_none());
         let well = self.untried(tried).filter(is_well).count();
         if well > 0 {
             // Counting through the well ones, not skipping the others, keeps the neighbour of a failed node from
@@ -203,5 +204,117 @@ impl Pool {
                     Ordering::Relaxed,
                 )
                 .is_ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::Node;
+    use core::time::Duration;
+    use proptest::prelude::*;
+
+    fn pool(nodes: &[&str]) -> Pool {
+        let node =
+            |name: &&str| Node { host: (*name).to_owned(), port: 80, name: Arc::from(format!("{name}:80")) };
+        Pool {
+            name: Arc::from("p"),
+            nodes: nodes.iter().map(node).collect(),
+            algorithm: Algorithm::RoundRobin,
+            bandwidth_class: None,
+            max_connect_time: Duration::from_secs(4),
+            max_reply_time: Duration::from_secs(30),
+            max_idle_connections_pernode: 50,
+            node_fail_time: Duration::from_secs(10),
+            live: PoolLive::new(nodes.len()),
+        }
+    }
+
+    fn at(seconds: u64) -> Tick {
+        Tick::from_nanos(seconds * 1_000_000_000)
+    }
+
+    fn chosen(pool: &Pool, times: usize, now: Tick) -> Vec<u16> {
+        (0..times).filter_map(|_| pool.choose(&[], now)).map(|index| index.0).collect()
+    }
+
+    #[test]
+    fn nodes_take_turns() {
+        assert_eq!(chosen(&pool(&["a", "b", "c"]), 6, at(0)), [0, 1, 2, 0, 1, 2]);
+    }
+
+    #[test]
+    fn a_node_that_refused_is_left_alone_and_then_tried_by_one_request_at_a_time() {
+        let pool = pool(&["a", "b", "c"]);
+        pool.failed(NodeIndex(1), at(0));
+        let meanwhile = chosen(&pool, 6, at(9));
+        assert_eq!(meanwhile.iter().filter(|index| **index == 0).count(), 3, "equal shares: {meanwhile:?}");
+        assert!(!meanwhile.contains(&1), "{meanwhile:?}");
+        let later = chosen(&pool, 6, at(10));
+        assert_eq!(later.iter().filter(|index| **index == 1).count(), 1, "one request tries it: {later:?}");
+        pool.succeeded(NodeIndex(1));
+        assert_eq!(chosen(&pool, 6, at(11)).iter().filter(|index| **index == 1).count(), 2);
+    }
+
+    #[test]
+    fn when_all_have_refused_the_one_that_refused_first_is_tried_and_each_only_once() {
+        let pool = pool(&["a", "b"]);
+        pool.failed(NodeIndex(1), at(1));
+        pool.failed(NodeIndex(0), at(2));
+        let first = pool.choose(&[], at(3));
+        assert_eq!(first, Some(NodeIndex(1)));
+        assert_eq!(pool.choose(&[NodeIndex(1)], at(3)), Some(NodeIndex(0)));
+        assert_eq!(pool.choose(&[NodeIndex(1), NodeIndex(0)], at(3)), None);
+    }
+
+    #[test]
+    fn a_reload_keeps_what_is_known_of_a_node_by_its_name() {
+        let nodes = Nodes::default();
+        let catalog = |pools: Vec<Pool>| {
+            let mut catalog = Catalog::default();
+            catalog.pools = pools;
+            catalog
+        };
+        let mut first = catalog(vec![pool(&["a", "b"])]);
+        nodes.adopt(&mut first);
+        first.pools[0].failed(NodeIndex(1), at(0));
+        let under_way = first.pools[0].enter(NodeIndex(1));
+        let mut second = catalog(vec![pool(&["c", "b"]), pool(&["b"])]);
+        nodes.adopt(&mut second);
+        assert_eq!(chosen(&second.pools[0], 4, at(1)), [0, 0, 0, 0], "b is still left alone");
+        assert_eq!(second.pools[1].in_flight(NodeIndex(0)), 1, "and still busy, in whichever pool");
+        drop(under_way);
+        let readings = nodes.readings(at(2));
+        let names: Vec<_> = readings.iter().map(|reading| &*reading.name).collect();
+        assert_eq!(names, ["b:80", "c:80"]);
+        assert_eq!(readings[0].failed_since, Some(Duration::from_secs(2)));
+        assert_eq!((readings[0].in_flight, readings[0].failures, readings[0].requests), (0, 1, 1));
+    }
+
+    proptest! {
+        #[test]
+        fn well_nodes_have_equal_shares_and_no_tried_node_comes_again(
+            failed in proptest::collection::vec(any::<bool>(), 1..8), rounds in 1_usize..5,
+        ) {
+            let names: Vec<String> = (0..failed.len()).map(|at| format!("n{at}")).collect();
+            let pool = pool(&names.iter().map(String::as_str).collect::<Vec<_>>());
+            let mut well = Vec::new();
+            for (index, failed) in (0_u16..).zip(&failed) {
+                if *failed { pool.failed(NodeIndex(index), at(5)) } else { well.push(index) }
+            }
+            let mut counts = vec![0; failed.len()];
+            for index in chosen(&pool, well.len() * rounds, at(6)) {
+                counts[usize::from(index)] += 1;
+            }
+            for (count, failed) in counts.iter().zip(&failed) {
+                prop_assert_eq!(*count, if *failed { 0 } else { rounds });
+            }
+            let mut tried = Vec::new();
+            while let Some(index) = pool.choose(&tried, at(6)) {
+                prop_assert!(!tried.contains(&index));
+                tried.push(index);
+            }
+            prop_assert_eq!(tried.len(), failed.len());
+        }
     }
 }

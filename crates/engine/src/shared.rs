@@ -36,14 +36,20 @@ pub struct Shared {
     waker: Box<dyn Wake>,
 }
 
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").field("generation", &self.generation()).finish_non_exhaustive()
+    }
+}
+
 impl Shared {
     /// State for a first catalog.
     pub fn new(catalog: Catalog, options: &SharedOptions, waker: Box<dyn Wake>, now: Now) -> Arc<Self> {
         let shared = Self {
             catalog: RwLock::new(Arc::new(Catalog::default())),
             generation: AtomicU64::new(0),
-            registry: Registry::new(options.bounds.clone(), options.seed),
-            shadow: Registry::new(options.bounds.clone(), options.seed),
+            registry: Registry::new(options.bounds, options.seed),
+            shadow: Registry::new(options.bounds, options.seed),
             nodes: Nodes::default(),
             counters: Counters::default(),
             waker,
@@ -70,10 +76,10 @@ impl Shared {
         self.counters.reloads.add_one();
     }
 
-    fn put(&self, catalog: Catalog, now: Now) {
+    fn put(&self, mut catalog: Catalog, now: Now) {
         let wakes = self.registry.adopt(&catalog.rate_classes, &catalog.bandwidth_classes, now.tick);
         let _nobody_waits = self.shadow.adopt(&catalog.rate_classes, &catalog.bandwidth_classes, now.tick);
-        self.nodes.adopt(&catalog);
+        self.nodes.adopt(&mut catalog);
         *self.catalog.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(catalog);
         self.generation.fetch_add(1, Ordering::Release);
         self.wake(wakes);

@@ -4,6 +4,8 @@
 
 mod connection;
 mod cookie;
+#[cfg(test)]
+mod examples;
 mod http_request;
 mod http_response;
 mod journal;

@@ -4,7 +4,7 @@
 use super::BOTH;
 use crate::decision::RateResult;
 use crate::transaction::{End, Host, Note, Waiting};
-use shaping::{Entry, RateClassId, Refusal, Registry, ShadowEntry};
+use shaping::{Entry, RateClassId, Registry, ShadowEntry};
 use trafficscript::{Answer, Builtin, ByteString, Call, Effect, Example, Kind, Param};
 
 const PARAMS: &[Param] = &[
@@ -101,8 +101,8 @@ fn use_class(call: &mut Call<'_, Host>) -> Answer {
     if call.host.observes() {
         let (place, wait, result) = match call.host.shared.shadow().shadow_enter(id, context, now) {
             ShadowEntry::Started => (0, core::time::Duration::ZERO, RateResult::Started),
-            ShadowEntry::WouldWait { place, wait } => (place, wait, RateResult::Started),
-            ShadowEntry::WouldRefuse { retry_after, .. } => (0, retry_after, RateResult::Refused),
+            ShadowEntry::Queued { place, wait } => (place, wait, RateResult::Started),
+            ShadowEntry::Refused { .. } => (0, core::time::Duration::ZERO, RateResult::Refused),
         };
         note(call, place, result, u64::try_from(wait.as_micros()).unwrap_or(u64::MAX));
         return 1.into();
@@ -118,8 +118,8 @@ fn use_class(call: &mut Call<'_, Host>) -> Answer {
             call.host.waiting = Some(Waiting::Turn { ticket, since: now, note });
             Answer::Wait
         }
-        Entry::Refused(Refusal { retry_after, place, .. }) => {
-            note(call, place, RateResult::Refused, 0);
+        Entry::Refused { retry_after, .. } => {
+            note(call, 0, RateResult::Refused, 0);
             call.host.end = Some(End::QueueRefused { retry_after });
             Answer::EndRule
         }

@@ -85,7 +85,8 @@ impl NodeAddress {
     /// `host:port`, if it is that.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         if let Ok(address) = text.parse::<SocketAddr>() {
-            return (address.port() != 0).then(|| Self { host: address.ip().to_string(), port: address.port() });
+            return (address.port() != 0)
+                .then(|| Self { host: address.ip().to_string(), port: address.port() });
         }
         let (host, port) = text.rsplit_once(':')?;
         let port = port_number(port).filter(|port| *port != 0)?;

@@ -12,7 +12,7 @@ use super::{Catalog, Files, Node, Pool, PoolId, Settings, VirtualServerId};
 use crate::limits;
 use crate::nodes::PoolLive;
 use accesslog::Format;
-use source::{Diagnostic, DiagnosticId, Source, Span, nearest};
+use source::{Diagnostic, DiagnosticId, Severity, Source, Span, nearest};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -34,7 +34,7 @@ const RULES: &str = "rules";
 
 /// The whole way from a path to a catalog. `None` means that nothing could be built; a catalog that is returned may
 /// lack what an error among the diagnostics speaks of.
-pub(crate) fn load<H>(
+pub(crate) fn load<H: 'static>(
     path: &Path,
     files: &dyn Files,
     builtins: &Builtins<H>,
@@ -49,13 +49,16 @@ pub(crate) fn load<H>(
         rules.compile_the_rest(diagnostics);
         return None;
     };
-    let mut checker = Checker { said: &said.value, source: &source, folder, diagnostics, attached: Vec::new() };
+    let mut checker =
+        Checker { said: &said.value, source: &source, folder, diagnostics, attached: Vec::new() };
     let mut catalog = checker.catalog(&mut rules);
     let attached = std::mem::take(&mut checker.attached);
     catalog.selection = checker.selection(&catalog.virtual_servers);
     let unused = rules.compile_the_rest(diagnostics);
     let known = lint::Known::of(&said.value);
-    lint::classes(&said.value, &source, diagnostics);
+    let all: Vec<_> = attached.iter().map(|attached| &attached.facts).chain(&unused).collect();
+    let compiled = !diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
+    diagnostics.extend(lint::classes(&said.value, &source, compiled.then_some(all.as_slice())));
     lint::rules(&attached, &unused, &known, diagnostics);
     Some(catalog)
 }
@@ -88,7 +91,7 @@ struct Checker<'a> {
 }
 
 impl Checker<'_> {
-    fn catalog<H>(&mut self, rules: &mut RuleFolder<'_, H>) -> Catalog {
+    fn catalog<H: 'static>(&mut self, rules: &mut RuleFolder<'_, H>) -> Catalog {
         let said = self.said;
         let mut catalog = Catalog { settings: settings(said.settings.value()), ..Catalog::default() };
         for (name, pool) in self.tables(&said.pools, "pools", limits::POOLS_MAX) {
@@ -113,7 +116,12 @@ impl Checker<'_> {
     }
 
     /// The readable tables of a kind, at most so many.
-    fn tables<'s, T>(&mut self, slot: &'s Slot<Named<T>>, kind: &str, most: usize) -> Vec<(&'s At<String>, &'s At<T>)> {
+    fn tables<'s, T>(
+        &mut self,
+        slot: &'s Slot<Named<T>>,
+        kind: &str,
+        most: usize,
+    ) -> Vec<(&'s At<String>, &'s At<T>)> {
         let all = named(slot);
         if let Some((name, _)) = all.get(most) {
             let diagnostic = Diagnostic::error(TOO_MANY, format!("there are more than {most} {kind}"));
@@ -137,7 +145,9 @@ impl Checker<'_> {
             self.error(BAD_VALUE, message, name.span, "`pool = \"discard\"` closes connections");
         }
         let table = &said.value;
-        let nodes = self.required(&table.nodes, "nodes", name, said.span).map_or(Vec::new(), |nodes| self.nodes(nodes));
+        let nodes = self
+            .required(&table.nodes, "nodes", name, said.span)
+            .map_or(Vec::new(), |nodes| self.nodes(nodes));
         let bandwidth_class = self.bandwidth_class(&table.bandwidth_class);
         Some(Pool {
             name: Arc::from(name.value.as_str()),
@@ -175,7 +185,7 @@ impl Checker<'_> {
         nodes
     }
 
-    fn virtual_server<H>(
+    fn virtual_server<H: 'static>(
         &mut self,
         name: &At<String>,
         said: &At<said::VirtualServer>,
@@ -223,7 +233,12 @@ impl Checker<'_> {
         let mut addresses = Vec::new();
         for at in &said.value.0 {
             if addresses.contains(&at.value.0) {
-                self.warning(REPEATED, format!("the address `{}` stands here twice", at.value.0), at.span, "");
+                self.warning(
+                    REPEATED,
+                    format!("the address `{}` stands here twice", at.value.0),
+                    at.span,
+                    "",
+                );
             } else {
                 addresses.push(at.value.0);
             }
@@ -264,7 +279,7 @@ impl Checker<'_> {
         Some(Arc::from(name.value.0.as_str()))
     }
 
-    fn attachments<H>(
+    fn attachments<H: 'static>(
         &mut self,
         slot: &Slot<OneOrMany<RuleUse>>,
         stage: RuleStage,
@@ -277,7 +292,9 @@ impl Checker<'_> {
             let holder = At { value: "a rule".to_owned(), span: at.span };
             let Some(name) = self.required(&table.rule, "rule", &holder, at.span) else { continue };
             let name = At { value: name.value.0.clone(), span: name.span };
-            let Some((rule, facts)) = rules.rule(&name, stage, self.source, self.diagnostics) else { continue };
+            let Some((rule, facts)) = rules.rule(&name, stage, self.source, self.diagnostics) else {
+                continue;
+            };
             let (Some(enabled), Some(run), Some(mode)) =
                 (table.enabled.value(), table.run.value(), table.mode.value())
             else {
@@ -314,9 +331,9 @@ impl Checker<'_> {
             return Some(format);
         }
         if !text.contains('%') {
-            let help = match nearest(text, NAMED_FORMATS.iter().copied()) {
+            let help = match nearest(text, Format::NAMES) {
                 Some(near) => format!("did you mean \"{near}\"?"),
-                None => format!("one of {}, or a LogFormat", NAMED_FORMATS.join(", ")),
+                None => format!("one of {}, or a LogFormat", Format::NAMES.join(", ")),
             };
             let message = format!("there is no log format `{}`", shown(text));
             self.error(BAD_VALUE, message, said.span, &help);
@@ -325,16 +342,30 @@ impl Checker<'_> {
         match Format::parse(text) {
             Ok(format) => Some(format),
             Err(bad) => {
-                self.error(BAD_VALUE, format!("this is no LogFormat: {bad}"), said.span, "");
+                let span = self.within(said, bad.at);
+                let message = format!("this is no LogFormat: {}", bad.why);
+                self.error(BAD_VALUE, message, span, bad.help.as_deref().unwrap_or_default());
                 None
             }
         }
     }
 
+    /// The place of a byte of a string, if the string stands in the text as it is (no escapes); else the string.
+    fn within(&self, said: &At<Text>, at: usize) -> Span {
+        let inner = Span::new(said.span.start.saturating_add(1), said.span.end.saturating_sub(1));
+        let at = u32::try_from(at).unwrap_or(u32::MAX);
+        if self.source.slice(inner) == said.value.0.as_bytes() && at < inner.end.saturating_sub(inner.start) {
+            Span::new(inner.start + at, inner.end)
+        } else {
+            said.span
+        }
+    }
+
     fn selection(&mut self, servers: &[VirtualServer]) -> Selection {
-        let ids = servers.iter().enumerate().filter_map(|(at, server)| {
-            u32::try_from(at).ok().map(|at| (VirtualServerId(at), server))
-        });
+        let ids = servers
+            .iter()
+            .enumerate()
+            .filter_map(|(at, server)| u32::try_from(at).ok().map(|at| (VirtualServerId(at), server)));
         let (selection, clashes) = Selection::new(ids);
         for clash in clashes {
             self.clash(&clash, servers);
@@ -357,7 +388,10 @@ impl Checker<'_> {
         };
         let place = |wanted: &str| {
             let declared = named(&self.said.virtual_servers).iter();
-            declared.map(|(name, _)| name).find(|name| name.value == wanted).map_or(Span::default(), |name| name.span)
+            declared
+                .map(|(name, _)| name)
+                .find(|name| name.value == wanted)
+                .map_or(Span::default(), |name| name.span)
         };
         let (second, first) = (place(second), place(first));
         let diagnostic = Diagnostic::error(CLASH, message);
@@ -391,13 +425,14 @@ impl Checker<'_> {
     }
 }
 
-/// The formats that have a name.
-const NAMED_FORMATS: &[&str] = &["combined", "common", "vhost_combined", "tidegate"];
-
 fn settings(said: Option<&said::Settings>) -> Settings {
     let mut settings = Settings::default();
     if let Some(said) = said {
         settings.workers = said.workers.value().and_then(|count| NonZeroU32::new(count.0));
+        let whole = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
+        settings.contexts_max =
+            said.max_contexts.value().map_or(settings.contexts_max, |count| whole(count.0));
+        settings.waiting_max = said.max_waiting.value().map_or(settings.waiting_max, |count| whole(count.0));
         settings.grace_period = said.grace_period.value().map_or(settings.grace_period, |length| length.0);
     }
     settings
@@ -423,6 +458,7 @@ fn many<T>(slot: &Slot<OneOrMany<T>>) -> &[At<T>] {
 
 /// A name as it stands in a table header: quoted where it must be.
 fn toml_key(name: &str) -> String {
-    let bare = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+    let bare =
+        !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
     if bare { name.to_owned() } else { format!("{:?}", shown(name)) }
 }

@@ -25,7 +25,7 @@ const RULE: &str = include_str!("../default_catalog/rules/abusive-referer.rts");
 /// The lines of the texts that are filled in; each stands there once.
 const LISTEN_LINE: &str = "listen = \"127.0.0.1:8080\"";
 const NODES_LINE: &str = "nodes = [\"127.0.0.1:8000\"]";
-const RULES_LINE: &str = "request_rules = [{ rule = \"abusive-referer\", mode = \"observe\" }]";
+const MODE: &str = "mode = \"observe\" }";
 const OWN_LINE: &str = "$own = \"\";";
 /// Where the part begins that only the guard needs.
 const CLASSES_LINE: &str = "# How many visitors any one site may send us. Each site has its own queue.";
@@ -66,7 +66,7 @@ impl EmbeddedOptions {
         let mut catalog = CATALOG
             .replace(LISTEN_LINE, &format!("listen = {}", toml_string(&self.listen)))
             .replace(NODES_LINE, &format!("nodes = [{}]", toml_string(&self.node)))
-            .replace("mode = \"observe\" }", &format!("mode = \"{}\" }}", mode.name()));
+            .replace(MODE, &format!("mode = \"{}\" }}", mode.name()));
         if self.guard == Guard::Off {
             let before_rules = catalog.find("# \"observe\"").unwrap_or(catalog.len());
             let after_rules = catalog.find("[pools.origin]").unwrap_or(catalog.len());
@@ -95,7 +95,7 @@ impl EmbeddedOptions {
     }
 }
 
-pub(crate) fn load<H>(options: &EmbeddedOptions, builtins: &Builtins<H>) -> Loaded {
+pub(crate) fn load<H: 'static>(options: &EmbeddedOptions, builtins: &Builtins<H>) -> Loaded {
     let mut loaded = Catalog::load(EmbeddedOptions::catalog_path(), &options.files(), builtins);
     for host in options.hosts.iter().filter(|host| host_pattern(host).is_none()) {
         let message = format!("`{}` is not a host name", shown(host));
@@ -107,7 +107,8 @@ pub(crate) fn load<H>(options: &EmbeddedOptions, builtins: &Builtins<H>) -> Load
 
 /// See [`Catalog::describe`].
 pub(crate) fn describe(catalog: &Catalog) -> Vec<String> {
-    let mut lines: Vec<String> = catalog.virtual_servers.iter().map(|server| server_line(catalog, server)).collect();
+    let mut lines: Vec<String> =
+        catalog.virtual_servers.iter().map(|server| server_line(catalog, server)).collect();
     for server in &catalog.virtual_servers {
         let rules = [("request", &server.request_rules), ("response", &server.response_rules)];
         for (stage, attachments) in rules {
@@ -166,7 +167,7 @@ fn toml_string(text: &str) -> String {
     for c in text.chars() {
         match c {
             '"' | '\\' => quoted.extend(['\\', c]),
-            c if c.is_control() => quoted.push_str(&format!("\\u{:04X}", u32::from(c))),
+            c if c.is_control() => quoted.extend(format!("\\u{:04X}", u32::from(c)).chars()),
             c => quoted.push(c),
         }
     }

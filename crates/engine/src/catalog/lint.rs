@@ -6,7 +6,7 @@ use super::read::{At, Named, Slot, shown};
 use super::rules::RuleFacts;
 use super::said;
 use super::units::length_text;
-use source::{Diagnostic, DiagnosticId, Source, Span, nearest};
+use source::{Diagnostic, DiagnosticId, Source, nearest};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -76,7 +76,7 @@ impl Names {
             "response.setBandwidthClass" | "request.setBandwidthClass" | "connection.setBandwidthClass" => {
                 Some(Self::BandwidthClass)
             }
-            "pool.use" => Some(Self::Pool),
+            "pool.use" | "pool.select" => Some(Self::Pool),
             _ => None,
         }
     }
@@ -115,13 +115,16 @@ impl Names {
     }
 }
 
-/// Doubts about the classes alone.
-pub(crate) fn classes(said: &said::Catalog, source: &Arc<Source>, diagnostics: &mut Vec<Diagnostic>) {
-    for (name, slot) in said.rate_classes.value().map_or(&[][..], |named| &named.0) {
-        if let Some(class) = slot.value() {
-            diagnostics.extend(rate_class(name, class, source));
-        }
-    }
+/// Doubts about the classes. What the rules use is known only where all of them compiled.
+pub(crate) fn classes(
+    said: &said::Catalog,
+    source: &Arc<Source>,
+    all: Option<&[&RuleFacts]>,
+) -> Vec<Diagnostic> {
+    let readable = tables(&said.rate_classes).iter().filter_map(|(name, slot)| Some((name, slot.value()?)));
+    let mut found: Vec<_> = readable.filter_map(|(name, class)| rate_class(name, class, source)).collect();
+    found.extend(all.map_or(Vec::new(), |all| unused_classes(said, source, all)));
+    found
 }
 
 fn rate_class(name: &At<String>, class: &said::RateClass, source: &Arc<Source>) -> Option<Diagnostic> {
@@ -136,13 +139,15 @@ fn rate_class(name: &At<String>, class: &said::RateClass, source: &Arc<Source>) 
     }
     let reachable = per_second.saturating_mul(60);
     if per_second != 0 && per_minute > reachable {
-        let message = format!("{per_minute} a minute has no effect: {per_second} a second are {reachable} a minute");
+        let message =
+            format!("{per_minute} a minute has no effect: {per_second} a second are {reachable} a minute");
         let warning = Diagnostic::warning(WITHOUT_EFFECT, message).at(source, minute.span, "");
         return Some(warning.help(format!("write at most {reachable}, or leave it out")));
     }
     if per_second == 0 && wait == Duration::ZERO {
         let message = format!("requests may wait minutes in `{}`", shown(&name.value));
-        let label = "all of a minute's requests may start at once, and the next ones wait for the minute to pass";
+        let label =
+            "all of a minute's requests may start at once, and the next ones wait for the minute to pass";
         let warning = Diagnostic::warning(LONG_WAIT, message).at(source, minute.span, label);
         return Some(warning.help("set max_wait (say \"6s\"), or max_rate_per_second too"));
     }
@@ -184,39 +189,43 @@ pub(crate) fn rule(facts: &RuleFacts, known: Option<&Known>) -> Vec<Diagnostic> 
 }
 
 /// Classes that no rule, virtual server or pool uses. Silent as soon as a rule computes a name.
-pub(crate) fn unused_classes(
-    said: &said::Catalog,
-    (source, all): (&Arc<Source>, &[&RuleFacts]),
-    diagnostics: &mut Vec<Diagnostic>,
-) {
-    let calls = || all.iter().flat_map(|facts| facts.calls.iter());
-    let names_of = |what: Names| calls().filter(move |call| Names::of(call.function) == Some(what));
-    let in_rules = |what: Names| -> Option<BTreeSet<String>> {
-        names_of(what).map(|call| constant(call.arguments.first()?)).collect()
+fn unused_classes(said: &said::Catalog, source: &Arc<Source>, all: &[&RuleFacts]) -> Vec<Diagnostic> {
+    let unused = |table: Vec<&At<String>>, kind: &str, used: Option<BTreeSet<String>>| {
+        let Some(used) = used else { return Vec::new() };
+        let idle = table.into_iter().filter(|name| !used.contains(&name.value));
+        let doubt = |name: &At<String>| {
+            let message = format!("nothing uses the {kind} `{}`", shown(&name.value));
+            Diagnostic::warning(UNUSED_CLASS, message).at(source, name.span, "")
+        };
+        idle.map(doubt).collect()
     };
-    let mut doubt = |name: &At<String>, kind: &str| {
-        let message = format!("nothing uses the {kind} `{}`", shown(&name.value));
-        diagnostics.push(Diagnostic::warning(UNUSED_CLASS, message).at(source, name.span, ""));
-    };
-    if let Some(used) = in_rules(Names::RateClass) {
-        for (name, _) in said.rate_classes.value().map_or(&[][..], |named| &named.0) {
-            if !used.contains(&name.value) {
-                doubt(name, "rate class");
-            }
-        }
+    let mut bandwidth = names_in(all, Names::BandwidthClass);
+    if let Some(used) = &mut bandwidth {
+        let servers = tables(&said.virtual_servers)
+            .iter()
+            .filter_map(|(_, slot)| slot.value()?.bandwidth_class.value());
+        let pools = tables(&said.pools).iter().filter_map(|(_, slot)| slot.value()?.bandwidth_class.value());
+        used.extend(servers.chain(pools).map(|name| name.0.clone()));
     }
-    if let Some(mut used) = in_rules(Names::BandwidthClass) {
-        let servers = said.virtual_servers.value().map_or(&[][..], |named| &named.0);
-        let pools = said.pools.value().map_or(&[][..], |named| &named.0);
-        let of_servers = servers.iter().filter_map(|(_, slot)| slot.value()?.bandwidth_class.value());
-        let of_pools = pools.iter().filter_map(|(_, slot)| slot.value()?.bandwidth_class.value());
-        used.extend(of_servers.chain(of_pools).map(|name| name.0.clone()));
-        for (name, _) in said.bandwidth_classes.value().map_or(&[][..], |named| &named.0) {
-            if !used.contains(&name.value) {
-                doubt(name, "bandwidth class");
-            }
-        }
-    }
+    let rate = names_in(all, Names::RateClass);
+    let mut found = unused(table_names(&said.rate_classes), "rate class", rate);
+    found.extend(unused(table_names(&said.bandwidth_classes), "bandwidth class", bandwidth));
+    found
+}
+
+/// The names that rules give to calls of a kind; `None` if one is computed.
+fn names_in(all: &[&RuleFacts], what: Names) -> Option<BTreeSet<String>> {
+    let calls = all.iter().flat_map(|facts| facts.calls.iter());
+    let naming = calls.filter(|call| Names::of(call.function) == Some(what));
+    naming.map(|call| call.arguments.first().and_then(constant)).collect()
+}
+
+fn tables<T>(slot: &Slot<Named<T>>) -> &[(At<String>, Slot<T>)] {
+    slot.value().map_or(&[], |named| &named.0)
+}
+
+fn table_names<T>(slot: &Slot<Named<T>>) -> Vec<&At<String>> {
+    tables(slot).iter().map(|(name, _)| name).collect()
 }
 
 fn unknown_name(facts: &RuleFacts, call: &CallFact, known: &Known) -> Option<Diagnostic> {
@@ -224,8 +233,9 @@ fn unknown_name(facts: &RuleFacts, call: &CallFact, known: &Known) -> Option<Dia
     let argument = call.arguments.first()?;
     let name = constant(argument)?;
     let known = what.known(known);
-    // An empty name takes a class away.
-    if name.is_empty() || known.contains(&name) {
+    // An empty name takes a class away; `discard` is a pool that is always there.
+    let is_built_in = name.is_empty() || (what == Names::Pool && name == "discard");
+    if is_built_in || known.contains(&name) {
         return None;
     }
     let message = format!("there is no {} `{}`: {}", what.kind(), shown(&name), what.consequence());
@@ -264,7 +274,10 @@ fn list_is_haystack(facts: &RuleFacts, call: &CallFact, list: &str) -> Diagnosti
     let letter: String = first.chars().take(1).collect();
     let piece: String = longest.chars().take(longest.chars().count().saturating_sub(1)).collect();
     let longer = if first.contains('.') { format!("www.{first}") } else { format!("www.{first}.com") };
-    let message = format!("the list is searched for what the client sent, so any piece of \"{}\" is found", shown(list));
+    let message = format!(
+        "the list is searched for what the client sent, so any piece of \"{}\" is found",
+        shown(list)
+    );
     let help = format!(
         "the empty string, `{letter}` and `{}` are found in this list, and `{}` is not; to compare whole entries \
          write the list as \" {} \" and look for \" \" . $name . \" \"",
@@ -305,7 +318,11 @@ fn own_hosts(attached: &Attached) -> Option<Diagnostic> {
     let message = format!("{message}: the rule limits everyone who surfs it");
     let span = call.arguments.first().map_or(call.span, |list| list.span);
     let warning = Diagnostic::warning(OWN_HOST, message).at(&facts.source, span, "");
-    Some(warning.help(format!("add the names by which visitors reach it, such as \"{} {}\"", shown(&list), shown(&add))))
+    Some(warning.help(format!(
+        "add the names by which visitors reach it, such as \"{} {}\"",
+        shown(&list),
+        shown(&add)
+    )))
 }
 
 fn enumeration(names: &[&str]) -> String {
@@ -339,10 +356,7 @@ fn constant(argument: &ArgumentFact) -> Option<String> {
 
 /// How long the class lets a request wait, for people.
 pub(crate) fn wait_text(wait: Option<Duration>) -> String {
-    wait.map_or("as long as the virtual server's timeout".to_owned(), |wait| format!("{} at most", length_text(wait)))
-}
-
-/// An empty place, for diagnostics that have no better one.
-pub(crate) fn nowhere() -> Span {
-    Span::default()
+    wait.map_or("as long as the virtual server's timeout".to_owned(), |wait| {
+        format!("{} at most", length_text(wait))
+    })
 }

@@ -32,12 +32,17 @@ pub use virtual_server::{
 };
 
 use select::Selection;
-use shaping::{BandwidthClass, RateClass};
+use shaping::{BandwidthClass, Bounds, RateClass};
 use source::{Diagnostic, Severity};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 use trafficscript::Builtins;
+
+#[cfg(test)]
+mod rule_tests;
+#[cfg(test)]
+mod tests;
 
 /// Everything that is declared, checked. Immutable; the live state of classes and nodes is elsewhere.
 #[derive(Debug, Default)]
@@ -84,11 +89,28 @@ pub struct Settings {
     pub workers: Option<std::num::NonZeroU32>,
     /// How long a graceful stop waits for what is under way; zero does not wait.
     pub grace_period: Duration,
+    /// Contexts that one rate class keeps apart. Read at start only.
+    pub contexts_max: usize,
+    /// Requests that may wait in all rate classes together. Read at start only.
+    pub waiting_max: usize,
+}
+
+impl Settings {
+    /// The bounds of the live state of classes.
+    pub fn bounds(&self) -> Bounds {
+        Bounds { contexts_max: self.contexts_max, tickets_max: self.waiting_max }
+    }
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { workers: None, grace_period: Duration::from_secs(30) }
+        let bounds = Bounds::default();
+        Self {
+            workers: None,
+            grace_period: Duration::from_secs(30),
+            contexts_max: bounds.contexts_max,
+            waiting_max: bounds.tickets_max,
+        }
     }
 }
 
@@ -105,15 +127,16 @@ impl Catalog {
     /// Reads and checks the catalog at a path, and every rule in the folder `rules` beside it. Reports everything
     /// that is wrong, each thing once. Rules that no virtual server uses are compiled as request rules, so that
     /// their mistakes are seen too.
-    pub fn load<H>(path: &Path, files: &dyn Files, builtins: &Builtins<H>) -> Loaded {
+    pub fn load<H: 'static>(path: &Path, files: &dyn Files, builtins: &Builtins<H>) -> Loaded {
         let mut diagnostics = Vec::new();
         let catalog = check::load(path, files, builtins, &mut diagnostics);
+        diagnostics.sort_by_key(|diagnostic| place_in(path, diagnostic));
         let failed = diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
         Loaded { catalog: catalog.filter(|_| !failed), diagnostics }
     }
 
     /// The catalog of a start without a file; see [`EmbeddedOptions::files`] for its text.
-    pub fn embedded<H>(options: &EmbeddedOptions, builtins: &Builtins<H>) -> Loaded {
+    pub fn embedded<H: 'static>(options: &EmbeddedOptions, builtins: &Builtins<H>) -> Loaded {
         embedded::load(options, builtins)
     }
 
@@ -156,4 +179,11 @@ impl Catalog {
     pub fn describe(&self) -> Vec<String> {
         embedded::describe(self)
     }
+}
+
+/// The order of diagnostics: the catalog's own before those of rules, each by place.
+fn place_in(catalog: &Path, diagnostic: &Diagnostic) -> (Option<String>, u32) {
+    let Some(label) = diagnostic.labels.first() else { return (None, 0) };
+    let file = label.source.name();
+    ((Path::new(file) != catalog).then(|| file.to_owned()), label.span.start)
 }

@@ -42,8 +42,16 @@ pub struct Node {
 
 said_choice! {
     /// How a node of a pool is chosen.
-    Algorithm {
+    pub Algorithm {
         /// One after the other.
         RoundRobin = "round_robin",
     }
+    later [
+        "weighted_round_robin",
+        "least_connections",
+        "weighted_least_connections",
+        "fastest_response_time",
+        "perceptive",
+        "random"
+    ]
 }

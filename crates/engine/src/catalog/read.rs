@@ -78,7 +78,12 @@ impl<'a> Reader<'a> {
     /// The value is of another type than the one that belongs here.
     pub(crate) fn wrong_type<T: Say>(&mut self, value: &DeValue<'_>, span: Span) {
         let found = with_article(value.type_str());
-        self.report(BAD_VALUE, format!("expected {}", T::expected()), (span, &format!("this is {found}")), "");
+        self.report(
+            BAD_VALUE,
+            format!("expected {}", T::expected()),
+            (span, &format!("this is {found}")),
+            "",
+        );
     }
 
     /// The text does not say what belongs here; `why` states the fact.
@@ -100,7 +105,12 @@ impl<'a> Reader<'a> {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("known here: {}", known.join(", ")),
         };
-        self.report(UNKNOWN_KEY, format!("{table} has no key `{}`", shown(key)), (span, "unknown key"), &help);
+        self.report(
+            UNKNOWN_KEY,
+            format!("{table} has no key `{}`", shown(key)),
+            (span, "unknown key"),
+            &help,
+        );
     }
 }
 
@@ -119,7 +129,9 @@ pub(crate) fn parse<'i>(
 }
 
 /// The entries of a table in the order in which they are written (the parser sorts them by name).
-pub(crate) fn entries<'t, 'i>(table: &'t DeTable<'i>) -> Vec<(&'t str, Span, &'t toml::Spanned<DeValue<'i>>)> {
+pub(crate) fn entries<'t, 'i>(
+    table: &'t DeTable<'i>,
+) -> Vec<(&'t str, Span, &'t toml::Spanned<DeValue<'i>>)> {
     let mut entries: Vec<_> =
         table.iter().map(|(key, value)| (key.get_ref().as_ref(), span_of(key.span()), value)).collect();
     entries.sort_by_key(|(_, span, _)| *span);
@@ -258,29 +270,41 @@ macro_rules! presence {
             $slot = $crate::catalog::read::read_default(stringify!($default), $span, $reader);
         }
     };
-    (default required) => { None };
-    (default optional) => { None };
-    (default $default:literal) => { Some(serde_json::json!($default)) };
-    (required required) => { true };
-    (required $other:tt) => { false };
+    (default required) => {
+        None
+    };
+    (default optional) => {
+        None
+    };
+    (default $default:literal) => {
+        Some(serde_json::json!($default))
+    };
+    (required required) => {
+        true
+    };
+    (required $other:tt) => {
+        false
+    };
 }
 
-/// Declares a choice between words; the enum, its reader and its schema come from it.
+/// Declares a choice between words; the enum, its reader and its schema come from it. The words after `later` are known
+/// from the traffic manager that the catalog's names come from, and not supported yet.
 macro_rules! said_choice {
     (
         $(#[doc = $about:literal])*
-        $name:ident { $( $(#[doc = $doc:literal])* $variant:ident = $word:literal ),+ $(,)? }
+        $vis:vis $name:ident { $( $(#[doc = $doc:literal])* $variant:ident = $word:literal ),+ $(,)? }
+        $(later [ $($later:literal),+ ])?
     ) => {
         $(#[doc = $about])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        pub enum $name { $( $(#[doc = $doc])* $variant, )+ }
+        $vis enum $name { $( $(#[doc = $doc])* $variant, )+ }
 
         impl $name {
             /// Every choice, in the order of the declaration.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+            $vis const ALL: &'static [Self] = &[$(Self::$variant),+];
 
             /// The word as the catalog spells it.
-            pub const fn name(self) -> &'static str {
+            $vis const fn name(self) -> &'static str {
                 match self { $( Self::$variant => $word, )+ }
             }
         }
@@ -295,7 +319,8 @@ macro_rules! said_choice {
                 span: source::Span,
                 reader: &mut $crate::catalog::read::Reader<'_>,
             ) -> Option<Self> {
-                let word = $crate::catalog::read::read_word::<Self>(value, span, reader, &[$($word),+])?;
+                let words = (&[$($word),+][..], &[$($($later),+)?][..]);
+                let word = $crate::catalog::read::read_word::<Self>(value, span, reader, words)?;
                 Self::ALL.iter().copied().find(|choice| choice.name() == word)
             }
         }
@@ -319,7 +344,11 @@ macro_rules! said_choice {
 pub(crate) use {presence, said_choice, said_table};
 
 /// A property of a table's schema.
-pub(crate) fn property(mut schema: Schema, doc: String, default: Option<serde_json::Value>) -> serde_json::Value {
+pub(crate) fn property(
+    mut schema: Schema,
+    doc: String,
+    default: Option<serde_json::Value>,
+) -> serde_json::Value {
     schema.insert("description".to_owned(), doc.into());
     if let Some(default) = default {
         schema.insert("default".to_owned(), default);
@@ -338,7 +367,7 @@ pub(crate) fn read_word<T: Say>(
     value: &DeValue<'_>,
     span: Span,
     reader: &mut Reader<'_>,
-    words: &[&'static str],
+    (words, later): (&[&'static str], &[&str]),
 ) -> Option<&'static str> {
     if let DeValue::Integer(number) = value
         && let Some(word) = words.iter().find(|word| **word == number.as_str())
@@ -353,7 +382,10 @@ pub(crate) fn read_word<T: Say>(
     };
     let found = words.iter().copied().find(|word| *word == text);
     if found.is_none() {
-        let help = nearest(text, words.iter().copied()).map(|near| format!("did you mean \"{near}\"?"));
+        let help = match later.iter().find(|later| **later == text) {
+            Some(later) => Some(format!("\"{later}\" is not supported yet")),
+            None => nearest(text, words.iter().copied()).map(|near| format!("did you mean \"{near}\"?")),
+        };
         let message = format!("expected {}, not \"{}\"", T::expected(), shown(text));
         reader.report(BAD_VALUE, message, (span, ""), &help.unwrap_or_default());
     }

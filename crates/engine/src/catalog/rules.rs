@@ -1,14 +1,14 @@
 //! Rules: from files to programs.
 
-use super::{Catalog, Files, lint};
 use super::read::{At, BAD_VALUE, Reader, shown};
+use super::{Catalog, Files, lint};
 use crate::limits::RULE_BYTES_MAX;
 use source::{Diagnostic, DiagnosticId, Severity, Source, nearest};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use trafficscript::{Builtins, CallFact, CompileOptions, Libraries, Program, Stages, compile};
+use trafficscript::{Builtins, CallFact, CompileOptions, Program, Stages, compile};
 
 /// A rule that has no file.
 const UNKNOWN_RULE: DiagnosticId = DiagnosticId("unknown-rule");
@@ -42,8 +42,8 @@ impl RuleStage {
     /// The stage as the table of functions has it.
     pub const fn stages(self) -> Stages {
         match self {
-            Self::Request => Stages(1),
-            Self::Response => Stages(2),
+            Self::Request => crate::builtins::REQUEST,
+            Self::Response => crate::builtins::RESPONSE,
         }
     }
 }
@@ -54,6 +54,9 @@ pub(crate) struct RuleFacts {
     pub(crate) source: Arc<Source>,
     pub(crate) calls: Arc<[CallFact]>,
 }
+
+/// A rule, and what is known of it.
+type CompiledRule = (Arc<Rule>, RuleFacts);
 
 /// What came of a rule that was checked by itself.
 #[derive(Debug)]
@@ -66,7 +69,7 @@ pub struct CheckedRule {
 
 /// Checks a rule by itself, with the lints. Rules that it imports are looked for in the folder of the text's name;
 /// class and pool names are doubted only where a catalog says which there are.
-pub fn check_rule<H>(
+pub fn check_rule<H: 'static>(
     source: &Arc<Source>,
     stage: RuleStage,
     known: Option<&Catalog>,
@@ -94,16 +97,17 @@ pub(crate) struct RuleFolder<'a, H> {
     /// Names without suffix, and their paths.
     paths: BTreeMap<String, PathBuf>,
     texts: RefCell<BTreeMap<String, Result<Arc<Source>, String>>>,
-    compiled: BTreeMap<(String, RuleStage), Option<(Arc<Rule>, RuleFacts)>>,
+    compiled: BTreeMap<(String, RuleStage), Option<CompiledRule>>,
     /// So that a mistake of a rule that is used in two stages is told once.
     told: BTreeSet<(String, u32, String)>,
 }
 
-impl<'a, H> RuleFolder<'a, H> {
+impl<'a, H: 'static> RuleFolder<'a, H> {
     pub(crate) fn new(folder: &Path, files: &'a dyn Files, builtins: &'a Builtins<H>) -> Self {
         let mut paths = BTreeMap::new();
         for path in files.list(folder) {
-            let name = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_suffix(SUFFIX));
+            let name =
+                path.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_suffix(SUFFIX));
             if let Some(name) = name.filter(|name| !name.is_empty() && !name.starts_with('.')) {
                 paths.insert(name.to_owned(), path);
             }
@@ -125,7 +129,7 @@ impl<'a, H> RuleFolder<'a, H> {
         stage: RuleStage,
         catalog: &Arc<Source>,
         diagnostics: &mut Vec<Diagnostic>,
-    ) -> Option<(Arc<Rule>, RuleFacts)> {
+    ) -> Option<CompiledRule> {
         let written = name.value.as_str();
         let stem = written.strip_suffix(SUFFIX).unwrap_or(written);
         if self.paths.contains_key(stem) {
@@ -134,21 +138,30 @@ impl<'a, H> RuleFolder<'a, H> {
         let mut reader = Reader::new(catalog, diagnostics);
         if stem.contains(['/', '\\']) {
             let help = "rules lie in the folder `rules` beside the catalog and are named without it";
-            reader.report(BAD_VALUE, "expected the name of a rule, not a path".to_owned(), (name.span, ""), help);
+            reader.report(
+                BAD_VALUE,
+                "expected the name of a rule, not a path".to_owned(),
+                (name.span, ""),
+                help,
+            );
         } else {
             let help = match nearest(stem, self.paths.keys().map(String::as_str)) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => format!("write it as `rules/{}{SUFFIX}`", shown(stem)),
             };
-            reader.report(UNKNOWN_RULE, format!("there is no rule `{}`", shown(stem)), (name.span, ""), &help);
+            reader.report(
+                UNKNOWN_RULE,
+                format!("there is no rule `{}`", shown(stem)),
+                (name.span, ""),
+                &help,
+            );
         }
         None
     }
 
     /// Compiles what nobody has asked for, as request rules, so that all mistakes of the folder are seen.
     pub(crate) fn compile_the_rest(&mut self, diagnostics: &mut Vec<Diagnostic>) -> Vec<RuleFacts> {
-        let is_used =
-            |name: &&String| self.compiled.keys().any(|(used, _)| used == *name);
+        let is_used = |name: &&String| self.compiled.keys().any(|(used, _)| used == *name);
         let rest: Vec<String> = self.paths.keys().filter(|name| !is_used(name)).cloned().collect();
         let compiled = rest.iter().filter_map(|name| self.compiled(name, RuleStage::Request, diagnostics));
         compiled.map(|(_, facts)| facts).collect()
@@ -159,7 +172,7 @@ impl<'a, H> RuleFolder<'a, H> {
         name: &str,
         stage: RuleStage,
         diagnostics: &mut Vec<Diagnostic>,
-    ) -> Option<(Arc<Rule>, RuleFacts)> {
+    ) -> Option<CompiledRule> {
         let key = (name.to_owned(), stage);
         if let Some(known) = self.compiled.get(&key) {
             return known.clone();
@@ -184,8 +197,9 @@ impl<'a, H> RuleFolder<'a, H> {
         source: &Arc<Source>,
         stage: RuleStage,
         diagnostics: &mut Vec<Diagnostic>,
-    ) -> Option<(Arc<Rule>, RuleFacts)> {
-        let options = CompileOptions { stages: stage.stages(), libraries: &*self };
+    ) -> Option<CompiledRule> {
+        let import = |name: &str| self.text(name.strip_suffix(SUFFIX).unwrap_or(name))?.ok();
+        let options = CompileOptions { stage: stage.stages(), libraries: &import };
         let compiled = compile(source, self.builtins, &options);
         for diagnostic in compiled.diagnostics {
             self.tell(diagnostic, diagnostics);
@@ -211,16 +225,13 @@ impl<'a, H> RuleFolder<'a, H> {
         let text = texts.entry(name.to_owned()).or_insert_with(|| {
             let bytes = self.files.read(path)?;
             if bytes.len() > RULE_BYTES_MAX {
-                return Err(format!("a rule holds at most {}", super::units::size_text(RULE_BYTES_MAX as u64)));
+                return Err(format!(
+                    "a rule holds at most {}",
+                    super::units::size_text(RULE_BYTES_MAX as u64)
+                ));
             }
             Ok(Arc::new(Source::new(path.display().to_string(), bytes)))
         });
         Some(text.clone())
-    }
-}
-
-impl<H> Libraries for RuleFolder<'_, H> {
-    fn rule(&self, name: &str) -> Option<Arc<Source>> {
-        self.text(name.strip_suffix(SUFFIX).unwrap_or(name))?.ok()
     }
 }

@@ -39,6 +39,10 @@ said_table! {
         workers: Count<0, 1024> => 0,
         /// How long a graceful stop waits for what is under way.
         grace_period: Length<0> => "30s",
+        /// Contexts that one rate class keeps apart; beyond, newcomers share one.
+        max_contexts: Count<1, 10_000_000> => 1_000_000,
+        /// Requests that may wait in all rate classes together; beyond, newcomers are refused.
+        max_waiting: Count<1, 1_000_000> => 65_536,
     }
 }
 
@@ -108,7 +112,7 @@ said_table! {
     "an access log" AccessLogTable {
         /// The file (relative to the folder of the catalog), `"-"` for standard output, or `"stderr"`.
         path: Text => required,
-        /// A named format (`combined`, `common`, `vhost_combined`, `tidegate`), or a LogFormat as Apache has it.
+        /// A named format (`combined`, `common`, `vhost_combined`, `tidegate`, `json`), or a LogFormat as Apache has it.
         format: Text => "combined",
     }
 }
@@ -163,12 +167,13 @@ said_table! {
 
 said_choice! {
     /// Whether all connections of a bandwidth class share its limit, or each may reach it.
-    SharingWord {
+    pub(crate) SharingWord {
         /// All connections share the limit, in fair parts.
         Machine = "machine",
         /// Each connection may reach the limit.
         Connection = "connection",
     }
+    later ["cluster"]
 }
 
 /// A rule of a virtual server: its name, or a table.
@@ -259,12 +264,24 @@ pub(crate) fn read(
     };
     let before = diagnostics.len();
     let table = super::read::parse(text, source, diagnostics);
-    let broken = diagnostics.len() > before;
+    let broken: Vec<u32> = diagnostics.iter().skip(before).filter_map(line).collect();
+    let read_from = diagnostics.len();
     let mut reader = Reader::new(source, diagnostics);
     let said = Catalog::read(&DeValue::Table(table.into_inner()), Span::default(), &mut reader);
-    if broken {
-        // A line that is not TOML makes its neighbours unreadable too: whoever mends it need not read about them.
-        return None;
+    if broken.is_empty() {
+        return said.map(|value| At { value, span: Span::default() });
     }
-    said.map(|value| At { value, span: Span::default() })
+    // What is left of a broken text has keys in the wrong tables: only values can still be judged, on other lines.
+    let mut at = 0;
+    diagnostics.retain(|diagnostic| {
+        at += 1;
+        let is_told = diagnostic.id == super::read::BAD_VALUE
+            && line(diagnostic).is_some_and(|at| !broken.contains(&at));
+        at <= read_from || is_told
+    });
+    None
+}
+
+fn line(diagnostic: &source::Diagnostic) -> Option<u32> {
+    diagnostic.place().map(|place| place.line)
 }

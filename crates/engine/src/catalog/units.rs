@@ -256,13 +256,18 @@ fn scaled(number: &str, worth: u64) -> Option<u64> {
     let number = number.replace('_', "");
     let (whole, fraction) = number.split_once('.').unwrap_or((&number, ""));
     let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    if whole.is_empty() || !digits(whole) || !digits(fraction) || (number.contains('.') && fraction.is_empty()) {
+    if whole.is_empty()
+        || !digits(whole)
+        || !digits(fraction)
+        || (number.contains('.') && fraction.is_empty())
+    {
         return None;
     }
     let mut amount = u128::from(whole.parse::<u64>().ok()?) * u128::from(worth);
     let fraction = fraction.trim_end_matches('0');
     if !fraction.is_empty() {
-        let scale = 10_u128.checked_pow(u32::try_from(fraction.len()).ok().filter(|digits| *digits <= 18)?)?;
+        let scale =
+            10_u128.checked_pow(u32::try_from(fraction.len()).ok().filter(|digits| *digits <= 18)?)?;
         let part = fraction.parse::<u128>().ok()? * u128::from(worth);
         if !part.is_multiple_of(scale) {
             return None;

@@ -1,8 +1,8 @@
 //! A virtual server, as meant: where clients connect, and what is done with their requests.
 
 use super::PoolId;
-use super::rules::Rule;
 use super::read::said_choice;
+use super::rules::Rule;
 use ipnet::IpNet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -124,16 +124,17 @@ pub enum Destination {
 
 said_choice! {
     /// What clients speak to a virtual server.
-    Protocol {
+    pub Protocol {
         /// HTTP/1.1 (and 1.0), in the clear.
         Http = "http",
     }
+    later ["https", "ftp", "client_first", "server_first", "stream"]
 }
 
 said_choice! {
     /// What happens to a transaction in which a rule came to grief (ran out of fuel, asked for the impossible).
     /// In each case the fault is counted and logged.
-    OnRuleError {
+    pub OnRuleError {
         /// The rule ends and the next one runs: protection never takes the site down.
         Next = "next",
         /// The connection is closed without an answer.
@@ -145,7 +146,7 @@ said_choice! {
 
 said_choice! {
     /// What happens to a request whose wait in a rate class is over before its turn came.
-    QueueTimeoutAction {
+    pub QueueTimeoutAction {
         /// The client gets 503 Service Unavailable with a Retry-After.
         ServiceUnavailable = "503",
         /// The connection is closed without an answer.
@@ -155,7 +156,7 @@ said_choice! {
 
 said_choice! {
     /// How often a rule runs.
-    RunFrequency {
+    pub RunFrequency {
         /// On every request (or response).
         Every = "every",
         /// On the first one of each connection only.
@@ -165,7 +166,7 @@ said_choice! {
 
 said_choice! {
     /// Whether what a rule decides is done.
-    Mode {
+    pub Mode {
         /// It is done.
         Enforce = "enforce",
         /// It is decided, logged and counted as if it were done, and nobody waits or is changed by it.

@@ -11,7 +11,8 @@ use message::{RequestHead, ResponseHead};
 use shaping::{Tick, Ticket};
 use std::rc::Rc;
 use std::sync::Arc;
-use trafficscript::{ByteString, Span, Warning};
+use source::Span;
+use trafficscript::{ByteString, Warning};
 
 /// Which list of rules is running.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -256,6 +256,11 @@ impl Transaction {
         self.state = State::Decided(Next::Close);
     }
 
+    /// Whether there is an answer for the client (not after a discard, nor when it left).
+    pub fn is_answered(&self) -> bool {
+        matches!(self.state, State::Decided(Next::Deliver | Next::Answer))
+    }
+
     /// The virtual server it arrived at.
     pub fn virtual_server(&self) -> &VirtualServer {
         self.host.virtual_server()
@@ -272,8 +277,11 @@ impl Transaction {
     }
 
     /// Gives the heads back, for the next request of the connection.
-    pub fn recycle(self) -> Heads {
-        Heads { request: self.host.request, response: self.host.response }
+    pub fn recycle(mut self) -> Heads {
+        Heads {
+            request: std::mem::take(&mut self.host.request),
+            response: std::mem::take(&mut self.host.response),
+        }
     }
 
     fn response_class(&self) -> Option<Cow<'_, [u8]>> {

@@ -45,12 +45,17 @@ impl Host {
             Stage::Response => &virtual_server.response_rules,
         };
         let rule = &list.get(usize::from(running.place))?.rule;
-        let line = rule.source.position(noted.at).line;
-        Some(RulePlace { rule: rule.name.to_string(), line, observed: running.observes })
+        let at = rule.source.position(noted.at);
+        Some(RulePlace {
+            rule: rule.name.to_string(),
+            line: at.line,
+            column: at.column,
+            observed: running.observes,
+        })
     }
 
     fn place_or_none(&self, noted: &Noted) -> RulePlace {
-        self.place_of(noted).unwrap_or(RulePlace { rule: String::new(), line: 0, observed: false })
+        self.place_of(noted).unwrap_or(RulePlace { rule: String::new(), line: 0, column: 0, observed: false })
     }
 }
 

@@ -8,7 +8,7 @@ use crate::decision::RateResult;
 use crate::limits;
 use core::time::Duration;
 use shaping::{Poll, Tick};
-use trafficscript::{Fault, Run, Span, Step, Value};
+use trafficscript::{Fault, Run, Step, Value};
 
 /// How far the rules of a stage got.
 pub(super) enum RulesStep {
@@ -86,10 +86,15 @@ impl Transaction {
                 Waited::Still(Ask::Sleep { until })
             }
             Some(Waiting::Turn { ticket, since, note }) => {
-                let (poll, wakes) = self.host.shared.registry().poll(&ticket, now);
-                self.host.shared.wake(wakes);
-                match poll {
-                    Poll::Started => {
+                match self.host.shared.registry().poll(&ticket, now) {
+                    Poll::Started { wakes } => {
+                        self.host.shared.wake(wakes);
+                        self.host.settle_rate(note, now.since(since), RateResult::Started);
+                        Waited::Answer(Some(Value::from(1)))
+                    }
+                    Poll::Gone => {
+                        // The registry knows nothing of it: nobody is to be held up by that.
+                        debug_assert!(false, "a ticket was polled after its end");
                         self.host.settle_rate(note, now.since(since), RateResult::Started);
                         Waited::Answer(Some(Value::from(1)))
                     }
@@ -171,8 +176,4 @@ impl Host {
         }
     }
 
-    /// Where the running rule stands, for messages that have no better place.
-    pub(crate) fn nowhere() -> Span {
-        Span::new(0, 0)
-    }
 }

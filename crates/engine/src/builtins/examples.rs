@@ -1,0 +1,101 @@
+//! Runs every example of every function of the table, as the manual shows it.
+
+use super::{REQUEST, builtins};
+use crate::catalog::{Catalog, MemoryFiles, VirtualServerId};
+use crate::decision::Event;
+use crate::rehearsal::{Rehearsal, Visit};
+use crate::shared::SharedOptions;
+use crate::time::WallTime;
+use crate::transaction::Knowledge;
+use core::time::Duration;
+use message::{Fields, RequestHead, ResponseHead, Version};
+use std::net::SocketAddr;
+use std::path::Path;
+use trafficscript::{Builtin, Example};
+
+#[test]
+fn every_example_gives_what_it_says() {
+    let mut wrong = Vec::new();
+    for row in builtins().iter() {
+        assert!(!row.examples.is_empty(), "{} has no example", row.name);
+        for example in row.examples {
+            match outcome(row, example) {
+                Ok(given) if given == example.gives => {}
+                Ok(given) => wrong.push(format!("{}: {} gives {given:?}, not {:?}", row.name, example.rule, example.gives)),
+                Err(why) => wrong.push(format!("{}: {}: {why}", row.name, example.rule)),
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_manual_of_every_function_is_written() {
+    for row in builtins().iter() {
+        assert!(row.summary.ends_with('.') && !row.doc.trim().is_empty(), "{}", row.name);
+    }
+}
+
+fn outcome<H>(row: &Builtin<H>, example: &Example) -> Result<String, String> {
+    let is_response = example.given.starts_with("response") || !row.stages.holds(REQUEST);
+    let list = if is_response { "response_rules" } else { "request_rules" };
+    let text = if example.rule.trim_end().ends_with([';', '}']) {
+        format!("{}\nlog.info( \"=\" . $1 );", example.rule)
+    } else {
+        format!("log.info( \"=\" . ( {} ) );", example.rule)
+    };
+    let catalog = format!(
+        "[virtual_servers.site]\nlisten = \"192.0.2.80:80\"\npool = \"web\"\n{list} = [\"example\"]\n\
+         [pools.web]\nnodes = [\"192.0.2.81:80\"]\n[rate_classes.standard]\n[bandwidth_classes.slow]\nmaximum = 800\n"
+    );
+    let files = MemoryFiles::default().with("tidegate.toml", catalog).with("rules/example.rts", text);
+    let loaded = Catalog::load(Path::new("tidegate.toml"), &files, builtins());
+    let catalog = loaded.catalog.ok_or_else(|| {
+        loaded.diagnostics.iter().map(source::Diagnostic::one_line).collect::<Vec<_>>().join("; ")
+    })?;
+    let mut rehearsal = Rehearsal::new(catalog, &SharedOptions::default(), WallTime(1_000_000));
+    let (request, reply) = given(example.given);
+    rehearsal.add(Visit {
+        at: Duration::ZERO,
+        connection: 1,
+        client: SocketAddr::from(([192, 0, 2, 1], 50_000)),
+        virtual_server: VirtualServerId(0),
+        request,
+        reply,
+        leaves_at: None,
+        knowledge: Knowledge::All,
+        tls: false,
+    });
+    let visited = rehearsal.run();
+    let events = visited.iter().flat_map(|visited| &visited.record.events);
+    let logged = events.filter_map(|(_, event)| match event {
+        Event::Log { text, .. } => text.strip_prefix('=').map(str::to_owned),
+        Event::Fault { text } => Some(format!("fault: {text}")),
+        _ => None,
+    });
+    Ok(logged.last().unwrap_or_default())
+}
+
+/// `GET /path` or `response 404`, then fields.
+fn given(text: &str) -> (RequestHead, ResponseHead) {
+    let mut lines = text.lines();
+    let first = lines.next().unwrap_or_default();
+    let mut request = RequestHead::new(b"GET", b"/", Version::Http11).unwrap();
+    let mut reply = ResponseHead::new(200, b"OK", Version::Http11).unwrap();
+    let fill = |fields: &mut Fields, lines: std::str::Lines<'_>| {
+        for line in lines {
+            let (name, value) = line.split_once(": ").unwrap();
+            fields.add(name.as_bytes(), value.as_bytes()).unwrap();
+        }
+    };
+    if let Some(status) = first.strip_prefix("response ") {
+        reply = ResponseHead::new(status.parse().unwrap(), b"Any", Version::Http11).unwrap();
+        fill(reply.fields_mut(), lines);
+    } else {
+        if let Some((method, target)) = first.split_once(' ') {
+            request = RequestHead::new(method.as_bytes(), target.as_bytes(), Version::Http11).unwrap();
+        }
+        fill(request.fields_mut(), lines);
+    }
+    (request, reply)
+}

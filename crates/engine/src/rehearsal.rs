@@ -1,0 +1,260 @@
+//! Transactions in virtual time: the live code, without sockets and without waiting.
+//!
+//! `tidegate try`, the executable specification and (later) the replay of a log are this: visits enter an event
+//! queue, time jumps from event to event, nodes answer from what the visit brings along.
+
+use crate::catalog::{Catalog, VirtualServerId};
+use crate::connection::{Connection, ConnectionFacts};
+use crate::decision::DecisionRecord;
+use crate::shared::{Shared, SharedOptions, Wake};
+use crate::time::{Now, WallTime};
+use crate::transaction::{Arrival, Ask, Heads, Knowledge, Next, RequestId, Transaction};
+use core::time::Duration;
+use message::{RequestHead, ResponseHead};
+use shaping::{Tick, TicketId};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// One request, and what its node will answer.
+#[derive(Clone, Debug)]
+pub struct Visit {
+    /// After the start.
+    pub at: Duration,
+    /// Visits with the same number share a client connection.
+    pub connection: u64,
+    /// The client.
+    pub client: SocketAddr,
+    /// Where it connects.
+    pub virtual_server: VirtualServerId,
+    /// What it sends.
+    pub request: RequestHead,
+    /// What a node answers, at once.
+    pub reply: ResponseHead,
+    /// When the client leaves, after the start, if it is still waiting then.
+    pub leaves_at: Option<Duration>,
+    /// What the source of the request can know.
+    pub knowledge: Knowledge,
+    /// Whether the client side is encrypted.
+    pub tls: bool,
+}
+
+/// What became of a visit.
+#[derive(Clone, Debug)]
+pub struct Visited {
+    /// Which one, in the order of [`Rehearsal::add`].
+    pub number: usize,
+    /// When its rules were through and the answer's head stood, after the start.
+    pub decided_at: Duration,
+    /// When it was sent to a node, after the start; `None` if it never was.
+    pub forwarded_at: Option<Duration>,
+    /// What was decided.
+    pub record: DecisionRecord,
+    /// The request as a node would get it.
+    pub request: RequestHead,
+    /// The answer; `None` for a discard and for a client that left.
+    pub response: Option<ResponseHead>,
+    /// The body of an answer that was built here.
+    pub body: Vec<u8>,
+    /// Instructions that its rules took.
+    pub instructions: u64,
+}
+
+/// The event queue.
+pub struct Rehearsal {
+    shared: Arc<Shared>,
+    catalog: Arc<Catalog>,
+    start: Now,
+    woken: Arc<Woken>,
+    visits: Vec<Visit>,
+    connections: BTreeMap<u64, (Rc<Connection>, u32)>,
+    /// `(when, in which order it was said, what)`; the order makes ties the same in each run.
+    events: BinaryHeap<Reverse<(Tick, u64, What)>>,
+    said: u64,
+    waiting: BTreeMap<usize, (Transaction, Option<Duration>)>,
+    tickets: BTreeMap<TicketId, usize>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum What {
+    Arrives(usize),
+    GoesOn(usize),
+    Leaves(usize),
+}
+
+#[derive(Debug, Default)]
+struct Woken(Mutex<Vec<TicketId>>);
+
+impl Wake for Arc<Woken> {
+    fn wake(&self, ticket: TicketId) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(ticket);
+    }
+}
+
+impl Rehearsal {
+    /// An empty queue over a catalog, with state of its own. `seed` keys hashes; the same seed and visits give the
+    /// same decisions.
+    pub fn new(catalog: Catalog, options: &SharedOptions, start: WallTime) -> Self {
+        let start = Now { tick: Tick::ZERO, wall: start };
+        let woken = Arc::new(Woken::default());
+        let shared = Shared::new(catalog, options, Box::new(Arc::clone(&woken)), start);
+        let catalog = shared.catalog();
+        Self {
+            shared,
+            catalog,
+            start,
+            woken,
+            visits: Vec::new(),
+            connections: BTreeMap::new(),
+            events: BinaryHeap::new(),
+            said: 0,
+            waiting: BTreeMap::new(),
+            tickets: BTreeMap::new(),
+        }
+    }
+
+    /// The state it runs on.
+    pub fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// Puts a visit into the queue and gives its number.
+    pub fn add(&mut self, visit: Visit) -> usize {
+        let number = self.visits.len();
+        self.say(Tick::ZERO.saturating_add(visit.at), What::Arrives(number));
+        if let Some(leaves_at) = visit.leaves_at {
+            self.say(Tick::ZERO.saturating_add(leaves_at), What::Leaves(number));
+        }
+        self.visits.push(visit);
+        number
+    }
+
+    /// Plays everything to its end; results in the order in which they were decided.
+    pub fn run(&mut self) -> Vec<Visited> {
+        let mut done = Vec::new();
+        while let Some(Reverse((tick, _, what))) = self.events.pop() {
+            let now = Now { tick, wall: self.start.wall_at(tick) };
+            match what {
+                What::Arrives(number) => {
+                    let transaction = self.arrive(number, now);
+                    self.go_on(number, transaction, None, now, &mut done);
+                }
+                What::GoesOn(number) => {
+                    if let Some((transaction, forwarded_at)) = self.waiting.remove(&number) {
+                        self.go_on(number, transaction, forwarded_at, now, &mut done);
+                    }
+                }
+                What::Leaves(number) => {
+                    if let Some((mut transaction, forwarded_at)) = self.waiting.remove(&number) {
+                        transaction.abandon(now);
+                        done.push(self.visited(number, transaction, forwarded_at, now));
+                    }
+                }
+            }
+            self.pass_wakes_on(tick);
+        }
+        done
+    }
+
+    fn say(&mut self, tick: Tick, what: What) {
+        self.said += 1;
+        self.events.push(Reverse((tick, self.said, what)));
+    }
+
+    fn arrive(&mut self, number: usize, now: Now) -> Transaction {
+        let visit = &self.visits[number];
+        let facts = ConnectionFacts {
+            id: visit.connection,
+            peer: visit.client,
+            local: self
+                .catalog
+                .virtual_server(visit.virtual_server)
+                .listen
+                .first()
+                .copied()
+                .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 80))),
+            tls: visit.tls,
+        };
+        let known = self.connections.entry(visit.connection);
+        let (connection, requests) = known.or_insert_with(|| (Rc::new(Connection::new(facts)), 0));
+        *requests = requests.saturating_add(1);
+        let arrival = Arrival {
+            virtual_server: visit.virtual_server,
+            client: visit.client.ip(),
+            request_number: *requests,
+            id: RequestId(number as u64 + 1),
+            knowledge: visit.knowledge.clone(),
+        };
+        let heads = Heads { request: visit.request.clone(), response: ResponseHead::default() };
+        Transaction::begin(&self.shared, &self.catalog, arrival, (connection, heads), now)
+    }
+
+    fn go_on(
+        &mut self,
+        number: usize,
+        mut transaction: Transaction,
+        mut forwarded_at: Option<Duration>,
+        now: Now,
+        done: &mut Vec<Visited>,
+    ) {
+        let mut next = transaction.advance(now);
+        loop {
+            match next {
+                Next::Ask(ask) => {
+                    let until = match ask {
+                        Ask::Turn { ticket, until } => {
+                            self.tickets.insert(ticket, number);
+                            until
+                        }
+                        Ask::Sleep { until } => until,
+                    };
+                    self.waiting.insert(number, (transaction, forwarded_at));
+                    self.say(until.max(now.tick), What::GoesOn(number));
+                    return;
+                }
+                Next::Forward { .. } => {
+                    forwarded_at = Some(now.tick.since(Tick::ZERO));
+                    transaction.response_slot().clone_from(&self.visits[number].reply);
+                    next = transaction.response_received(now);
+                }
+                Next::Deliver | Next::Answer | Next::Close => break,
+            }
+        }
+        done.push(self.visited(number, transaction, forwarded_at, now));
+    }
+
+    fn visited(
+        &self,
+        number: usize,
+        transaction: Transaction,
+        forwarded_at: Option<Duration>,
+        now: Now,
+    ) -> Visited {
+        let record = transaction.record();
+        let body = transaction.body().to_vec();
+        let instructions = transaction.instructions();
+        let answered = transaction.is_answered();
+        let heads = transaction.recycle();
+        Visited {
+            number,
+            decided_at: now.tick.since(Tick::ZERO),
+            forwarded_at,
+            record,
+            request: heads.request,
+            response: answered.then_some(heads.response),
+            body,
+            instructions,
+        }
+    }
+
+    fn pass_wakes_on(&mut self, tick: Tick) {
+        let woken = std::mem::take(&mut *self.woken.0.lock().unwrap_or_else(PoisonError::into_inner));
+        for ticket in woken {
+            if let Some(number) = self.tickets.get(&ticket).copied() {
+                self.say(tick, What::GoesOn(number));
+            }
+        }
+    }
+}
