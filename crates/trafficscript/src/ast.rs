@@ -225,7 +225,6 @@ pub(crate) struct Place {
     pub(crate) root: PlaceRoot,
     /// From the outermost container inwards; empty for a plain variable.
     pub(crate) indexes: Vec<Expr>,
-    pub(crate) span: Span,
 }
 
 #[derive(Debug)]

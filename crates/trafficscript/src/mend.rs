@@ -345,6 +345,7 @@ fn code_end(text: &[u8], start: usize) -> usize {
 }
 
 #[cfg(test)]
+#[expect(clippy::indexing_slicing, reason = "a test may fail loudly")]
 mod tests {
     use super::*;
     use proptest::prelude::*;

@@ -19,28 +19,28 @@ use std::sync::Arc;
 use walk::Walk;
 
 /// Stages of a transaction as bits; which bit means what is the host's business.
-pub type StageBits = u32;
+pub(crate) type StageBits = u32;
 
 /// What the check must know of a built-in function.
 #[derive(Clone, Copy, Debug)]
-pub struct Signature {
+pub(crate) struct Signature {
     /// The function's place in the table of builtins; handed on to the lowering as it is.
-    pub index: usize,
+    pub(crate) index: usize,
     /// The published spelling.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// Fewest arguments.
-    pub min_args: usize,
+    pub(crate) min_args: usize,
     /// Most arguments; `None` where any number will do.
-    pub max_args: Option<usize>,
+    pub(crate) max_args: Option<usize>,
     /// What each of the first eight arguments should be; later ones are not looked at.
-    pub kinds: [ArgumentKind; 8],
+    pub(crate) kinds: [ArgumentKind; 8],
     /// In which stages the function means something.
-    pub stages: StageBits,
+    pub(crate) stages: StageBits,
 }
 
 /// What an argument should be, as far as a literal can be wrong about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ArgumentKind {
+pub(crate) enum ArgumentKind {
     /// Anything.
     Any,
     /// A string; numbers and truth values will do, arrays and hashes will not.
@@ -54,7 +54,7 @@ pub enum ArgumentKind {
 }
 
 /// The functions a rule may call. Names are compared without ASCII case.
-pub trait Signatures {
+pub(crate) trait Signatures {
     /// The function of that name.
     fn find(&self, name: &str) -> Option<Signature>;
 
@@ -71,18 +71,18 @@ pub trait Signatures {
 }
 
 /// Rules that can be imported, by name.
-pub trait Libraries {
+pub(crate) trait Libraries {
     /// The text of a rule; `None` if there is no such rule.
     fn rule(&self, name: &str) -> Option<Arc<Source>>;
 }
 
 /// What a rule is checked against, besides the functions.
 #[derive(Clone, Copy)]
-pub struct CheckOptions<'a> {
+pub(crate) struct CheckOptions<'a> {
     /// The stages the rule is to run in; a function must mean something in each of them.
-    pub stages: StageBits,
+    pub(crate) stages: StageBits,
     /// Where `import` looks.
-    pub libraries: &'a dyn Libraries,
+    pub(crate) libraries: &'a dyn Libraries,
 }
 
 /// A rule whose names are resolved. Only one that was checked without an error may be lowered.
@@ -94,6 +94,7 @@ pub(crate) struct Checked {
     pub(crate) subs: Vec<CheckedSub>,
     /// How many variable slots the body of the rule needs.
     pub(crate) body_slots: u16,
+    /// Calls of built-in functions in the rule's own text, in the order of the text.
     pub(crate) calls: Vec<CallFact>,
 }
 
@@ -253,11 +254,6 @@ impl Checked {
         }
         let start = |diagnostic: &Diagnostic| diagnostic.labels.first().map_or(0, |label| label.span.start);
         walk.report.found.sort_by_key(start);
-    }
-
-    /// Calls of built-in functions in the rule's own text, in the order of the text.
-    pub(crate) fn calls(&self) -> &[CallFact] {
-        &self.calls
     }
 }
 

@@ -231,7 +231,7 @@ fn imported_subs_are_called_by_the_name_of_the_import() {
         run("import lib; import \"lib\" as l;\nrate.use( LIB.one( 1 ) . l.two( 2 ) );", shelf);
     assert!(diagnostics.is_empty(), "{:?}", brief(&diagnostics));
     assert_eq!((checked.units.len(), checked.subs.len()), (2, 2));
-    assert_eq!(checked.calls().len(), 1);
+    assert_eq!(checked.calls.len(), 1);
     assert_eq!(brief(&run("import lib; one( 1 );", shelf).1), ["1:13 unknown-function"]);
 }
 
@@ -271,14 +271,14 @@ fn facts_follow_values_through_variables() {
         $r = String.regexsub( $r, \"a\", \"$1\", \"i\" );\n$twice = 1; $twice = 2;\n$copy = \"x\" . $r;\n\
         string.contains( $list, $copy );\nrate.use( \"c\", $twice );\n";
     let (checked, _) = run(text, &[]);
-    let names: Vec<_> = checked.calls().iter().map(|call| call.function).collect();
+    let names: Vec<_> = checked.calls.iter().map(|call| call.function).collect();
     assert_eq!(names, ["http.getHeader", "string.regexsub", "string.contains", "rate.use"]);
-    let contains = &checked.calls()[2];
+    let contains = &checked.calls[2];
     assert_eq!(contains.arguments[0].constant.as_deref(), Some(b"localhost".as_slice()));
     assert!(contains.arguments[0].origins.is_empty());
     assert_eq!(contains.arguments[1].constant, None);
     assert_eq!(contains.arguments[1].origins, ["http.getHeader", "string.regexsub"]);
-    let used = &checked.calls()[3];
+    let used = &checked.calls[3];
     assert_eq!(used.arguments[0].constant.as_deref(), Some(b"c".as_slice()));
     assert_eq!(used.arguments[1].constant, None);
 }
@@ -289,7 +289,7 @@ fn facts_follow_captures_and_loops() {
         foreach( $e in [ http.getCookie( \"d\" ) ] ) rate.use( \"c\", $e );";
     let (checked, _) = run(text, &[]);
     let origins: Vec<_> = checked
-        .calls()
+        .calls
         .iter()
         .filter(|call| call.function == "rate.use")
         .map(|call| call.arguments[1].origins.clone())

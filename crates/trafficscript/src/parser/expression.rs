@@ -243,7 +243,7 @@ impl Parser<'_> {
             }
         };
         indexes.reverse();
-        Ok(Place { root, indexes, span })
+        Ok(Place { root, indexes })
     }
 }
 

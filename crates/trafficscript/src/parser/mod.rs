@@ -6,6 +6,7 @@ mod expression;
 mod recovery;
 mod statement;
 #[cfg(test)]
+#[expect(clippy::indexing_slicing, reason = "a test may fail loudly")]
 mod tests;
 
 use crate::ast::{Ast, CallId, FunctionName, NESTING_MAX, Name, UseId, Variable};
