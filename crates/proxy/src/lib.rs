@@ -1,1 +1,44 @@
-//! proxy: see ARCHITECTURE.md.
+//! The only room with sockets and a clock: drives one engine transaction for each request.
+//!
+//! It must not know the admin interface, the analyser or the command line; what is decided about a request is the
+//! engine's.
+//!
+//! ```text
+//! Running ── commands ──▶ worker 0 .. n, one thread each, nothing shared on the way of a request
+//!                          ├ listener   accepts (a socket of its own, SO_REUSEPORT)
+//!                          ├ http       connection ─▶ exchange ─▶ engine::Transaction
+//!                          ├ node       connect, idle connections of its own
+//!                          ├ timers     time-outs, one cell a connection
+//!                          └ log lines ──▶ log_writer, one thread for all
+//! ```
+//!
+//! ```no_run
+//! use std::sync::Arc;
+//! use std::time::Duration;
+//! # fn catalog() -> engine::Catalog { engine::Catalog::default() }
+//! let (clock, wakes) = (proxy::Clock::system(), proxy::Wakes::new());
+//! let shared = engine::Shared::new(catalog(), &Default::default(), Box::new(wakes.clone()), clock.now());
+//! let running = proxy::Proxy::start(shared, (wakes, clock), proxy::Options::for_this_machine()).unwrap();
+//! running.stop(Duration::from_secs(30));
+//! ```
+
+mod buffers;
+mod clock;
+mod http;
+mod listener;
+mod log_writer;
+mod node;
+mod server;
+mod timers;
+mod wakes;
+mod wire;
+mod worker;
+
+pub use clock::Clock;
+pub use listener::ListenError;
+pub use log_writer::LogOpenError;
+pub use node::connect::{Dial, Tcp};
+pub use server::{Options, Proxy, Running, StartError};
+pub use wakes::Wakes;
+pub use wire::Wire;
+pub use worker::{Ends, Worker, WorkerSettings};

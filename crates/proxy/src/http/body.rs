@@ -1,0 +1,415 @@
+//! A body on its way from one stream to another: read, unframed, framed anew, counted, and paced where a class says
+//! so. The head that goes before it goes the same way.
+//!
+//! ```text
+//! reader ── input ──▶ decoder ──▶ [out: head, framing, small payload] [payload still in the input] ──▶ writer
+//!                                  └───────────── written together, no more than the grant ──────┘
+//! ```
+//!
+//! Nothing is read while something waits to be written, so a slow receiver slows the sender, and a transfer holds one
+//! piece at most: the piece grows while all goes through at once, and shrinks when the receiver falls behind.
+
+use crate::buffers::{Buffers, Size};
+use crate::clock::Clock;
+use crate::timers::Watch;
+use crate::wire::{Link, Wire};
+use http1::{BadBody, BodyDecoder, BodyEvent, BodyKind, Limits, encode};
+use shaping::{Flow, Tick};
+use std::future::Future;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::time::Sleep;
+
+/// Payload up to this size is copied behind the head, so that both go in one plain write.
+const COPIED_PAYLOAD_BYTES: usize = 4 * 1024;
+/// Output gathered before it is written.
+const GATHERED_BYTES: usize = 32 * 1024;
+/// The first read of a body, and the most that is held for a receiver that falls behind.
+const FIRST_READ_BYTES: usize = 64 * 1024;
+/// The largest read: twice as much at once costs little less.
+const LARGEST_READ_BYTES: usize = 256 * 1024;
+/// The reads of a paced body: a quantum or two at usual rates.
+const PACED_READ_BYTES_MIN: usize = 2 * 1024;
+const PACED_READ_BYTES_MAX: usize = 16 * 1024;
+
+/// How payload is framed for the receiver.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Coding {
+    /// As it is: its length was said in the head, or the end of the connection ends it.
+    Plain,
+    /// In chunks of ours.
+    Chunked,
+}
+
+/// What a relay works with.
+#[derive(Clone, Copy)]
+pub(crate) struct Surroundings<'a> {
+    pub(crate) clock: &'a Clock,
+    pub(crate) buffers: &'a Buffers,
+    pub(crate) watch: &'a Rc<Watch>,
+    /// Without a byte moving for so long, the transfer is given up.
+    pub(crate) patience: Duration,
+    /// The transaction's last moment.
+    pub(crate) ceiling: Tick,
+}
+
+impl Surroundings<'_> {
+    /// The present wait may take `patience` from now on.
+    pub(crate) fn rearm(&self) {
+        self.watch.set(self.clock.tick().saturating_add(self.patience).min(self.ceiling));
+    }
+}
+
+/// Why a body did not get through.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The sender broke off, or its framing is wrong.
+    Sender(SenderFault),
+    /// The receiver does not take it.
+    Receiver,
+}
+
+/// What the sender did.
+#[derive(Debug)]
+pub(crate) enum SenderFault {
+    /// The stream ended or failed before the body was complete.
+    Cut,
+    /// The body's framing is malformed.
+    Bad(BadBody),
+}
+
+/// One body (with the head before it) under way.
+pub(crate) struct Relay {
+    decoder: BodyDecoder,
+    coding: Coding,
+    /// To be written first, from `out_at` on.
+    out: Vec<u8>,
+    out_at: usize,
+    /// Payload at the start of the reader's input, to be written (or framed) after `out`.
+    payload: usize,
+    /// All payload has been seen and its end is in `out`.
+    complete: bool,
+    /// The body waits for a word of the receiver; the head does not.
+    pub(crate) held: bool,
+    pace: Option<Box<Pace>>,
+    read_limit: usize,
+    /// Something moved since the time-out was set.
+    moved: bool,
+    payload_taken: u64,
+    /// Bytes written, head and framing included.
+    pub(crate) bytes_written: u64,
+    /// When the first byte was written.
+    pub(crate) first_byte_at: Option<Tick>,
+}
+
+impl Relay {
+    /// `out` holds the head.
+    pub(crate) fn new(kind: BodyKind, coding: Coding, limits: &Limits, out: Vec<u8>) -> Self {
+        Self {
+            decoder: BodyDecoder::new(kind, limits),
+            coding,
+            out,
+            out_at: 0,
+            payload: 0,
+            complete: kind == BodyKind::None,
+            held: false,
+            pace: None,
+            read_limit: FIRST_READ_BYTES,
+            moved: true,
+            payload_taken: 0,
+            bytes_written: 0,
+            first_byte_at: None,
+        }
+    }
+
+    /// From now on what is written is granted by `flow`.
+    pub(crate) fn pace_by(&mut self, flow: Option<Flow>, clock: &Clock) {
+        self.pace = flow.map(|flow| Box::new(Pace::new(flow, clock)));
+        self.read_limit = if self.pace.is_some() { PACED_READ_BYTES_MIN } else { FIRST_READ_BYTES };
+    }
+
+    /// Everything has been written.
+    pub(crate) fn is_over(&self) -> bool {
+        self.complete && self.unwritten() == 0
+    }
+
+    /// Whether the receiver is what it waits for.
+    pub(crate) fn is_waiting_to_write(&self) -> bool {
+        self.unwritten() > 0
+    }
+
+    /// Whether any of the sender's payload was taken.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.payload_taken > 0
+    }
+
+    /// Bytes of payload written.
+    pub(crate) fn payload_written(&self) -> u64 {
+        self.payload_taken.saturating_sub(self.unwritten() as u64)
+    }
+
+    /// Gives the output buffer back.
+    pub(crate) fn recycle(&mut self, buffers: &Buffers) {
+        buffers.return_output(std::mem::take(&mut self.out));
+        self.out_at = 0;
+    }
+
+    /// Moves what can be moved. Ready when all is written, or when it cannot go on.
+    pub(crate) fn poll<R: Wire, W: Wire>(
+        &mut self,
+        context: &mut Context<'_>,
+        (reader, writer): (&mut Link<R>, &mut Link<W>),
+        around: &Surroundings<'_>,
+    ) -> Poll<Result<(), Failure>> {
+        let moved = self.drive(context, (reader, writer), around);
+        if moved.is_pending() && std::mem::take(&mut self.moved) {
+            around.rearm();
+        }
+        moved
+    }
+
+    fn drive<R: Wire, W: Wire>(
+        &mut self,
+        context: &mut Context<'_>,
+        (reader, writer): (&mut Link<R>, &mut Link<W>),
+        around: &Surroundings<'_>,
+    ) -> Poll<Result<(), Failure>> {
+        loop {
+            if !self.held && !self.complete {
+                self.stage(reader).map_err(|bad| Failure::Sender(SenderFault::Bad(bad)))?;
+            }
+            if self.unwritten() > 0 {
+                ready!(self.poll_write(context, (reader, writer), around))?;
+                continue;
+            }
+            if self.complete {
+                return Poll::Ready(Ok(()));
+            }
+            if self.held {
+                return Poll::Pending;
+            }
+            ready!(self.poll_read(context, reader, around))?;
+        }
+    }
+
+    /// Frames what the reader has, as far as there is room.
+    fn stage<R>(&mut self, reader: &mut Link<R>) -> Result<(), BadBody> {
+        while !self.complete && self.out.len() - self.out_at < GATHERED_BYTES {
+            if self.payload > 0 {
+                if !self.stage_payload(reader) {
+                    return Ok(());
+                }
+                continue;
+            }
+            match self.decoder.decode(reader.input.bytes())? {
+                BodyEvent::Data { start, end, .. } => {
+                    reader.input.consume(start);
+                    self.payload = end - start;
+                    self.payload_taken += self.payload as u64;
+                }
+                BodyEvent::NeedMore { consumed } => {
+                    reader.input.consume(consumed);
+                    return Ok(());
+                }
+                BodyEvent::End { consumed, trailers } => {
+                    reader.input.consume(consumed);
+                    self.complete = true;
+                    if self.coding == Coding::Chunked {
+                        encode::last_chunk(&mut self.out, trailers.as_deref());
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts payload behind `out`; `false` if it is better written from where it lies.
+    fn stage_payload<R>(&mut self, reader: &mut Link<R>) -> bool {
+        let payload = reader.input.bytes().get(..self.payload).unwrap_or_default();
+        let taken = match self.coding {
+            Coding::Plain if payload.len() > COPIED_PAYLOAD_BYTES => {
+                self.complete = self.decoder.is_done();
+                return false;
+            }
+            Coding::Plain => {
+                self.out.extend_from_slice(payload);
+                payload.len()
+            }
+            Coding::Chunked => {
+                let piece = payload.get(..GATHERED_BYTES).unwrap_or(payload);
+                encode::chunk(&mut self.out, piece);
+                piece.len()
+            }
+        };
+        reader.input.consume(taken);
+        self.payload -= taken;
+        true
+    }
+
+    fn unwritten(&self) -> usize {
+        self.out.len() - self.out_at + self.payload
+    }
+
+    /// Writes once; ready when something was written.
+    fn poll_write<R: Wire, W: Wire>(
+        &mut self,
+        context: &mut Context<'_>,
+        (reader, writer): (&mut Link<R>, &mut Link<W>),
+        around: &Surroundings<'_>,
+    ) -> Poll<Result<(), Failure>> {
+        let wanted = self.unwritten();
+        let granted = match &mut self.pace {
+            None => wanted,
+            Some(pace) => ready!(pace.poll_grant(context, around.clock, wanted)).min(wanted),
+        };
+        let first = self.out.get(self.out_at..).unwrap_or_default();
+        let first = first.get(..granted).unwrap_or(first);
+        let second = reader.input.bytes().get(..granted - first.len()).unwrap_or_default();
+        let second = second.get(..self.payload).unwrap_or(second);
+        let stream = Pin::new(&mut writer.stream);
+        let written = if second.is_empty() {
+            stream.poll_write(context, first)
+        } else if first.is_empty() {
+            stream.poll_write(context, second)
+        } else {
+            stream.poll_write_vectored(context, &[IoSlice::new(first), IoSlice::new(second)])
+        };
+        let offered = first.len() + second.len();
+        match written {
+            Poll::Ready(Ok(0)) | Poll::Ready(Err(_)) => Poll::Ready(Err(Failure::Receiver)),
+            Poll::Ready(Ok(count)) => {
+                self.wrote(count, reader, around.clock);
+                if count < offered {
+                    self.slow_down();
+                }
+                Poll::Ready(Ok(()))
+            }
+            Poll::Pending => {
+                self.slow_down();
+                Poll::Pending
+            }
+        }
+    }
+
+    fn wrote<R>(&mut self, count: usize, reader: &mut Link<R>, clock: &Clock) {
+        if self.first_byte_at.is_none() {
+            self.first_byte_at = Some(clock.tick());
+        }
+        self.moved = true;
+        self.bytes_written += count as u64;
+        if let Some(pace) = &mut self.pace {
+            pace.used(count);
+        }
+        let of_out = count.min(self.out.len() - self.out_at);
+        self.out_at += of_out;
+        if self.out_at == self.out.len() {
+            self.out.clear();
+            self.out_at = 0;
+        }
+        reader.input.consume(count - of_out);
+        self.payload -= count - of_out;
+    }
+
+    /// The receiver does not take all at once: hold less for it.
+    fn slow_down(&mut self) {
+        self.read_limit = self.read_limit.min(FIRST_READ_BYTES);
+    }
+
+    /// Reads once; ready when something came, or the end.
+    fn poll_read<R: Wire>(
+        &mut self,
+        context: &mut Context<'_>,
+        reader: &mut Link<R>,
+        around: &Surroundings<'_>,
+    ) -> Poll<Result<(), Failure>> {
+        let size = match &self.pace {
+            None => Size::Large,
+            Some(pace) => {
+                self.read_limit = pace.quantum.clamp(PACED_READ_BYTES_MIN, PACED_READ_BYTES_MAX);
+                Size::Small
+            }
+        };
+        around.buffers.settle(&mut reader.input);
+        match ready!(reader.poll_fill(context, around.buffers, (size, self.read_limit))) {
+            Ok(0) => self.sender_ended(),
+            Ok(count) => {
+                self.moved = true;
+                if count == self.read_limit && self.pace.is_none() {
+                    self.read_limit = (self.read_limit * 2).min(LARGEST_READ_BYTES);
+                }
+                Poll::Ready(Ok(()))
+            }
+            Err(_) => Poll::Ready(Err(Failure::Sender(SenderFault::Cut))),
+        }
+    }
+
+    fn sender_ended(&mut self) -> Poll<Result<(), Failure>> {
+        Poll::Ready(match self.decoder.at_eof() {
+            Ok(()) => {
+                self.complete = true;
+                if self.coding == Coding::Chunked {
+                    encode::last_chunk(&mut self.out, None);
+                }
+                Ok(())
+            }
+            Err(BadBody::Cut) => Err(Failure::Sender(SenderFault::Cut)),
+            Err(bad) => Err(Failure::Sender(SenderFault::Bad(bad))),
+        })
+    }
+}
+
+/// A transfer in a bandwidth class.
+struct Pace {
+    flow: Flow,
+    /// Granted and not yet written.
+    allowance: usize,
+    /// What is worth reading at once.
+    quantum: usize,
+    sleep: Pin<Box<Sleep>>,
+    is_waiting: bool,
+}
+
+impl Pace {
+    fn new(flow: Flow, clock: &Clock) -> Self {
+        Self {
+            flow,
+            allowance: 0,
+            quantum: 0,
+            sleep: Box::pin(tokio::time::sleep_until(clock.instant(Tick::ZERO))),
+            is_waiting: false,
+        }
+    }
+
+    /// How many bytes may be written now; never 0.
+    fn poll_grant(&mut self, context: &mut Context<'_>, clock: &Clock, wanted: usize) -> Poll<usize> {
+        while self.allowance == 0 {
+            if self.is_waiting {
+                ready!(self.sleep.as_mut().poll(context));
+                self.is_waiting = false;
+            }
+            let grant = self.flow.grant(wanted as u64, clock.tick());
+            self.allowance = usize::try_from(grant.bytes).unwrap_or(usize::MAX);
+            if self.allowance == 0 {
+                self.sleep.as_mut().reset(clock.instant(grant.again_at));
+                self.is_waiting = true;
+            }
+            // Two quanta; and where all that was there was granted, try with more.
+            self.quantum = self.allowance.saturating_mul(2);
+        }
+        Poll::Ready(self.allowance)
+    }
+
+    fn used(&mut self, count: usize) {
+        self.allowance = self.allowance.saturating_sub(count);
+    }
+}
+
+/// Says why the system refused, for messages.
+pub(crate) fn is_out_of_descriptors(error: &io::Error) -> bool {
+    const EMFILE: i32 = 24;
+    const ENFILE: i32 = 23;
+    matches!(error.raw_os_error(), Some(EMFILE | ENFILE))
+}

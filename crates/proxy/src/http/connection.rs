@@ -1,0 +1,236 @@
+//! One client connection: heads one after the other, each driven by [`super::exchange`].
+//!
+//! Between requests it holds a socket, a watch and this future: no buffer, no head, no transaction.
+
+use super::exchange::{self, After, Request};
+use super::forward::Peer;
+use super::refuse;
+use crate::buffers::Size;
+use crate::node::connect::Dial;
+use crate::timers::{Alarm, Watched};
+use crate::wire::{Broken, Link, Wire};
+use crate::worker::{Ends, Pinned, Worker};
+use engine::catalog::VirtualServerId;
+use engine::{Arrival, Connection, ConnectionFacts, Heads, Knowledge, Transaction};
+use http1::{BadRequest, BodyKind, Decoded, HeadScan, decode_request};
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::task::Poll;
+
+/// What is read at once while a head is awaited.
+const HEAD_READ_BYTES: usize = crate::buffers::SMALL_BYTES;
+
+/// The client's side of a connection.
+pub(crate) struct Client<S> {
+    pub(crate) link: Link<S>,
+    pub(crate) watch: Watched,
+    pub(crate) peer: Peer,
+    pub(crate) connection: Rc<Connection>,
+    ends: Ends,
+    /// Requests read so far.
+    requests: u32,
+}
+
+/// What came instead of a head.
+enum NoHead {
+    /// Nothing is owed to the client.
+    Over,
+    /// It must be told.
+    Refused(Refusal),
+}
+
+/// A request that is answered without being understood.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Refusal {
+    /// It breaks the rules of the wire.
+    Bad(BadRequest),
+    /// Its head did not come in time.
+    TooSlow,
+    /// No virtual server answers to its Host.
+    UnknownHost,
+}
+
+/// Serves the connection until it is over.
+pub(crate) async fn serve<S: Wire, D: Dial>(worker: Rc<Worker<D>>, stream: S, ends: Ends) {
+    let presence = Presence { worker: Rc::clone(&worker) };
+    let facts = ConnectionFacts { id: worker.next_connection_id(), peer: ends.peer, local: ends.local, tls: false };
+    let mut client = Client {
+        link: Link::new(stream),
+        watch: worker.timers.watch(),
+        peer: Peer::new(ends.peer.ip(), false),
+        connection: Rc::new(Connection::new(facts)),
+        ends,
+        requests: 0,
+    };
+    loop {
+        let after = match next_head(&worker, &mut client).await {
+            Ok((request, heads)) => Box::pin(transact(&worker, &mut client, request, heads)).await,
+            Err(NoHead::Refused(refusal)) => {
+                Box::pin(refuse::refuse(&worker, &mut client, refusal)).await;
+                After::Part
+            }
+            Err(NoHead::Over) => After::Close,
+        };
+        match after {
+            After::Again => worker.buffers.settle(&mut client.link.input),
+            After::Close => break,
+            After::Part => {
+                Box::pin(refuse::part(&worker, &mut client)).await;
+                break;
+            }
+            After::BreakOff => {
+                client.link.stream.break_off();
+                break;
+            }
+        }
+    }
+    worker.buffers.discard(&mut client.link.input);
+    drop(client);
+    drop(presence);
+}
+
+/// One request, from its head to its log line.
+async fn transact<S: Wire, D: Dial>(
+    worker: &Worker<D>,
+    client: &mut Client<S>,
+    request: Request,
+    heads: Heads,
+) -> After {
+    let now = worker.clock.now();
+    let arrival = Arrival {
+        virtual_server: request.virtual_server,
+        client: client.peer.client(&heads.request, request.pinned.catalog.virtual_server(request.virtual_server)),
+        request_number: client.requests,
+        id: worker.request_id(client.connection.facts().id, client.requests),
+        knowledge: Knowledge::All,
+    };
+    let transaction =
+        Transaction::begin(&worker.shared, &request.pinned.catalog, arrival, (&client.connection, heads), now);
+    exchange::run(worker, client, (request, transaction), now).await
+}
+
+/// Reads until a head is whole.
+async fn next_head<S: Wire, D: Dial>(
+    worker: &Worker<D>,
+    client: &mut Client<S>,
+) -> Result<(Request, Heads), NoHead> {
+    let pinned = worker.pinned();
+    let Some(server) = pinned.at_listener(client.ends.listen) else { return Err(NoHead::Over) };
+    let timeouts = pinned.timeouts(server);
+    let now = worker.clock.tick();
+    if client.link.input.is_empty() {
+        let patience = if client.requests == 0 { timeouts.connect } else { timeouts.keepalive };
+        client.watch.set(now.saturating_add(patience));
+        client.watch.set_idle(Some(now));
+        drop(pinned);
+        await_first_bytes(worker, client).await?;
+        client.watch.set_idle(None);
+    } else {
+        client.watch.set(now.saturating_add(timeouts.connect));
+        drop(pinned);
+    }
+    let pinned = worker.pinned();
+    let Some(server) = pinned.at_listener(client.ends.listen) else { return Err(NoHead::Over) };
+    let mut heads = worker.take_heads();
+    match decode(client, &pinned, server, &mut heads) {
+        Ok(Decoded::Complete { consumed, body }) => accept(worker, client, (pinned, heads), (consumed, body)),
+        Ok(Decoded::Partial) => Box::pin(rest_of_head(worker, client, (pinned, server), heads)).await,
+        Err(bad) => Err(refused(worker, heads, Refusal::Bad(bad))),
+    }
+}
+
+/// Waits for the first bytes of a request, holding nothing.
+async fn await_first_bytes<S: Wire, D: Dial>(worker: &Worker<D>, client: &mut Client<S>) -> Result<(), NoHead> {
+    poll_fn(|context| {
+        match client.link.poll_fill(context, &worker.buffers, (Size::Small, HEAD_READ_BYTES)) {
+            Poll::Ready(Ok(count)) if count > 0 => return Poll::Ready(Ok(())),
+            Poll::Ready(_) => return Poll::Ready(Err(NoHead::Over)),
+            Poll::Pending => {}
+        }
+        if worker.draining.get() {
+            return Poll::Ready(Err(NoHead::Over));
+        }
+        client.watch.poll_alarm(context).map(|_| Err(NoHead::Over))
+    })
+    .await
+}
+
+fn decode<S>(
+    client: &Client<S>,
+    pinned: &Pinned,
+    server: VirtualServerId,
+    heads: &mut Heads,
+) -> Result<Decoded, BadRequest> {
+    decode_request(client.link.input.bytes(), pinned.limits(server), &mut heads.request)
+}
+
+/// A head that came in pieces.
+async fn rest_of_head<S: Wire, D: Dial>(
+    worker: &Worker<D>,
+    client: &mut Client<S>,
+    (pinned, server): (Rc<Pinned>, VirtualServerId),
+    mut heads: Heads,
+) -> Result<(Request, Heads), NoHead> {
+    let limits = pinned.limits(server);
+    if client.requests > 0 {
+        client.watch.set(worker.clock.tick().saturating_add(pinned.timeouts(server).connect));
+    }
+    let mut scan = HeadScan::new(limits);
+    scan.is_ready(client.link.input.bytes());
+    loop {
+        match client.link.fill(&client.watch, &worker.buffers, (Size::Small, HEAD_READ_BYTES)).await {
+            Ok(0) | Err(Broken::Ended | Broken::Io(_)) => return Err(NoHead::Over),
+            Ok(_) => {}
+            Err(Broken::Alarm(Alarm::Deadline)) => return Err(refused(worker, heads, Refusal::TooSlow)),
+            Err(Broken::Alarm(_)) => return Err(NoHead::Over),
+        }
+        if !scan.is_ready(client.link.input.bytes()) {
+            continue;
+        }
+        match decode(client, &pinned, server, &mut heads) {
+            Ok(Decoded::Complete { consumed, body }) => {
+                return accept(worker, client, (pinned, heads), (consumed, body));
+            }
+            Ok(Decoded::Partial) => {}
+            Err(bad) => return Err(refused(worker, heads, Refusal::Bad(bad))),
+        }
+    }
+}
+
+/// A whole head: finds its virtual server.
+fn accept<S, D: Dial>(
+    worker: &Worker<D>,
+    client: &mut Client<S>,
+    (pinned, heads): (Rc<Pinned>, Heads),
+    (consumed, body): (usize, BodyKind),
+) -> Result<(Request, Heads), NoHead> {
+    client.link.input.consume(consumed);
+    let host = heads.request.host().or_else(|| heads.request.target_authority());
+    let Some(virtual_server) = pinned.catalog.select(client.ends.listen, host) else {
+        return Err(refused(worker, heads, Refusal::UnknownHost));
+    };
+    client.requests = client.requests.saturating_add(1);
+    Ok((Request { pinned, virtual_server, body, head_bytes: consumed }, heads))
+}
+
+#[cold]
+fn refused<D: Dial>(worker: &Worker<D>, heads: Heads, refusal: Refusal) -> NoHead {
+    worker.return_heads(heads);
+    NoHead::Refused(refusal)
+}
+
+/// That a connection is there; tells the worker when it goes, and whether it went by a defect of ours.
+struct Presence<D: Dial> {
+    worker: Rc<Worker<D>>,
+}
+
+impl<D: Dial> Drop for Presence<D> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.worker.shared.counters().panics.add_one();
+        }
+        if self.worker.draining.get() {
+            self.worker.emptied.notify_one();
+        }
+    }
+}

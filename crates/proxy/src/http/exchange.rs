@@ -1,0 +1,524 @@
+//! One request and its answer on the wire: what the engine decides, done.
+//!
+//! [`run`] is the story: a loop over [`Next`]. Every way out of it passes [`Exchange::finish`], so each request that
+//! was begun ends in one log line.
+//!
+//! ```text
+//! begin ─▶ Ask ── wait: time, wake, client gone ──▶ advance ─┐
+//!          Forward ── node_side: head sent, body relayed, head of the answer read
+//!          Deliver ── the node's body relayed to the client (and what is left of the request's to the node)
+//!          Answer  ── what we built
+//!          Close   ── nothing                                └──▶ finish: log line, heads back
+//! ```
+
+use super::body::{Coding, Failure, Relay, Surroundings};
+use super::connection::Client;
+use super::forward::{Framing, Reply, write_response};
+use super::node_side::AtNode;
+use super::tunnel;
+use crate::buffers::Size;
+use crate::node::connect::Dial;
+use crate::timers::{Alarm, Watch};
+use crate::wakes::Seat;
+use crate::wire::{Link, Wire};
+use crate::worker::{Pinned, Worker};
+use accesslog::ConnectionState;
+use engine::catalog::VirtualServerId;
+use engine::{Ask, Delivery, ErrorKind, Next, Now, Progress, Transaction, TransactionError};
+use http1::{BodyDecoder, BodyEvent, BodyKind, connection_options};
+use message::{Known, Version};
+use shaping::Tick;
+use std::future::{Future, poll_fn};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+/// Bytes that a client may send ahead (of its body, or of its next request) while its request waits or is at a node.
+/// They are read to notice that the client leaves; when there are more, its leaving shows only later.
+pub(super) const AHEAD_BYTES_MAX: usize = 8 * 1024;
+
+/// A request as the wire gave it.
+pub(crate) struct Request {
+    pub(crate) pinned: Rc<Pinned>,
+    pub(crate) virtual_server: VirtualServerId,
+    pub(crate) body: BodyKind,
+    pub(crate) head_bytes: usize,
+}
+
+/// What becomes of the client's connection.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum After {
+    /// Its next request may come.
+    Again,
+    /// It is closed; the client has nothing more to say.
+    Close,
+    /// It is closed for writing, and for reading after a moment: the client may still be sending.
+    Part,
+    /// It is broken off, so that nobody takes what was sent for a whole answer.
+    BreakOff,
+}
+
+/// Why there is nobody to answer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Gone {
+    /// The client left.
+    Left,
+    /// The process stops.
+    Stopped,
+}
+
+/// What the client asked of the connection.
+pub(super) struct Terms {
+    pub(super) version: Version,
+    pub(super) is_head: bool,
+    pub(super) keep_alive: bool,
+    pub(super) expects_continue: bool,
+    pub(super) upgrade: bool,
+}
+
+/// What was sent to the client.
+#[derive(Default)]
+struct Sent {
+    body_bytes: u64,
+    bytes: u64,
+    first_byte_at: Option<Tick>,
+}
+
+/// A request under way.
+pub(crate) struct Exchange<'a, S, D: Dial> {
+    pub(super) worker: &'a Worker<D>,
+    pub(super) client: &'a mut Client<S>,
+    pub(super) transaction: Transaction,
+    pub(super) request: Request,
+    pub(super) terms: Terms,
+    /// The node that has the request, from the first byte sent to it on.
+    pub(super) at_node: Option<AtNode<D::Stream>>,
+    /// Part of the request's body was taken for a node that then failed: it cannot be sent again.
+    pub(super) body_begun: bool,
+    /// Its last moment.
+    pub(super) ceiling: Tick,
+    node_name: Option<Arc<str>>,
+    sent: Sent,
+    /// Bytes of the connection used before this request.
+    used_before: u64,
+}
+
+/// Drives one transaction to its end.
+pub(crate) async fn run<S: Wire, D: Dial>(
+    worker: &Worker<D>,
+    client: &mut Client<S>,
+    (request, transaction): (Request, Transaction),
+    now: Now,
+) -> After {
+    let mut exchange = Exchange::new(worker, client, (request, transaction), now);
+    let mut seat: Option<Seat> = None;
+    let mut next = exchange.transaction.advance(now);
+    let after = loop {
+        next = match next {
+            Next::Ask(Ask::Turn { ticket, .. }) if seat.as_ref().is_none_or(|seat| seat.ticket() != ticket) => {
+                // Asked once more after the seat is taken: a wake that came before is not lost.
+                seat = Some(worker.wakes.sit(ticket));
+                exchange.advance()
+            }
+            Next::Ask(ask) => match exchange.wait(ask, seat.as_ref()).await {
+                Ok(()) => exchange.advance(),
+                Err(gone) => break exchange.leave(gone),
+            },
+            Next::Forward { pool } => match exchange.forward(pool).await {
+                Ok(next) => next,
+                Err(gone) => break exchange.leave(gone),
+            },
+            Next::Deliver => break exchange.deliver().await,
+            Next::Answer => break exchange.answer().await,
+            Next::Close => break After::Part,
+        };
+    };
+    exchange.finish(after)
+}
+
+impl<'a, S: Wire, D: Dial> Exchange<'a, S, D> {
+    fn new(
+        worker: &'a Worker<D>,
+        client: &'a mut Client<S>,
+        (request, transaction): (Request, Transaction),
+        now: Now,
+    ) -> Self {
+        let head = transaction.request();
+        let options = connection_options(head.fields());
+        let version = head.version();
+        let is_modern = version == Version::Http11;
+        let expects_continue = is_modern
+            && request.body != BodyKind::None
+            && head.fields().known(Known::Expect).is_some_and(|value| value.eq_ignore_ascii_case(b"100-continue"));
+        let terms = Terms {
+            version,
+            is_head: head.method() == b"HEAD",
+            keep_alive: if is_modern { !options.close } else { options.keep_alive && !options.close },
+            expects_continue,
+            upgrade: is_modern
+                && options.upgrade
+                && request.body == BodyKind::None
+                && head.fields().has(Known::Upgrade),
+        };
+        let limit = request.pinned.timeouts(request.virtual_server).transaction;
+        let ceiling = limit.map_or(Tick::MAX, |limit| now.tick.saturating_add(limit));
+        let used_before = client.link.bytes_read - (client.link.input.len() + request.head_bytes) as u64;
+        Self {
+            worker,
+            client,
+            transaction,
+            request,
+            terms,
+            at_node: None,
+            body_begun: false,
+            ceiling,
+            node_name: None,
+            sent: Sent::default(),
+            used_before,
+        }
+    }
+
+    fn advance(&mut self) -> Next {
+        self.transaction.advance(self.worker.clock.now())
+    }
+
+    /// Waits for what a rule asked for. Ready early when the ticket was woken.
+    async fn wait(&mut self, ask: Ask, seat: Option<&Seat>) -> Result<(), Gone> {
+        let until = match ask {
+            Ask::Turn { until, .. } | Ask::Sleep { until } => until,
+        };
+        self.client.watch.set(self.ceiling);
+        let clock = &self.worker.clock;
+        let mut time = Box::pin(clock.sleep_until(until.min(self.ceiling)));
+        poll_fn(|context| {
+            if seat.is_some_and(|seat| seat.poll_woken(context).is_ready()) || time.as_mut().poll(context).is_ready()
+            {
+                return Poll::Ready(Ok(()));
+            }
+            if poll_gone(self.client, self.worker, Ended::MeansGone, context).is_ready() {
+                return Poll::Ready(Err(Gone::Left));
+            }
+            match self.client.watch.poll_alarm(context) {
+                Poll::Ready(Alarm::Deadline) => Poll::Ready(Ok(())),
+                Poll::Ready(_) => Poll::Ready(Err(Gone::Stopped)),
+                Poll::Pending => Poll::Pending,
+            }
+        })
+        .await
+    }
+
+    /// What relays of this exchange work with.
+    pub(super) fn around<'e>(
+        worker: &'e Worker<D>,
+        watch: &'e Rc<Watch>,
+        (request, ceiling): (&Request, Tick),
+    ) -> Surroundings<'e> {
+        Surroundings {
+            clock: &worker.clock,
+            buffers: &worker.buffers,
+            watch,
+            patience: request.pinned.timeouts(request.virtual_server).idle,
+            ceiling,
+        }
+    }
+
+    /// The answer of a node, on to the client.
+    async fn deliver(&mut self) -> After {
+        let Some(mut at) = self.at_node.take() else { return self.leave(Gone::Stopped) };
+        self.node_name = Some(Arc::clone(&at.name));
+        if self.transaction.response().status() == 101 {
+            return self.tunnel(at).await;
+        }
+        let reply = self.reply_for(&at);
+        let wants_body = !matches!(reply.framing, Framing::Bodiless | Framing::Nothing);
+        let mut out = self.worker.buffers.output();
+        write_response(self.transaction.response(), reply, &mut out);
+        let coding = if reply.framing == Framing::Chunked { Coding::Chunked } else { Coding::Plain };
+        let kind = if wants_body { at.body } else { BodyKind::None };
+        let limits = self.request.pinned.limits(self.request.virtual_server);
+        let mut download = Relay::new(kind, coding, limits, out);
+        download.pace_by(self.transaction.response_flow(self.worker.clock.now()), &self.worker.clock);
+
+        let outcome = self.relay_both(&mut download, &mut at).await;
+        self.note_sent(&mut download);
+        let upload_over = at.upload.is_over();
+        match outcome {
+            Ok(()) => {
+                self.keep_node(at, kind);
+                match (reply.keep_alive, upload_over) {
+                    (true, true) => After::Again,
+                    (false, true) if !self.terms.keep_alive && self.client.link.input.is_empty() => After::Close,
+                    _ => After::Part,
+                }
+            }
+            Err(Halt::Sender) => {
+                self.worker.shared.counters().cut_responses.add_one();
+                if reply.framing == Framing::UntilClose { After::BreakOff } else { After::Close }
+            }
+            Err(Halt::Receiver) => self.leave(Gone::Left),
+            Err(Halt::Stopped) => After::BreakOff,
+        }
+    }
+
+    /// Moves the answer, and what is left of the request's body, until the answer is through.
+    async fn relay_both(&mut self, download: &mut Relay, at: &mut AtNode<D::Stream>) -> Result<(), Halt> {
+        let client = &mut *self.client;
+        let watch = Rc::clone(&client.watch);
+        let around = Self::around(self.worker, &watch, (&self.request, self.ceiling));
+        poll_fn(|context| {
+            match download.poll(context, (&mut at.link, &mut client.link), &around) {
+                Poll::Ready(Ok(())) => return Poll::Ready(Ok(())),
+                Poll::Ready(Err(Failure::Sender(_))) => return Poll::Ready(Err(Halt::Sender)),
+                Poll::Ready(Err(Failure::Receiver)) => return Poll::Ready(Err(Halt::Receiver)),
+                Poll::Pending => {}
+            }
+            if !at.upload_failed
+                && !at.upload.is_over()
+                && let Poll::Ready(Err(_)) = at.upload.poll(context, (&mut client.link, &mut at.link), &around)
+            {
+                // The node has answered; whether it still wants the request's body is its own affair.
+                at.upload_failed = true;
+            }
+            match watch.poll_alarm(context) {
+                Poll::Ready(Alarm::Deadline) if download.is_waiting_to_write() => {
+                    Poll::Ready(Err(Halt::Receiver))
+                }
+                Poll::Ready(Alarm::Deadline) => Poll::Ready(Err(Halt::Sender)),
+                Poll::Ready(_) => Poll::Ready(Err(Halt::Stopped)),
+                Poll::Pending => Poll::Pending,
+            }
+        })
+        .await
+    }
+
+    /// How the node's answer is told to this client.
+    fn reply_for(&self, at: &AtNode<D::Stream>) -> Reply {
+        let status = self.transaction.response().status();
+        let is_old = self.terms.version == Version::Http10;
+        let framing = match at.body {
+            _ if self.terms.is_head || status == 304 => Framing::Bodiless,
+            _ if status == 204 || status < 200 => Framing::Nothing,
+            BodyKind::Length(length) => Framing::Length(length),
+            BodyKind::None => Framing::Length(0),
+            BodyKind::Chunked | BodyKind::UntilClose if is_old => Framing::UntilClose,
+            BodyKind::Chunked | BodyKind::UntilClose => Framing::Chunked,
+        };
+        self.reply(framing, at.upload.is_over())
+    }
+
+    fn reply(&self, framing: Framing, request_is_read: bool) -> Reply {
+        let client_goes_on = !self.client.link.ended || !self.client.link.input.is_empty();
+        Reply {
+            framing,
+            keep_alive: self.terms.keep_alive
+                && request_is_read
+                && client_goes_on
+                && framing != Framing::UntilClose
+                && !self.worker.draining.get(),
+            client_version: self.terms.version,
+            via: self.request.pinned.catalog.virtual_server(self.request.virtual_server).via,
+            upgrade: false,
+        }
+    }
+
+    /// Keeps the node's connection if nothing is under way on it and nothing came that was not asked for.
+    fn keep_node(&self, mut at: AtNode<D::Stream>, relayed: BodyKind) {
+        let is_clean = at.keep_alive
+            && relayed == at.body
+            && at.upload.is_over()
+            && !at.upload_failed
+            && !at.link.ended
+            && at.link.input.is_empty();
+        at.upload.recycle(&self.worker.buffers);
+        self.worker.buffers.discard(&mut at.link.input);
+        if is_clean {
+            self.worker.keep_node(at.place, at.link.stream, self.worker.clock.tick());
+        }
+    }
+
+    /// An answer that was built here.
+    async fn answer(&mut self) -> After {
+        if let Some(at) = self.at_node.take() {
+            self.body_begun |= at.upload.has_begun();
+        }
+        let request_is_read = self.finish_request_body();
+        let status = self.transaction.response().status();
+        let framing = match status {
+            304 => Framing::Bodiless,
+            204 => Framing::Nothing,
+            status if status < 200 => Framing::Nothing,
+            _ => Framing::Length(self.transaction.body().len() as u64),
+        };
+        let reply = self.reply(framing, request_is_read);
+        let mut out = self.worker.buffers.output();
+        write_response(self.transaction.response(), reply, &mut out);
+        let head_bytes = out.len();
+        if !self.terms.is_head && matches!(framing, Framing::Length(_)) {
+            out.extend_from_slice(self.transaction.body());
+        }
+        let limits = self.request.pinned.limits(self.request.virtual_server);
+        let mut download = Relay::new(BodyKind::None, Coding::Plain, limits, out);
+        download.pace_by(self.transaction.response_flow(self.worker.clock.now()), &self.worker.clock);
+        let written = self.write_answer(&mut download).await;
+        self.note_sent(&mut download);
+        self.sent.body_bytes = self.sent.bytes.saturating_sub(head_bytes as u64);
+        match written {
+            Ok(()) if reply.keep_alive => After::Again,
+            Ok(()) if request_is_read && !self.terms.keep_alive => After::Close,
+            Ok(()) => After::Part,
+            Err(Halt::Stopped) => After::BreakOff,
+            Err(_) => self.leave(Gone::Left),
+        }
+    }
+
+    async fn write_answer(&mut self, download: &mut Relay) -> Result<(), Halt> {
+        let mut nothing = Link::new(tokio::io::empty());
+        let client = &mut *self.client;
+        let watch = Rc::clone(&client.watch);
+        let around = Self::around(self.worker, &watch, (&self.request, self.ceiling));
+        poll_fn(|context| match download.poll(context, (&mut nothing, &mut client.link), &around) {
+            Poll::Ready(written) => Poll::Ready(written.map_err(|_| Halt::Receiver)),
+            Poll::Pending => watch.poll_alarm(context).map(|alarm| match alarm {
+                Alarm::Deadline => Err(Halt::Receiver),
+                _ => Err(Halt::Stopped),
+            }),
+        })
+        .await
+    }
+
+    /// Whether the request's body is out of the way of the next request. One that has come already is passed over.
+    fn finish_request_body(&mut self) -> bool {
+        if self.request.body == BodyKind::None {
+            return true;
+        }
+        if self.body_begun {
+            return false;
+        }
+        let limits = self.request.pinned.limits(self.request.virtual_server);
+        let mut decoder = BodyDecoder::new(self.request.body, limits);
+        loop {
+            let input = &mut self.client.link.input;
+            match decoder.decode(input.bytes()) {
+                Ok(BodyEvent::Data { consumed, .. }) => input.consume(consumed),
+                Ok(BodyEvent::End { consumed, .. }) => {
+                    input.consume(consumed);
+                    return true;
+                }
+                Ok(BodyEvent::NeedMore { .. }) | Err(_) => return false,
+            }
+        }
+    }
+
+    /// The node changes the protocol: bytes go both ways until both sides are through.
+    async fn tunnel(&mut self, mut at: AtNode<D::Stream>) -> After {
+        let reply = Reply { upgrade: true, ..self.reply(Framing::Nothing, true) };
+        let mut out = self.worker.buffers.output();
+        write_response(self.transaction.response(), reply, &mut out);
+        let now = self.worker.clock.now();
+        let limits = self.request.pinned.limits(self.request.virtual_server);
+        let mut ways = tunnel::Ways {
+            to_client: Relay::new(BodyKind::UntilClose, Coding::Plain, limits, out),
+            to_node: Relay::new(BodyKind::UntilClose, Coding::Plain, limits, Vec::new()),
+        };
+        ways.to_client.pace_by(self.transaction.response_flow(now), &self.worker.clock);
+        ways.to_node.pace_by(self.transaction.request_flow(at.place.pool, now), &self.worker.clock);
+        let watch = Rc::clone(&self.client.watch);
+        let around = Self::around(self.worker, &watch, (&self.request, self.ceiling));
+        let is_orderly = tunnel::run(&mut ways, (&mut self.client.link, &mut at.link), &around).await;
+        self.note_sent(&mut ways.to_client);
+        self.worker.buffers.discard(&mut at.link.input);
+        if is_orderly { After::Close } else { After::BreakOff }
+    }
+
+    fn note_sent(&mut self, download: &mut Relay) {
+        self.sent = Sent {
+            body_bytes: download.payload_written(),
+            bytes: download.bytes_written,
+            first_byte_at: download.first_byte_at,
+        };
+        download.recycle(&self.worker.buffers);
+    }
+
+    /// There is nobody to answer.
+    fn leave(&mut self, gone: Gone) -> After {
+        if gone == Gone::Left {
+            self.transaction.abandon(self.worker.clock.now());
+        }
+        After::BreakOff
+    }
+
+    /// A failure that no other node can mend.
+    pub(super) fn failed(&mut self, kind: ErrorKind, progress: Progress) -> Next {
+        self.transaction.failed(TransactionError { kind, progress }, self.worker.clock.now())
+    }
+
+    /// The end, whatever came before.
+    fn finish(self, after: After) -> After {
+        let Self { worker, client, transaction, request, sent, node_name, used_before, .. } = self;
+        if let (Some(log), Some(target)) = (&worker.log, request.pinned.log_target(request.virtual_server)) {
+            let used = client.link.bytes_read - client.link.input.len() as u64;
+            let now = worker.clock.now();
+            let delivery = Delivery {
+                body_bytes_sent: sent.body_bytes,
+                bytes_sent: sent.bytes,
+                bytes_received: used - used_before,
+                first_byte_at: sent.first_byte_at,
+                node: node_name.as_deref(),
+                connection: match after {
+                    After::Again => ConnectionState::KeptAlive,
+                    After::Close | After::Part => ConnectionState::Closed,
+                    After::BreakOff => ConnectionState::Aborted,
+                },
+                utc_offset_seconds: worker.clock.utc_offset_seconds(now),
+            };
+            log.line(target, &worker.shared, |out| transaction.write_log_line(&delivery, now, out));
+        }
+        worker.return_heads(transaction.recycle());
+        after
+    }
+}
+
+/// Why an answer did not get through.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Halt {
+    /// The node broke it off, or stopped sending.
+    Sender,
+    /// The client does not take it.
+    Receiver,
+    /// The process stops.
+    Stopped,
+}
+
+/// What the orderly end of a client's stream says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Ended {
+    /// It left. A client that closes and one that only says that it will send no more look the same; as long as
+    /// nothing was done for the request, the first is far more likely.
+    MeansGone,
+    /// It will send no more, and waits.
+    MeansNoMore,
+}
+
+/// Ready when the client is gone.
+pub(super) fn poll_gone<S: Wire, D: Dial>(
+    client: &mut Client<S>,
+    worker: &Worker<D>,
+    ended: Ended,
+    context: &mut Context<'_>,
+) -> Poll<()> {
+    loop {
+        if client.link.ended {
+            return if ended == Ended::MeansGone { Poll::Ready(()) } else { Poll::Pending };
+        }
+        let held = client.link.input.len();
+        if held >= AHEAD_BYTES_MAX {
+            return Poll::Pending;
+        }
+        let room = (Size::Small, AHEAD_BYTES_MAX - held);
+        match client.link.poll_fill(context, &worker.buffers, room) {
+            Poll::Ready(Ok(_)) => {}
+            Poll::Ready(Err(_)) => return Poll::Ready(()),
+            Poll::Pending => return Poll::Pending,
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! Heads as they go on: which fields end here, which are ours.
+
+use engine::catalog::VirtualServer;
+use http1::{BodyKind, connection_options, encode};
+use message::{Known, RequestHead, ResponseHead, Version};
+use std::io::Write;
+use std::net::IpAddr;
+
+/// How we name ourselves in `Via`.
+const VIA: &[u8] = b"Via: 1.1 tidegate\r\n";
+const VIA_HTTP10: &[u8] = b"Via: 1.0 tidegate\r\n";
+/// Proxies before us that are looked through for the client's address; more than ten in a row have no use.
+const HOPS_MAX: usize = 32;
+
+/// What is told to nodes about a connection's other end.
+pub(crate) struct Peer {
+    pub(crate) address: IpAddr,
+    pub(crate) tls: bool,
+    /// `X-Forwarded-For` and `X-Forwarded-Proto` as they are for a peer that is no trusted proxy.
+    lines: Box<[u8]>,
+}
+
+impl Peer {
+    pub(crate) fn new(address: IpAddr, tls: bool) -> Self {
+        let address = address.to_canonical();
+        let scheme = scheme(tls);
+        let lines = format!("X-Forwarded-For: {address}\r\nX-Forwarded-Proto: {scheme}\r\n");
+        Self { address, tls, lines: lines.into_bytes().into_boxed_slice() }
+    }
+
+    /// The client's address: the peer's, or, as long as trusted proxies vouch for it, the one before.
+    pub(crate) fn client(&self, head: &RequestHead, server: &VirtualServer) -> IpAddr {
+        if server.trusted_proxies.is_empty() || !server.trusts(self.address) {
+            return self.address;
+        }
+        let mut client = self.address;
+        let listed: Vec<&[u8]> = head.fields().all_known(Known::XForwardedFor).collect();
+        let hops = listed.iter().rev().flat_map(|value| value.rsplit(|&byte| byte == b','));
+        for hop in hops.take(HOPS_MAX) {
+            let Some(address) = parse_address(hop.trim_ascii()) else { break };
+            client = address;
+            if !server.trusts(client) {
+                break;
+            }
+        }
+        client
+    }
+}
+
+const fn scheme(tls: bool) -> &'static str {
+    if tls { "https" } else { "http" }
+}
+
+/// An address as proxies write it: plain, in brackets, or with a port.
+fn parse_address(text: &[u8]) -> Option<IpAddr> {
+    let text = std::str::from_utf8(text).ok()?;
+    let plain = text.parse::<IpAddr>().ok();
+    let with_port = || text.parse::<std::net::SocketAddr>().ok().map(|address| address.ip());
+    let bracketed = || text.strip_prefix('[')?.strip_suffix(']')?.parse::<IpAddr>().ok();
+    plain.or_else(with_port).or_else(bracketed).map(|address| address.to_canonical())
+}
+
+/// A request on its way to a node.
+pub(crate) struct Onward<'a> {
+    pub(crate) head: &'a RequestHead,
+    pub(crate) body: BodyKind,
+    pub(crate) peer: &'a Peer,
+    pub(crate) server: &'a VirtualServer,
+    pub(crate) node_name: &'a str,
+    /// The client waits for `100 Continue`, and so do we.
+    pub(crate) expects_continue: bool,
+    /// The client asks for another protocol.
+    pub(crate) upgrade: bool,
+}
+
+/// Writes the request's head for the node.
+pub(crate) fn write_request(onward: &Onward<'_>, out: &mut Vec<u8>) {
+    let head = onward.head;
+    let fields = head.fields();
+    let options = connection_options(fields);
+    let trusted = !onward.server.trusted_proxies.is_empty() && onward.server.trusts(onward.peer.address);
+    encode::request_head(out, head, |name, _, known| match known {
+        Known::XForwardedFor | Known::ContentLength | Known::Expect => false,
+        Known::XForwardedProto | Known::XForwardedHost => trusted,
+        Known::Forwarded => trusted,
+        _ => !options.is_hop_by_hop(name, known),
+    });
+    if !fields.has(Known::Host) {
+        // Only HTTP/1.0 comes without; the node is spoken to in 1.1.
+        let host = head.target_authority().unwrap_or(onward.node_name.as_bytes());
+        encode::field(out, b"Host", host);
+    }
+    if trusted {
+        write_trusted(onward, out);
+    } else {
+        out.extend_from_slice(&onward.peer.lines);
+        if let Some(host) = head.host() {
+            write_line(out, b"X-Forwarded-Host: ", host);
+        }
+    }
+    if onward.server.via {
+        out.extend_from_slice(if head.version() == Version::Http10 { VIA_HTTP10 } else { VIA });
+    }
+    match onward.body {
+        BodyKind::None | BodyKind::UntilClose => {}
+        BodyKind::Length(length) => encode::content_length(out, length),
+        BodyKind::Chunked => out.extend_from_slice(encode::CHUNKED),
+    }
+    if onward.expects_continue {
+        out.extend_from_slice(b"Expect: 100-continue\r\n");
+    }
+    if onward.upgrade {
+        for protocol in fields.all_known(Known::Upgrade) {
+            write_line(out, b"Upgrade: ", protocol);
+        }
+        out.extend_from_slice(b"Connection: Upgrade\r\n");
+    }
+    encode::end_head(out);
+}
+
+/// The peer is a proxy that we believe: its word goes on, with its own address behind.
+#[cold]
+fn write_trusted(onward: &Onward<'_>, out: &mut Vec<u8>) {
+    let fields = onward.head.fields();
+    out.extend_from_slice(b"X-Forwarded-For: ");
+    for hop in fields.all_known(Known::XForwardedFor) {
+        out.extend_from_slice(hop);
+        out.extend_from_slice(b", ");
+    }
+    // Writing to a vector cannot fail.
+    let _infallible = write!(out, "{}\r\n", onward.peer.address);
+    if !fields.has(Known::XForwardedProto) {
+        write_line(out, b"X-Forwarded-Proto: ", scheme(onward.peer.tls).as_bytes());
+    }
+    if !fields.has(Known::XForwardedHost)
+        && let Some(host) = onward.head.host()
+    {
+        write_line(out, b"X-Forwarded-Host: ", host);
+    }
+}
+
+/// A line with a value that was checked when it entered a head.
+fn write_line(out: &mut Vec<u8>, start: &[u8], value: &[u8]) {
+    out.extend_from_slice(start);
+    out.extend_from_slice(value);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// How an answer is framed for the client.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Framing {
+    /// No body follows; a length that the head names is that of the body a GET would have had.
+    Bodiless,
+    /// No body follows and none is named (204, 1xx).
+    Nothing,
+    /// So many bytes.
+    Length(u64),
+    /// Chunks of ours.
+    Chunked,
+    /// Until the connection ends.
+    UntilClose,
+}
+
+/// What an answer's head says beyond its fields.
+#[derive(Clone, Copy)]
+pub(crate) struct Reply {
+    pub(crate) framing: Framing,
+    /// Whether the connection goes on, and how the client must be told.
+    pub(crate) keep_alive: bool,
+    pub(crate) client_version: Version,
+    pub(crate) via: bool,
+    pub(crate) upgrade: bool,
+}
+
+/// Writes an answer's head for the client.
+pub(crate) fn write_response(head: &ResponseHead, reply: Reply, out: &mut Vec<u8>) {
+    let fields = head.fields();
+    let options = connection_options(fields);
+    let keeps_length = reply.framing == Framing::Bodiless;
+    let keeps_trailer_names = reply.framing == Framing::Chunked;
+    encode::response_head(out, head, |name, _, known| match known {
+        Known::ContentLength => keeps_length,
+        Known::Trailer => keeps_trailer_names,
+        // What ends at this hop in a request, but belongs to the client in a response.
+        Known::ProxyAuthenticate => true,
+        _ => !options.is_hop_by_hop(name, known),
+    });
+    if reply.via {
+        out.extend_from_slice(if head.version() == Version::Http10 { VIA_HTTP10 } else { VIA });
+    }
+    match reply.framing {
+        Framing::Length(length) => encode::content_length(out, length),
+        Framing::Chunked => out.extend_from_slice(encode::CHUNKED),
+        Framing::Bodiless | Framing::Nothing | Framing::UntilClose => {}
+    }
+    if reply.upgrade {
+        for protocol in fields.all_known(Known::Upgrade) {
+            write_line(out, b"Upgrade: ", protocol);
+        }
+        out.extend_from_slice(b"Connection: Upgrade\r\n");
+    } else if !reply.keep_alive {
+        out.extend_from_slice(b"Connection: close\r\n");
+    } else if reply.client_version == Version::Http10 {
+        out.extend_from_slice(b"Connection: keep-alive\r\n");
+    }
+    encode::end_head(out);
+}

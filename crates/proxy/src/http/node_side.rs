@@ -1,0 +1,377 @@
+//! The request at a node: choosing one, sending head and body, reading the head of the answer, and trying another
+//! node where that is safe.
+
+use super::body::{Coding, Failure, Relay, SenderFault, is_out_of_descriptors};
+use super::exchange::{Ended, Exchange, Gone, poll_gone};
+use super::forward::{Framing, Onward, Reply, write_request, write_response};
+use crate::buffers::Size;
+use crate::node::connect::Dial;
+use crate::node::idle::NodePlace;
+use crate::timers::Alarm;
+use crate::wire::{Broken, Link, Wire};
+use engine::catalog::{Pool, PoolId};
+use engine::{ErrorKind, InFlight, Next, NodeIndex, Progress, TransactionError};
+use http1::{BodyKind, Decoded, HeadScan, RequestMethod, connection_options, decode_response};
+use message::Version;
+use shaping::Tick;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+/// The first read of an answer: a page with its head in one.
+const ANSWER_READ_BYTES: usize = 68 * 1024;
+/// Interim answers (1xx) that are passed on before a real one must come.
+const INTERIM_MAX: u32 = 16;
+/// How long a node may think about `Expect: 100-continue` before the body is sent all the same.
+const CONTINUE_PATIENCE: Duration = Duration::from_secs(1);
+/// Client connections closed when a node cannot be reached for want of descriptors.
+const REAPED_FOR_NODE: usize = 8;
+
+/// A node that has the request.
+pub(crate) struct AtNode<N> {
+    pub(super) link: Link<N>,
+    pub(super) place: NodePlace,
+    pub(super) name: Arc<str>,
+    /// The request on its way.
+    pub(super) upload: Relay,
+    pub(super) upload_failed: bool,
+    /// How the answer's body is framed.
+    pub(super) body: BodyKind,
+    /// The node will take another request on this connection.
+    pub(super) keep_alive: bool,
+    _in_flight: Option<InFlight>,
+}
+
+/// Why a node did not answer.
+enum Miss {
+    /// There is nobody to answer to.
+    Gone(Gone),
+    /// The attempt failed. `reused`: on a connection that had carried a request before.
+    Failed { error: TransactionError, reused: bool },
+}
+
+/// What happened while the head of the answer was awaited.
+enum Event {
+    /// The whole request was sent.
+    Sent,
+    /// Bytes of the answer.
+    Bytes,
+    NodeClosed,
+    ClientFault(SenderFault),
+    ClientGone,
+    Alarm(Alarm),
+}
+
+impl<S: Wire, D: Dial> Exchange<'_, S, D> {
+    /// Gets an answer from a node of the pool, or decides what the client gets instead.
+    pub(super) async fn forward(&mut self, pool_id: PoolId) -> Result<Next, Gone> {
+        let pinned = std::rc::Rc::clone(&self.request.pinned);
+        let pool = pinned.catalog.pool(pool_id);
+        let mut tried: Vec<NodeIndex> = Vec::new();
+        let mut failure = TransactionError { kind: ErrorKind::NoNode, progress: Progress::NothingSent };
+        while let Some(index) = pool.choose(&tried, self.worker.clock.tick()) {
+            match self.try_node((pool, pool_id), index).await {
+                Ok(at) => {
+                    pool.succeeded(index);
+                    self.at_node = Some(at);
+                    return Ok(self.transaction.response_received(self.worker.clock.now()));
+                }
+                Err(Miss::Gone(gone)) => return Err(gone),
+                Err(Miss::Failed { error, .. }) => failure = error,
+            }
+            if is_nodes_fault(failure.kind) {
+                self.worker.shared.counters().node_failures.add_one();
+                pool.failed(index, self.worker.clock.tick());
+            }
+            if !failure.may_retry(self.transaction.request().method()) {
+                break;
+            }
+            tried.push(index);
+            self.worker.shared.counters().node_retries.add_one();
+        }
+        Ok(self.failed(failure.kind, failure.progress))
+    }
+
+    /// One node: first on a connection that is there, then, if the node closed that one just now, on a new one.
+    async fn try_node(
+        &mut self,
+        pool: (&Pool, PoolId),
+        index: NodeIndex,
+    ) -> Result<AtNode<D::Stream>, Miss> {
+        let place = NodePlace { generation: self.request.pinned.generation, pool: pool.1, node: index };
+        if let Some(stream) = self.worker.idle.take(place) {
+            match self.attempt(pool.0, place, (Link::new(stream), true)).await {
+                Err(Miss::Failed { error, reused: true })
+                    if error.kind == ErrorKind::NodeClosed
+                        && error.may_retry(self.transaction.request().method()) => {}
+                answered => return answered,
+            }
+        }
+        let stream = self.connect(pool.0, index).await?;
+        self.attempt(pool.0, place, (Link::new(stream), false)).await
+    }
+
+    async fn connect(&mut self, pool: &Pool, index: NodeIndex) -> Result<D::Stream, Miss> {
+        let failed = |kind| {
+            let error = TransactionError { kind, progress: Progress::NothingSent };
+            Err(Miss::Failed { error, reused: false })
+        };
+        let Some(node) = pool.nodes.get(index.index()) else { return failed(ErrorKind::NoNode) };
+        let until = self.worker.clock.tick().saturating_add(pool.max_connect_time).min(self.ceiling);
+        self.client.watch.set(until);
+        let mut has_reaped = false;
+        loop {
+            let mut dialled = pin!(self.worker.dial.dial(node));
+            let dialled = poll_fn(|context| match dialled.as_mut().poll(context) {
+                Poll::Ready(dialled) => Poll::Ready(dialled.map_err(Broken::Io)),
+                Poll::Pending => self.client.watch.poll_alarm(context).map(|alarm| Err(Broken::Alarm(alarm))),
+            });
+            match dialled.await {
+                Ok(stream) => return Ok(stream),
+                Err(Broken::Io(error)) if is_out_of_descriptors(&error) && !has_reaped => {
+                    has_reaped = true;
+                    self.worker.reap(REAPED_FOR_NODE);
+                    tokio::task::yield_now().await;
+                }
+                Err(Broken::Io(_) | Broken::Ended) => return failed(ErrorKind::NodeRefused),
+                Err(Broken::Alarm(Alarm::Deadline)) => return failed(self.or_too_long(ErrorKind::NodeConnectTimeout)),
+                Err(Broken::Alarm(_)) => return Err(Miss::Gone(Gone::Stopped)),
+            }
+        }
+    }
+
+    /// The transaction's own limit, if that is what passed.
+    fn or_too_long(&self, kind: ErrorKind) -> ErrorKind {
+        if self.worker.clock.tick() >= self.ceiling { ErrorKind::TransactionTimeout } else { kind }
+    }
+
+    /// Sends the request and reads the head of the answer.
+    async fn attempt(
+        &mut self,
+        pool: &Pool,
+        place: NodePlace,
+        (link, reused): (Link<D::Stream>, bool),
+    ) -> Result<AtNode<D::Stream>, Miss> {
+        let name = pool.nodes.get(place.node.index()).map_or_else(|| Arc::from(""), |node| Arc::clone(&node.name));
+        let server = self.request.pinned.catalog.virtual_server(self.request.virtual_server);
+        let mut out = self.worker.buffers.output();
+        let onward = Onward {
+            head: self.transaction.request(),
+            body: self.request.body,
+            peer: &self.client.peer,
+            server,
+            node_name: &name,
+            expects_continue: self.terms.expects_continue,
+            upgrade: self.terms.upgrade,
+        };
+        write_request(&onward, &mut out);
+        let coding = if self.request.body == BodyKind::Chunked { Coding::Chunked } else { Coding::Plain };
+        let limits = self.request.pinned.limits(self.request.virtual_server);
+        let mut upload = Relay::new(self.request.body, coding, limits, out);
+        upload.held = self.terms.expects_continue && self.client.link.input.is_empty();
+        let now = self.worker.clock.now();
+        upload.pace_by(self.transaction.request_flow(place.pool, now), &self.worker.clock);
+        let mut at = AtNode {
+            link,
+            place,
+            name,
+            upload,
+            upload_failed: false,
+            body: BodyKind::None,
+            keep_alive: false,
+            _in_flight: pool.enter(place.node),
+        };
+        match self.await_head(&mut at, pool, now.tick).await {
+            Ok(()) => Ok(at),
+            Err(miss) => {
+                self.body_begun |= at.upload.has_begun();
+                at.upload.recycle(&self.worker.buffers);
+                self.worker.buffers.discard(&mut at.link.input);
+                Err(match miss {
+                    Stop::Gone(gone) => Miss::Gone(gone),
+                    Stop::Kind(kind) => {
+                        let progress = progress(&at.upload, self.body_begun);
+                        Miss::Failed { error: TransactionError { kind, progress }, reused }
+                    }
+                })
+            }
+        }
+    }
+
+    /// Until a final answer's head is in the transaction.
+    async fn await_head(&mut self, at: &mut AtNode<D::Stream>, pool: &Pool, now: Tick) -> Result<(), Stop> {
+        let limits = self.request.pinned.limits(self.request.virtual_server).clone();
+        let limits = http1::Limits { fields_max: 256, ..limits };
+        let method = RequestMethod::of(self.transaction.request().method());
+        let mut scan: Option<HeadScan> = None;
+        let mut interims = 0;
+        let mut is_sent = self.request.body == BodyKind::None;
+        let patience = if at.upload.held { CONTINUE_PATIENCE } else { pool.max_reply_time };
+        self.client.watch.set(now.saturating_add(patience).min(self.ceiling));
+        loop {
+            match poll_fn(|context| self.poll_answer(at, &mut is_sent, context)).await {
+                Event::Bytes => {}
+                Event::Sent => {
+                    let until = self.worker.clock.tick().saturating_add(pool.max_reply_time);
+                    self.client.watch.set(until.min(self.ceiling));
+                    continue;
+                }
+                Event::NodeClosed => return Err(Stop::Kind(ErrorKind::NodeClosed)),
+                Event::ClientFault(SenderFault::Cut) | Event::ClientGone => return Err(Stop::Gone(Gone::Left)),
+                Event::ClientFault(SenderFault::Bad(_)) => return Err(Stop::Kind(ErrorKind::ClientBody)),
+                Event::Alarm(Alarm::Deadline) if at.upload.held => {
+                    self.let_body_come(at).await?;
+                    let until = self.worker.clock.tick().saturating_add(pool.max_reply_time);
+                    self.client.watch.set(until.min(self.ceiling));
+                    continue;
+                }
+                Event::Alarm(Alarm::Deadline) => {
+                    let kind = if is_sent || at.upload.is_waiting_to_write() {
+                        ErrorKind::NodeTimeout
+                    } else {
+                        ErrorKind::ClientBody
+                    };
+                    return Err(Stop::Kind(self.or_too_long(kind)));
+                }
+                Event::Alarm(_) => return Err(Stop::Gone(Gone::Stopped)),
+            }
+            // All heads that are there: interim ones may come together with the real one.
+            while scan.as_mut().is_none_or(|scan| scan.is_ready(at.link.input.bytes())) {
+                let decoded =
+                    decode_response(at.link.input.bytes(), &limits, method, self.transaction.response_slot());
+                match decoded {
+                    Ok(Decoded::Complete { consumed, body }) => {
+                        at.link.input.consume(consumed);
+                        scan = None;
+                        if self.is_final(at, body)? {
+                            return Ok(());
+                        }
+                        interims += 1;
+                        if interims > INTERIM_MAX {
+                            return Err(Stop::Kind(ErrorKind::NodeBadResponse("too-many-interim")));
+                        }
+                        self.pass_interim(at).await?;
+                    }
+                    Ok(Decoded::Partial) => {
+                        let seen = scan.get_or_insert_with(|| HeadScan::new(&limits));
+                        seen.is_ready(at.link.input.bytes());
+                        break;
+                    }
+                    Err(bad) => return Err(Stop::Kind(ErrorKind::NodeBadResponse(bad.code()))),
+                }
+            }
+        }
+    }
+
+    /// Whether the head in the transaction is the answer; notes what holds for the connection then.
+    fn is_final(&mut self, at: &mut AtNode<D::Stream>, body: BodyKind) -> Result<bool, Stop> {
+        let (asked_upgrade, is_sent) = (self.terms.upgrade, at.upload.is_over());
+        let head = &*self.transaction.response_slot();
+        let options = connection_options(head.fields());
+        at.body = body;
+        at.keep_alive = body != BodyKind::UntilClose
+            && match head.version() {
+                Version::Http11 => !options.close,
+                Version::Http10 => options.keep_alive && !options.close,
+            };
+        match head.status() {
+            101 if asked_upgrade && is_sent => Ok(true),
+            101 => Err(Stop::Kind(ErrorKind::NodeBadResponse("unasked-upgrade"))),
+            status => Ok(status >= 200),
+        }
+    }
+
+    /// An interim answer, on to a client that knows such things.
+    async fn pass_interim(&mut self, at: &mut AtNode<D::Stream>) -> Result<(), Stop> {
+        if self.transaction.response_slot().status() == 100 {
+            return if at.upload.held { self.let_body_come(at).await } else { Ok(()) };
+        }
+        if self.terms.version == Version::Http10 {
+            return Ok(());
+        }
+        let mut out = self.worker.buffers.output();
+        let reply = Reply {
+            framing: Framing::Nothing,
+            keep_alive: true,
+            client_version: Version::Http11,
+            via: false,
+            upgrade: false,
+        };
+        write_response(self.transaction.response_slot(), reply, &mut out);
+        self.say(&out).await?;
+        self.worker.buffers.return_output(out);
+        Ok(())
+    }
+
+    /// Tells the client to send its body.
+    async fn let_body_come(&mut self, at: &mut AtNode<D::Stream>) -> Result<(), Stop> {
+        at.upload.held = false;
+        self.say(b"HTTP/1.1 100 Continue\r\n\r\n").await
+    }
+
+    async fn say(&mut self, bytes: &[u8]) -> Result<(), Stop> {
+        match self.client.link.write_all(&self.client.watch, bytes).await {
+            Ok(()) => Ok(()),
+            Err(Broken::Alarm(Alarm::Cut)) => Err(Stop::Gone(Gone::Stopped)),
+            Err(_) => Err(Stop::Gone(Gone::Left)),
+        }
+    }
+
+    fn poll_answer(
+        &mut self,
+        at: &mut AtNode<D::Stream>,
+        is_sent: &mut bool,
+        context: &mut Context<'_>,
+    ) -> Poll<Event> {
+        let worker = self.worker;
+        if !at.upload_failed && !at.upload.is_over() {
+            let watch = std::rc::Rc::clone(&self.client.watch);
+            let around = Self::around(worker, &watch, (&self.request, self.ceiling));
+            match at.upload.poll(context, (&mut self.client.link, &mut at.link), &around) {
+                Poll::Ready(Ok(())) if !*is_sent => {
+                    *is_sent = true;
+                    return Poll::Ready(Event::Sent);
+                }
+                Poll::Ready(Err(Failure::Sender(fault))) => return Poll::Ready(Event::ClientFault(fault)),
+                // It may have answered before it stopped taking the request.
+                Poll::Ready(Err(Failure::Receiver)) => at.upload_failed = true,
+                Poll::Ready(Ok(())) | Poll::Pending => {}
+            }
+        }
+        match at.link.poll_fill(context, &worker.buffers, (Size::Large, ANSWER_READ_BYTES)) {
+            Poll::Ready(Ok(count)) if count > 0 => return Poll::Ready(Event::Bytes),
+            Poll::Ready(_) => return Poll::Ready(Event::NodeClosed),
+            Poll::Pending => {}
+        }
+        if at.upload.is_over() && poll_gone(self.client, worker, Ended::MeansNoMore, context).is_ready() {
+            return Poll::Ready(Event::ClientGone);
+        }
+        self.client.watch.poll_alarm(context).map(Event::Alarm)
+    }
+}
+
+/// Why the head of an answer was not awaited any longer.
+enum Stop {
+    Gone(Gone),
+    Kind(ErrorKind),
+}
+
+/// Whether the node is to be left alone for a while.
+fn is_nodes_fault(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::NodeRefused | ErrorKind::NodeConnectTimeout | ErrorKind::NodeTimeout | ErrorKind::NodeClosed
+    )
+}
+
+fn progress(upload: &Relay, body_begun: bool) -> Progress {
+    if body_begun {
+        Progress::SentBody
+    } else if upload.bytes_written == 0 {
+        Progress::NothingSent
+    } else {
+        Progress::SentWithoutBody
+    }
+}

@@ -1,0 +1,152 @@
+//! Connections to nodes that carry nothing now, kept for the next request of this worker.
+
+use crate::wire::{Link, Wire};
+use engine::NodeIndex;
+use engine::catalog::{Catalog, PoolId};
+use shaping::Tick;
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+use tokio::io::ReadBuf;
+
+/// A connection idle for longer is closed: most servers close theirs before, and a race between both ends costs a
+/// retry.
+const IDLE_MAX: Duration = Duration::from_secs(60);
+
+/// The idle connections of one worker, by pool and node of the catalog that it works with.
+pub(crate) struct IdleNodes<S> {
+    pools: RefCell<Vec<Shelf<S>>>,
+    /// The generation of the catalog whose places the shelves have.
+    generation: Cell<u64>,
+    count: Cell<usize>,
+}
+
+struct Shelf<S> {
+    names: Vec<Arc<str>>,
+    nodes: Vec<Vec<Idle<S>>>,
+    /// For each node.
+    kept_max: usize,
+}
+
+struct Idle<S> {
+    stream: S,
+    since: Tick,
+}
+
+/// Which node of which catalog a connection belongs to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct NodePlace {
+    pub(crate) generation: u64,
+    pub(crate) pool: PoolId,
+    pub(crate) node: NodeIndex,
+}
+
+impl<S: Wire> IdleNodes<S> {
+    pub(crate) fn new() -> Self {
+        Self { pools: RefCell::new(Vec::new()), generation: Cell::new(0), count: Cell::new(0) }
+    }
+
+    /// Takes the places of a new catalog; connections to nodes of the same name in a pool of the same place stay.
+    pub(crate) fn adopt(&self, catalog: &Catalog, generation: u64, workers: usize) {
+        let mut pools = self.pools.borrow_mut();
+        let mut kept: HashMap<Arc<str>, Vec<Idle<S>>> = HashMap::new();
+        for shelf in pools.drain(..) {
+            for (name, idle) in shelf.names.into_iter().zip(shelf.nodes) {
+                kept.entry(name).or_default().extend(idle);
+            }
+        }
+        let mut count = 0;
+        for pool in &catalog.pools {
+            let kept_max = (pool.max_idle_connections_pernode as usize).div_ceil(workers.max(1));
+            let names: Vec<Arc<str>> = pool.nodes.iter().map(|node| Arc::clone(&node.name)).collect();
+            let nodes: Vec<Vec<Idle<S>>> = names
+                .iter()
+                .map(|name| {
+                    let mut idle = kept.remove(name).unwrap_or_default();
+                    idle.truncate(kept_max);
+                    count += idle.len();
+                    idle
+                })
+                .collect();
+            pools.push(Shelf { names, nodes, kept_max });
+        }
+        self.generation.set(generation);
+        self.count.set(count);
+    }
+
+    /// The connection used last that is still good.
+    #[inline]
+    pub(crate) fn take(&self, place: NodePlace) -> Option<S> {
+        if place.generation != self.generation.get() {
+            return None;
+        }
+        let mut pools = self.pools.borrow_mut();
+        let shelf = pools.get_mut(place.pool.index())?.nodes.get_mut(place.node.index())?;
+        while let Some(mut idle) = shelf.pop() {
+            self.count.set(self.count.get() - 1);
+            if is_quiet(&mut idle.stream) {
+                return Some(idle.stream);
+            }
+        }
+        None
+    }
+
+    /// Keeps a connection on which nothing is under way; closes it if there are enough, or if the catalog changed.
+    #[inline]
+    pub(crate) fn put(&self, place: NodePlace, stream: S, now: Tick) {
+        if place.generation != self.generation.get() {
+            return;
+        }
+        let mut pools = self.pools.borrow_mut();
+        let Some(shelf) = pools.get_mut(place.pool.index()) else { return };
+        let kept_max = shelf.kept_max;
+        let Some(idle) = shelf.nodes.get_mut(place.node.index()) else { return };
+        if idle.len() < kept_max {
+            idle.push(Idle { stream, since: now });
+            self.count.set(self.count.get() + 1);
+        }
+    }
+
+    /// How many are kept.
+    pub(crate) fn count(&self) -> usize {
+        self.count.get()
+    }
+
+    /// Closes those that the node closed, or that were idle too long.
+    pub(crate) fn sweep(&self, now: Tick) {
+        self.retain(|idle| now.since(idle.since) < IDLE_MAX && is_quiet(&mut idle.stream));
+    }
+
+    /// Closes all of them.
+    pub(crate) fn clear(&self) {
+        self.retain(|_| false);
+    }
+
+    fn retain(&self, mut keep: impl FnMut(&mut Idle<S>) -> bool) {
+        let mut count = 0;
+        for idle in self.pools.borrow_mut().iter_mut().flat_map(|shelf| &mut shelf.nodes) {
+            idle.retain_mut(&mut keep);
+            count += idle.len();
+        }
+        self.count.set(count);
+    }
+}
+
+/// Whether the node has neither closed the connection nor said anything unasked.
+fn is_quiet<S: Wire>(stream: &mut S) -> bool {
+    let mut byte = [0];
+    let mut room = ReadBuf::new(&mut byte);
+    let mut context = Context::from_waker(Waker::noop());
+    matches!(Pin::new(stream).poll_read(&mut context, &mut room), Poll::Pending)
+}
+
+/// A connection to a node while it is used.
+pub(crate) struct NodeLink<S> {
+    pub(crate) link: Link<S>,
+    pub(crate) place: NodePlace,
+    /// It has carried a request before: the node may have closed it at this very moment.
+    pub(crate) reused: bool,
+}

@@ -1,0 +1,125 @@
+//! A stream of bytes to a client or a node, and what has been read from it and not yet used.
+
+use crate::buffers::{Buffers, Input, Size};
+use crate::timers::{Alarm, Watch};
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
+use tokio::net::TcpStream;
+
+/// A two-way byte stream. Sockets are; so are the in-memory pipes of tests and replay.
+pub trait Wire: AsyncRead + AsyncWrite + Unpin + 'static {
+    /// Makes the end of this stream look like an accident to the other side: where a body is delimited by the end
+    /// of the connection, an orderly end would say that it is complete.
+    fn break_off(&mut self);
+}
+
+impl Wire for TcpStream {
+    fn break_off(&mut self) {
+        // A stream that cannot be told is closed in the ordinary way; there is nothing better to do.
+        let _refused = self.set_zero_linger();
+    }
+}
+
+impl Wire for DuplexStream {
+    fn break_off(&mut self) {}
+}
+
+/// Reads nothing and takes nothing: the sender of what was built here.
+impl Wire for tokio::io::Empty {
+    fn break_off(&mut self) {}
+}
+
+/// Why reading or writing did not go on.
+#[derive(Debug)]
+pub(crate) enum Broken {
+    /// The other side ended the stream where more was due.
+    Ended,
+    /// The system says so.
+    Io(io::Error),
+    /// Its time was up, or it was told to stop.
+    Alarm(Alarm),
+}
+
+/// A stream with its input.
+pub(crate) struct Link<S> {
+    pub(crate) stream: S,
+    pub(crate) input: Input,
+    /// The other side has sent all it will.
+    pub(crate) ended: bool,
+    /// All bytes read from it.
+    pub(crate) bytes_read: u64,
+}
+
+impl<S: Wire> Link<S> {
+    pub(crate) fn new(stream: S) -> Self {
+        Self { stream, input: Input::default(), ended: false, bytes_read: 0 }
+    }
+
+    /// Reads once, at most `limit` bytes (if there is room for so many). 0 is the end. While nothing comes, an empty
+    /// input holds no memory.
+    #[inline]
+    pub(crate) fn poll_fill(
+        &mut self,
+        context: &mut Context<'_>,
+        buffers: &Buffers,
+        (size, limit): (Size, usize),
+    ) -> Poll<io::Result<usize>> {
+        if self.ended {
+            return Poll::Ready(Ok(0));
+        }
+        let mut room = ReadBuf::new(self.input.room(buffers, size, limit));
+        let read = Pin::new(&mut self.stream).poll_read(context, &mut room);
+        let count = room.filled().len();
+        self.input.filled(count);
+        if count > 0 {
+            self.bytes_read += count as u64;
+            return Poll::Ready(Ok(count));
+        }
+        buffers.settle(&mut self.input);
+        ready!(read)?;
+        self.ended = true;
+        Poll::Ready(Ok(0))
+    }
+
+    /// [`Self::poll_fill`] with a time-out. Gives what was read: 0 is the end.
+    pub(crate) async fn fill(
+        &mut self,
+        watch: &Watch,
+        buffers: &Buffers,
+        room: (Size, usize),
+    ) -> Result<usize, Broken> {
+        poll_fn(|context| match self.poll_fill(context, buffers, room) {
+            Poll::Ready(read) => Poll::Ready(read.map_err(Broken::Io)),
+            Poll::Pending => watch.poll_alarm(context).map(|alarm| Err(Broken::Alarm(alarm))),
+        })
+        .await
+    }
+
+    /// Writes all of it, with a time-out.
+    pub(crate) async fn write_all(&mut self, watch: &Watch, mut bytes: &[u8]) -> Result<(), Broken> {
+        poll_fn(|context| {
+            while !bytes.is_empty() {
+                match Pin::new(&mut self.stream).poll_write(context, bytes) {
+                    Poll::Ready(Ok(0)) => return Poll::Ready(Err(Broken::Ended)),
+                    Poll::Ready(Ok(count)) => bytes = bytes.get(count..).unwrap_or_default(),
+                    Poll::Ready(Err(error)) => return Poll::Ready(Err(Broken::Io(error))),
+                    Poll::Pending => return watch.poll_alarm(context).map(|alarm| Err(Broken::Alarm(alarm))),
+                }
+            }
+            Poll::Ready(Ok(()))
+        })
+        .await
+    }
+
+    /// Says that nothing more will be written.
+    pub(crate) async fn end_writing(&mut self, watch: &Watch) -> Result<(), Broken> {
+        poll_fn(|context| match Pin::new(&mut self.stream).poll_shutdown(context) {
+            Poll::Ready(ended) => Poll::Ready(ended.map_err(Broken::Io)),
+            Poll::Pending => watch.poll_alarm(context).map(|alarm| Err(Broken::Alarm(alarm))),
+        })
+        .await
+    }
+}

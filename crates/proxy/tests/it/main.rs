@@ -1,0 +1,1 @@
+//! Tests over in-memory streams on paused time, and over loopback.
