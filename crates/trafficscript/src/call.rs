@@ -1,0 +1,285 @@
+//! What a function sees of the call it answers.
+
+use crate::builtin::Host;
+use crate::byte_string::ByteString;
+use crate::fault::{FaultKind, Warning};
+use crate::limits::{PATTERN_CACHE_MAX, RunLimits};
+use crate::pattern::{Case, Pattern};
+use crate::program::Program;
+use crate::value::Value;
+use source::Span;
+use std::borrow::Cow;
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// `$1` … `$9` of one run; they may hold any value.
+#[derive(Debug, Default)]
+pub struct Captures([Value; 9]);
+
+impl Captures {
+    /// `$number`; empty for numbers other than 1 to 9.
+    pub fn value(&self, number: usize) -> Value {
+        number.checked_sub(1).and_then(|at| self.0.get(at)).cloned().unwrap_or_default()
+    }
+
+    /// Sets `$number`; other numbers than 1 to 9 are not there.
+    pub fn set(&mut self, number: usize, value: impl Into<Value>) {
+        if let Some(place) = number.checked_sub(1).and_then(|at| self.0.get_mut(at)) {
+            *place = value.into();
+        }
+    }
+}
+
+/// What a run keeps besides its registers.
+#[derive(Debug)]
+pub(crate) struct Scratch {
+    pub(crate) captures: Captures,
+    pub(crate) limits: RunLimits,
+    /// Bytes that may still be made.
+    pub(crate) memory_left: u64,
+    /// Patterns put together while running; the oldest makes room.
+    patterns: Vec<(ByteString, Case, Arc<Pattern>)>,
+    next_out: usize,
+}
+
+impl Scratch {
+    pub(crate) fn new(limits: &RunLimits) -> Self {
+        Self {
+            captures: Captures::default(),
+            limits: *limits,
+            memory_left: limits.memory_bytes_max,
+            patterns: Vec::new(),
+            next_out: 0,
+        }
+    }
+
+    /// Counts bytes that were made.
+    #[inline]
+    pub(crate) fn charge(&mut self, bytes: u64) -> Result<(), FaultKind> {
+        match self.memory_left.checked_sub(bytes) {
+            Some(left) => {
+                self.memory_left = left;
+                Ok(())
+            }
+            None => Err(FaultKind::OutOfMemory(self.limits.memory_bytes_max)),
+        }
+    }
+
+    /// A compiled pattern, from the cache where it is there.
+    pub(crate) fn pattern(&mut self, text: &ByteString, case: Case) -> Result<Arc<Pattern>, FaultKind> {
+        let known = self.patterns.iter().find(|(known, known_case, _)| known == text && *known_case == case);
+        if let Some((_, _, pattern)) = known {
+            return Ok(Arc::clone(pattern));
+        }
+        let pattern =
+            Arc::new(Pattern::new(text, case).map_err(|error| FaultKind::BadPattern(error.to_string()))?);
+        let entry = (text.clone(), case, Arc::clone(&pattern));
+        if self.patterns.len() < PATTERN_CACHE_MAX {
+            self.patterns.push(entry);
+        } else if let Some(oldest) = self.patterns.get_mut(self.next_out) {
+            *oldest = entry;
+            self.next_out = (self.next_out + 1) % PATTERN_CACHE_MAX;
+        }
+        Ok(pattern)
+    }
+}
+
+/// One call of a function: its arguments, and what it may touch.
+pub struct Call<'a, H> {
+    /// Whoever runs the rule.
+    pub host: &'a mut H,
+    arguments: &'a [Value],
+    scratch: &'a mut Scratch,
+    site: CallSite<'a>,
+}
+
+impl<H> std::fmt::Debug for Call<'_, H> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Call").field("arguments", &self.arguments).finish_non_exhaustive()
+    }
+}
+
+/// Where a call stands.
+#[derive(Clone, Copy)]
+pub(crate) struct CallSite<'a> {
+    pub(crate) program: &'a Program,
+    /// Of the instruction that calls.
+    pub(crate) at: usize,
+    /// A literal pattern of this place, compiled with the rule.
+    pub(crate) pattern: Option<&'a Arc<Pattern>>,
+}
+
+impl<'a, H> Call<'a, H> {
+    pub(crate) fn new(
+        host: &'a mut H,
+        arguments: &'a [Value],
+        scratch: &'a mut Scratch,
+        site: CallSite<'a>,
+    ) -> Self {
+        Self { host, arguments, scratch, site }
+    }
+
+    /// All arguments, as they were given.
+    #[inline]
+    pub fn arguments(&self) -> &'a [Value] {
+        self.arguments
+    }
+
+    /// How many arguments were given.
+    #[inline]
+    pub fn argument_count(&self) -> usize {
+        self.arguments.len()
+    }
+
+    /// An argument; `None` where fewer were given.
+    #[inline]
+    pub fn argument(&self, at: usize) -> Option<&'a Value> {
+        self.arguments.get(at)
+    }
+
+    /// An argument as an integer; 0 where it was not given.
+    pub fn integer(&self, at: usize) -> i64 {
+        self.argument(at).map_or(0, Value::to_integer)
+    }
+
+    /// An argument as an integer; `None` where it was not given.
+    pub fn optional_integer(&self, at: usize) -> Option<i64> {
+        self.argument(at).map(Value::to_integer)
+    }
+
+    /// An argument as a double; 0 where it was not given.
+    pub fn double(&self, at: usize) -> f64 {
+        self.argument(at).map_or(0.0, Value::to_double)
+    }
+
+    /// An argument as a double; `None` where it was not given.
+    pub fn optional_double(&self, at: usize) -> Option<f64> {
+        self.argument(at).map(Value::to_double)
+    }
+
+    /// Whether an argument is true; one that was not given is not.
+    pub fn truth(&self, at: usize) -> bool {
+        self.argument(at).is_some_and(Value::truth)
+    }
+
+    /// Whether an argument is true; `None` where it was not given.
+    pub fn optional_truth(&self, at: usize) -> Option<bool> {
+        self.argument(at).map(Value::truth)
+    }
+
+    /// `$1` … `$9`.
+    pub fn captures(&mut self) -> &mut Captures {
+        &mut self.scratch.captures
+    }
+
+    /// The call in the text that is running.
+    pub fn span(&self) -> Span {
+        self.site.program.place(self.site.at).1
+    }
+
+    /// Bytes of strings and arrays the run may still make. A function that can make much more than it was given
+    /// asks before it makes it, and answers [`Call::out_of_memory`].
+    pub fn memory_left(&self) -> usize {
+        usize::try_from(self.scratch.memory_left).unwrap_or(usize::MAX)
+    }
+
+    /// The fault of a run that made too much.
+    pub fn out_of_memory(&self) -> FaultKind {
+        FaultKind::OutOfMemory(self.scratch.limits.memory_bytes_max)
+    }
+
+    /// Counts bytes that a function adds to an argument it changes in place. What it *answers* is counted by the
+    /// machine.
+    ///
+    /// # Errors
+    /// Where the run has made too much; the function hands it on.
+    pub fn charge(&mut self, bytes: usize) -> Result<(), FaultKind> {
+        self.scratch.charge(bytes as u64)
+    }
+
+    /// The compiled pattern of an argument of [`crate::Kind::Pattern`].
+    ///
+    /// # Errors
+    /// Where it is put together while running, and wrong.
+    pub fn pattern(&mut self, at: usize, case: Case) -> Result<Arc<Pattern>, FaultKind> {
+        if let Some(pattern) = self.prepared(case) {
+            return Ok(Arc::clone(pattern));
+        }
+        let text = self.argument(at).map(Value::to_text).unwrap_or_default();
+        self.scratch.pattern(&text, case)
+    }
+
+    /// The pattern that was compiled with the rule, if this call has one.
+    #[inline]
+    pub(crate) fn prepared(&self, case: Case) -> Option<&'a Arc<Pattern>> {
+        self.site.pattern.filter(|pattern| pattern.case() == case)
+    }
+}
+
+impl<'a, H: Host> Call<'a, H> {
+    /// An argument as a string; empty where it was not given. A container in its place is a warning.
+    #[inline]
+    pub fn string(&mut self, at: usize) -> ByteString {
+        match self.argument(at) {
+            Some(Value::String(text)) => text.clone(),
+            Some(other) => self.other_text(other),
+            None => ByteString::EMPTY,
+        }
+    }
+
+    /// An argument as a string; `None` where it was not given.
+    pub fn optional_string(&mut self, at: usize) -> Option<ByteString> {
+        (at < self.arguments.len()).then(|| self.string(at))
+    }
+
+    /// An argument's bytes without a copy where it is a string.
+    #[inline]
+    pub fn bytes(&mut self, at: usize) -> Cow<'a, [u8]> {
+        match self.argument(at) {
+            Some(Value::String(text)) => Cow::Borrowed(text.as_bytes()),
+            Some(other) => Cow::Owned(self.other_text(other).to_vec()),
+            None => Cow::Borrowed(&[]),
+        }
+    }
+
+    fn other_text(&mut self, value: &Value) -> ByteString {
+        if value.is_container() {
+            self.warn(format!("{} is used as a text", value.kind_name()));
+        }
+        value.to_text()
+    }
+
+    /// An argument that must be an array; where it is not, that is a warning and `None`.
+    pub fn array(&mut self, at: usize) -> Option<Rc<RefCell<Vec<Value>>>> {
+        match self.argument(at) {
+            Some(Value::Array(items)) => Some(Rc::clone(items)),
+            other => {
+                self.warn_kind(at, "an array", other);
+                None
+            }
+        }
+    }
+
+    /// An argument that must be a hash; where it is not, that is a warning and `None`.
+    pub fn hash(&mut self, at: usize) -> Option<Rc<RefCell<crate::Table>>> {
+        match self.argument(at) {
+            Some(Value::Hash(table)) => Some(Rc::clone(table)),
+            other => {
+                self.warn_kind(at, "a hash", other);
+                None
+            }
+        }
+    }
+
+    fn warn_kind(&mut self, at: usize, wanted: &str, given: Option<&Value>) {
+        let given = given.map_or("nothing", Value::kind_name);
+        self.warn(format!("argument {} should be {wanted}, not {given}", at + 1));
+    }
+
+    /// Says that something is odd; the rule goes on.
+    pub fn warn(&mut self, text: impl Into<String>) {
+        let (source, span) = self.site.program.place(self.site.at);
+        self.host.warn(Warning { text: text.into(), source: Arc::clone(source), span });
+    }
+}

@@ -1,0 +1,34 @@
+//! The bounds of one run, by name.
+
+/// What one run of a rule may use up. All bounds are faults when they are passed, never a hang.
+#[derive(Clone, Copy, Debug)]
+pub struct RunLimits {
+    /// Instructions between two waits. A function call on long strings counts one more for each 4 KiB it is given.
+    pub instructions_max: u64,
+    /// Bytes of strings, arrays and hashes *made* during the run, in sum: what is freed is not given back, so
+    /// that the bound needs no book of what is alive. Strings of 22 bytes and less do not count.
+    pub memory_bytes_max: u64,
+    /// Subs that call each other.
+    pub sub_depth_max: u32,
+}
+
+impl Default for RunLimits {
+    fn default() -> Self {
+        Self { instructions_max: 100_000, memory_bytes_max: 64 << 20, sub_depth_max: 100 }
+    }
+}
+
+/// Arrays and hashes inside each other, when one is copied.
+pub(crate) const CONTAINER_DEPTH_MAX: u32 = 100;
+
+/// Patterns put together while running that one run keeps compiled.
+pub(crate) const PATTERN_CACHE_MAX: usize = 57;
+
+/// Compiled size of one pattern, in bytes.
+pub(crate) const PATTERN_SIZE_MAX: usize = 1 << 20;
+
+/// Longest pattern, in bytes as written.
+pub(crate) const PATTERN_LENGTH_MAX: usize = 16 << 10;
+
+/// Steps of one search of a pattern with look-around or back-references.
+pub(crate) const PATTERN_STEPS_MAX: usize = 1_000_000;

@@ -1,0 +1,63 @@
+//! The functions of the language itself: they need no host but to warn.
+
+mod address;
+mod change;
+mod container;
+mod cut;
+mod format;
+mod lang;
+mod regex;
+mod search;
+
+use crate::builtin::{Builtin, Host};
+
+/// Other names of functions, `(alias, name)`.
+pub(crate) const ALIASES: &[(&str, &str)] = &[
+    ("string.len", "string.length"),
+    ("string.Ireplace", "string.replaceI"),
+    ("string.IreplaceAll", "string.replaceAllI"),
+    ("lang.tochar", "lang.chr"),
+    ("chr", "lang.chr"),
+    ("ord", "lang.ord"),
+    ("min", "lang.min"),
+    ("max", "lang.max"),
+];
+
+/// One record, in the order name, summary, parameters, what it gives, effect, examples, text, code.
+macro_rules! row {
+    ($name:literal, $summary:literal, ($($param:expr),*), $returns:ident, $effect:ident,
+     [$($rule:literal => $gives:literal),+ $(,)?], $doc:literal, $call:expr $(,)?) => {
+        crate::builtin::Builtin {
+            name: $name,
+            summary: $summary,
+            params: const { &[$($param),*] },
+            returns: crate::builtin::Kind::$returns,
+            stages: crate::builtin::Stages::ALL,
+            effect: crate::builtin::Effect::$effect,
+            examples: &[$(crate::builtin::Example { rule: $rule, given: "", gives: $gives }),+],
+            doc: $doc,
+            call: $call,
+        }
+    };
+}
+use row;
+
+/// All of them, for any host.
+pub(crate) fn rows<H: Host>() -> Vec<Builtin<H>> {
+    [
+        search::rows(),
+        cut::rows(),
+        change::rows(),
+        regex::rows(),
+        format::rows(),
+        address::rows(),
+        lang::rows(),
+        container::rows(),
+    ]
+    .concat()
+}
+
+/// A number of bytes or elements that was given as an integer; a negative one is 0.
+fn count(number: i64) -> usize {
+    usize::try_from(number).unwrap_or(if number < 0 { 0 } else { usize::MAX })
+}
