@@ -273,16 +273,20 @@ fn list_is_haystack(facts: &RuleFacts, call: &CallFact, list: &str) -> Diagnosti
     let longest = entries.iter().copied().max_by_key(|entry| entry.len()).unwrap_or(list);
     let letter: String = first.chars().take(1).collect();
     let piece: String = longest.chars().take(longest.chars().count().saturating_sub(1)).collect();
-    let longer = if first.contains('.') { format!("www.{first}") } else { format!("www.{first}.com") };
+    // Whom the list was written for, and misses.
+    let is_name = |entry: &&str| *entry != "localhost" && entry.contains(|c: char| c.is_ascii_alphabetic());
+    let missed = entries.iter().copied().find(is_name).map_or(String::new(), |name| {
+        let longer = if name.contains('.') { format!("www.{name}") } else { format!("www.{name}.com") };
+        format!(", and `{}` is not", shown(&longer))
+    });
     let message = format!(
         "the list is searched for what the client sent, so any piece of \"{}\" is found",
         shown(list)
     );
     let help = format!(
-        "the empty string, `{letter}` and `{}` are found in this list, and `{}` is not; to compare whole entries \
-         write the list as \" {} \" and look for \" \" . $name . \" \"",
+        "the empty string, `{letter}` and `{}` are found in this list{missed}; to compare whole entries write the \
+         list as \" {} \" and look for \" \" . $name . \" \"",
         shown(&piece),
-        shown(&longer),
         shown(&entries.join(" ")),
     );
     let warning = Diagnostic::warning(SWAPPED, message);

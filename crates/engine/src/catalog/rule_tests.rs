@@ -79,7 +79,7 @@ fn the_seed_rule_loads_and_is_doubted_for_what_its_article_warns_of() {
     let ids: Vec<_> = told(&loaded).iter().map(|(id, _)| *id).collect();
     assert_eq!(ids, ["list-is-haystack", "own-host-not-listed", "list-is-haystack"], "{:#?}", told(&loaded));
     let text = told(&loaded).iter().map(|(_, line)| line.clone()).collect::<Vec<_>>().join("\n");
-    for wanted in ["rules/rule.rts:16:22", "`l`", "`172.16.121.10`", "`www.google.com`"] {
+    for wanted in ["rules/rule.rts:16:23", "`l`", "`172.16.121.10`", "`www.google.com`"] {
         assert!(text.contains(wanted), "{wanted}\n{text}");
     }
     assert!(loaded.catalog.is_some());
@@ -242,4 +242,65 @@ fn what_the_command_line_says_cannot_leave_its_place() {
     let told = told(&loaded);
     assert_eq!(told.len(), 1, "{told:#?}");
     assert!(told[0].1.starts_with("built-in/tidegate.toml:5:10: error[bad-value]"), "{told:#?}");
+}
+
+/// A host for the part of a rule that does nothing to a request.
+struct Quiet;
+
+impl trafficscript::Host for Quiet {
+    fn warn(&mut self, _: trafficscript::Warning) {}
+}
+
+#[test]
+fn the_embedded_rule_takes_hosts_out_of_referers_and_compares_them_whole() {
+    let files = embedded(&[], Guard::Enforce).files();
+    let (_, rule) = files.iter().find(|(path, _)| path.ends_with("abusive-referer.rts")).unwrap();
+    let rule = std::str::from_utf8(rule).unwrap();
+    let subs = &rule[rule.find("sub hostOf").unwrap()..];
+    let long = format!("http://{}/", "a".repeat(254));
+    let hosts = [
+        ("http://a.example/x?y", "a.example"),
+        ("https://A.Example:8443/", "a.example"),
+        ("http://a.example", "a.example"),
+        ("http://a.example.", "a.example"),
+        ("http://a.example?x=http://own.example/", "a.example"),
+        ("http://a.example#/@own.example", "a.example"),
+        ("http://own.example@a.example/", "a.example"),
+        ("http://own.example:80@b@a.example:1/", "a.example"),
+        ("http://[2001:DB8::1]:80/", "[2001:db8::1]"),
+        ("android-app://com.example.reader/", "com.example.reader"),
+        ("http://own.example other.example/", "(none)"),
+        ("http:///x", "(none)"),
+        ("nothing", "(none)"),
+        (long.as_str(), "(none)"),
+    ];
+    let lists = [
+        ("a.example", "b.example a.example", true),
+        ("www.a.example", "a.example", true),
+        ("x.y.a.example", "b.example a.example c.example", true),
+        ("evil-a.example", "a.example", false),
+        ("a.example.evil", "a.example", false),
+        ("example", "a.example", false),
+        ("a", "a.example", false),
+        ("172.16.121.10", "172.16.121.100", false),
+        ("a.example", "", false),
+    ];
+    let mut checks = String::new();
+    for (referer, host) in hosts {
+        checks += &format!("lang.assert( hostOf( '{referer}' ) == '{host}', '{referer}' );\n");
+    }
+    for (host, list, is_in) in lists {
+        let not = if is_in { "" } else { "!" };
+        checks += &format!("lang.assert( {not}isListed( '{host}', '{list}' ), '{host} in {list}' );\n");
+    }
+    let text = Arc::new(Source::new("checks.rts", format!("{checks}{subs}")));
+    let table = trafficscript::Builtins::<Quiet>::new([]).unwrap();
+    let options = trafficscript::CompileOptions::new(trafficscript::Stages::ALL);
+    let compiled = trafficscript::compile(&text, &table, &options);
+    let program = compiled.program.unwrap_or_else(|| panic!("{:?}", compiled.diagnostics));
+    let mut run = trafficscript::Run::new(program, &crate::limits::RUN);
+    match run.resume(&table, &mut Quiet, None) {
+        trafficscript::Step::Finished => {}
+        other => panic!("{other:?}"),
+    }
 }
