@@ -310,7 +310,7 @@ fn ops(lateness: u64) -> impl Strategy<Value = Vec<Op>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Never early, never idle, first in first out, contexts apart, edits judge old history: all by agreeing with the model.
     #[test]
@@ -361,7 +361,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 30, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 20, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Beyond 1 000 a window is counted in sixty-fourths: never more than the limit, at most a sixty-fourth late, exact promises.
     #[test]
