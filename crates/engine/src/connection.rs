@@ -39,7 +39,8 @@ impl Connection {
     /// Whether the attachment at `place` of the given list (0 request, 1 response) runs here for the first time,
     /// and notes that it has. Places beyond 63 count as new each time.
     pub(crate) fn is_first_run(&self, list: usize, place: usize) -> bool {
-        let (Some(cell), Some(bit)) = (self.ran.get(list), 1_u64.checked_shl(u32::try_from(place).unwrap_or(64)))
+        let (Some(cell), Some(bit)) =
+            (self.ran.get(list), 1_u64.checked_shl(u32::try_from(place).unwrap_or(64)))
         else {
             return true;
         };

@@ -65,10 +65,13 @@ impl TransactionError {
     /// A node that answered nonsense or took too long is not asked twice: it may have acted.
     pub fn may_retry(self, method: &[u8]) -> bool {
         match (self.kind, self.progress) {
-            (ErrorKind::NodeRefused | ErrorKind::NodeConnectTimeout | ErrorKind::NodeClosed, Progress::NothingSent) => {
-                true
+            (
+                ErrorKind::NodeRefused | ErrorKind::NodeConnectTimeout | ErrorKind::NodeClosed,
+                Progress::NothingSent,
+            ) => true,
+            (ErrorKind::NodeRefused | ErrorKind::NodeClosed, Progress::SentWithoutBody) => {
+                is_idempotent(method)
             }
-            (ErrorKind::NodeRefused | ErrorKind::NodeClosed, Progress::SentWithoutBody) => is_idempotent(method),
             _ => false,
         }
     }

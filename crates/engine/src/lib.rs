@@ -28,7 +28,7 @@ pub use catalog::Catalog;
 pub use connection::{Connection, ConnectionFacts};
 pub use counters::{Counter, Counters};
 pub use error::{ErrorKind, Progress, Side, TransactionError};
-pub use nodes::Nodes;
+pub use nodes::{InFlight, NodeIndex, NodeReading, Nodes};
 pub use rehearsal::{Rehearsal, Visit, Visited};
 pub use shared::{Shared, SharedOptions, Wake};
 pub use time::{Now, WallTime};

@@ -73,9 +73,12 @@ pub struct Rehearsal {
     /// `(when, in which order it was said, what)`; the order makes ties the same in each run.
     events: BinaryHeap<Reverse<(Tick, u64, What)>>,
     said: u64,
-    waiting: BTreeMap<usize, (Transaction, Option<Duration>)>,
+    waiting: BTreeMap<usize, Held>,
     tickets: BTreeMap<TicketId, usize>,
 }
+
+/// A visit under way, and when it was sent to a node.
+type Held = (Transaction, Option<Duration>);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum What {
@@ -138,18 +141,18 @@ impl Rehearsal {
             let now = Now { tick, wall: self.start.wall_at(tick) };
             match what {
                 What::Arrives(number) => {
-                    let transaction = self.arrive(number, now);
-                    self.go_on(number, transaction, None, now, &mut done);
+                    let held = (self.arrive(number, now), None);
+                    done.extend(self.go_on(number, held, now));
                 }
                 What::GoesOn(number) => {
-                    if let Some((transaction, forwarded_at)) = self.waiting.remove(&number) {
-                        self.go_on(number, transaction, forwarded_at, now, &mut done);
+                    if let Some(held) = self.waiting.remove(&number) {
+                        done.extend(self.go_on(number, held, now));
                     }
                 }
                 What::Leaves(number) => {
                     if let Some((mut transaction, forwarded_at)) = self.waiting.remove(&number) {
                         transaction.abandon(now);
-                        done.push(self.visited(number, transaction, forwarded_at, now));
+                        done.push(visited(number, transaction, forwarded_at, now));
                     }
                 }
             }
@@ -191,14 +194,9 @@ impl Rehearsal {
         Transaction::begin(&self.shared, &self.catalog, arrival, (connection, heads), now)
     }
 
-    fn go_on(
-        &mut self,
-        number: usize,
-        mut transaction: Transaction,
-        mut forwarded_at: Option<Duration>,
-        now: Now,
-        done: &mut Vec<Visited>,
-    ) {
+    /// Drives a visit as far as it gets; `None` while it waits.
+    fn go_on(&mut self, number: usize, held: Held, now: Now) -> Option<Visited> {
+        let (mut transaction, mut forwarded_at) = held;
         let mut next = transaction.advance(now);
         loop {
             match next {
@@ -212,7 +210,7 @@ impl Rehearsal {
                     };
                     self.waiting.insert(number, (transaction, forwarded_at));
                     self.say(until.max(now.tick), What::GoesOn(number));
-                    return;
+                    return None;
                 }
                 Next::Forward { .. } => {
                     forwarded_at = Some(now.tick.since(Tick::ZERO));
@@ -222,31 +220,7 @@ impl Rehearsal {
                 Next::Deliver | Next::Answer | Next::Close => break,
             }
         }
-        done.push(self.visited(number, transaction, forwarded_at, now));
-    }
-
-    fn visited(
-        &self,
-        number: usize,
-        transaction: Transaction,
-        forwarded_at: Option<Duration>,
-        now: Now,
-    ) -> Visited {
-        let record = transaction.record();
-        let body = transaction.body().to_vec();
-        let instructions = transaction.instructions();
-        let answered = transaction.is_answered();
-        let heads = transaction.recycle();
-        Visited {
-            number,
-            decided_at: now.tick.since(Tick::ZERO),
-            forwarded_at,
-            record,
-            request: heads.request,
-            response: answered.then_some(heads.response),
-            body,
-            instructions,
-        }
+        Some(visited(number, transaction, forwarded_at, now))
     }
 
     fn pass_wakes_on(&mut self, tick: Tick) {
@@ -256,5 +230,23 @@ impl Rehearsal {
                 self.say(tick, What::GoesOn(number));
             }
         }
+    }
+}
+
+fn visited(number: usize, transaction: Transaction, forwarded_at: Option<Duration>, now: Now) -> Visited {
+    let record = transaction.record();
+    let body = transaction.body().to_vec();
+    let instructions = transaction.instructions();
+    let answered = transaction.is_answered();
+    let heads = transaction.recycle();
+    Visited {
+        number,
+        decided_at: now.tick.since(Tick::ZERO),
+        forwarded_at,
+        record,
+        request: heads.request,
+        response: answered.then_some(heads.response),
+        body,
+        instructions,
     }
 }

@@ -11,7 +11,8 @@ pub(super) fn value(raw: &[u8]) -> Vec<u8> {
 /// may (a control character or a comma-free line break), because cutting it could change its meaning.
 pub(super) fn attributes(list: &[u8]) -> Option<Vec<u8>> {
     let mut out = Vec::with_capacity(list.len());
-    for attribute in list.split(|byte| *byte == b';').map(<[u8]>::trim_ascii).filter(|text| !text.is_empty()) {
+    for attribute in list.split(|byte| *byte == b';').map(<[u8]>::trim_ascii).filter(|text| !text.is_empty())
+    {
         if attribute.iter().any(|byte| byte.is_ascii_control() || *byte >= 0x80) {
             return None;
         }

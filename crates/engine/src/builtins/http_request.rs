@@ -221,7 +221,8 @@ fn edit(call: &mut Call<'_, Host>, edit: Edit) -> Answer {
 
 fn edit_request(host: &mut Host, edit: Edit, name: &ByteString, value: &ByteString) -> Result<(), String> {
     let fields = host.request.fields_mut();
-    if edit != Edit::Remove && fields.bytes().saturating_add(name.len()).saturating_add(value.len()) > limits::HEAD_BYTES_MAX
+    if edit != Edit::Remove
+        && fields.bytes().saturating_add(name.len()).saturating_add(value.len()) > limits::HEAD_BYTES_MAX
     {
         return Err("the request's head would become too long".to_owned());
     }

@@ -12,7 +12,8 @@ const NAME_VALUE: &[Param] = &[
     Param::string("name", "Name of the field; case does not matter."),
     Param::string("value", "Its value; a line break or another control character is refused."),
 ];
-const KEPT: &str = "In a request rule it is kept and done to the answer that comes, a node's or one built here.";
+const KEPT: &str =
+    "In a request rule it is kept and done to the answer that comes, a node's or one built here.";
 
 pub(super) const ROWS: [Builtin<Host>; 8] = [
     Builtin {
@@ -186,12 +187,8 @@ fn set_cookie(call: &mut Call<'_, Host>) -> Answer {
     };
     let fallback = cookie::default_attributes(call.host.connection.facts().tls);
     let pair = [&name[..], b"=", &cookie::value(&raw)].concat();
-    let edit = ResponseEdit::Cookie {
-        name: name.clone(),
-        pair: ByteString::from(pair),
-        attributes,
-        fallback,
-    };
+    let edit =
+        ResponseEdit::Cookie { name: name.clone(), pair: ByteString::from(pair), attributes, fallback };
     call.host.shared.counters().marks_set.add_one();
     ask(call, Note::Cookie { name }, edit);
     "".into()
@@ -226,10 +223,14 @@ fn send_response(call: &mut Call<'_, Host>) -> Answer {
     let number: Option<u16> = std::str::from_utf8(&code[..digits]).ok().and_then(|text| text.parse().ok());
     let Some(status) = number.filter(|status| (200..=599).contains(status)) else {
         call.warn(format!("\"{code}\" is not a status that can be sent; 500 is sent"));
-        return respond(call, Built { status: 500, reason: reason_of(500).as_bytes().to_vec(), ..Built::default() });
+        return respond(
+            call,
+            Built { status: 500, reason: reason_of(500).as_bytes().to_vec(), ..Built::default() },
+        );
     };
     let given = code[digits..].trim_ascii();
-    let reason = if given.is_empty() || !is_field_value(given) { reason_of(status).as_bytes() } else { given };
+    let reason =
+        if given.is_empty() || !is_field_value(given) { reason_of(status).as_bytes() } else { given };
     let content_type = call.bytes(1);
     let mut built = Built {
         status,

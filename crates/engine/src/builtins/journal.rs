@@ -1,7 +1,7 @@
 //! `log.*` and `sys.time`.
 
-use super::text::log_text;
 use super::BOTH;
+use super::text::log_text;
 use crate::limits;
 use crate::transaction::{Host, Note};
 use trafficscript::{Answer, Builtin, Call, Effect, Example, Kind, Param};

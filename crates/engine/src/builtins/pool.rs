@@ -26,7 +26,11 @@ pub(super) const ROWS: [Builtin<Host>; 2] = [
         returns: Kind::Nothing,
         stages: REQUEST,
         effect: Effect::Changes,
-        examples: &[Example { rule: "pool.select( \"web\" ); $1 = \"reached\";", given: "", gives: "reached" }],
+        examples: &[Example {
+            rule: "pool.select( \"web\" ); $1 = \"reached\";",
+            given: "",
+            gives: "reached",
+        }],
         doc: "As `pool.use`, but ends nothing.",
         call: |call| choose(call, false),
     },

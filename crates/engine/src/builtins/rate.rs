@@ -54,7 +54,11 @@ pub(super) const ROWS: [Builtin<Host>; 4] = [
         returns: Kind::Integer,
         stages: BOTH,
         effect: Effect::Reads,
-        examples: &[Example { rule: "rate.getBacklog( \"standard\", \"a.example\" )", given: "", gives: "0" }],
+        examples: &[Example {
+            rule: "rate.getBacklog( \"standard\", \"a.example\" )",
+            given: "",
+            gives: "0",
+        }],
         doc: "The requests waiting now in the queue of the class and context, without the asker. 0 with a warning \
               where there is no such class. Asking does not create a context.",
         call: backlog,

@@ -1,5 +1,7 @@
 //! Small transformations of bytes that several functions share.
 
+use std::fmt::Write;
+
 /// The path with `%XX` decoded; a bad escape keeps its text with `_` for the `%`, as the function reference has it.
 pub(super) fn percent_decode(path: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(path.len());
@@ -56,7 +58,8 @@ pub(super) fn log_text(text: &[u8], bytes_max: usize) -> String {
             }
         }
         for byte in chunk.invalid() {
-            out.push_str(&format!("\\x{byte:02x}"));
+            // Writing to a string cannot fail.
+            let _written = write!(out, "\\x{byte:02x}");
         }
     }
     if shown.len() < trimmed.len() {

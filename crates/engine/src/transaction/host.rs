@@ -9,9 +9,9 @@ use crate::time::Now;
 use crate::transaction::{Arrival, Knowledge};
 use message::{RequestHead, ResponseHead};
 use shaping::{Tick, Ticket};
+use source::Span;
 use std::rc::Rc;
 use std::sync::Arc;
-use source::Span;
 use trafficscript::{ByteString, Warning};
 
 /// Which list of rules is running.

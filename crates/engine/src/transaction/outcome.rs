@@ -89,7 +89,8 @@ pub(crate) fn apply_one(head: &mut ResponseHead, edit: &ResponseEdit) {
                 (None, Some(old)) => attributes_of(old).to_vec(),
                 (None, None) => fallback.to_vec(),
             };
-            fields.remove_where(|_, value, known| known == Known::SetCookie && cookie_name(value) == &name[..]);
+            fields
+                .remove_where(|_, value, known| known == Known::SetCookie && cookie_name(value) == &name[..]);
             let _checked = fields.add(b"Set-Cookie", &[&pair[..], &attributes].concat());
             keep_from_shared_caches(head);
         }
@@ -165,7 +166,8 @@ mod tests {
     #[test]
     fn an_added_field_joins_its_namesake_but_a_cookie_stands_alone() {
         let mut head = head(&[("Vary", "Accept"), ("Set-Cookie", "a=1")]);
-        let add = |name: &str, value: &str| ResponseEdit::Add(ByteString::from(name), ByteString::from(value));
+        let add =
+            |name: &str, value: &str| ResponseEdit::Add(ByteString::from(name), ByteString::from(value));
         apply(&mut head, &[add("vary", "Referer"), add("Set-Cookie", "b=2")]);
         assert_eq!(head.fields().get(b"Vary"), Some(&b"Accept, Referer"[..]));
         assert_eq!(head.fields().all(b"Set-Cookie").count(), 2);

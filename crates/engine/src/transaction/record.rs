@@ -11,7 +11,8 @@ impl Transaction {
     pub fn record(&self) -> DecisionRecord {
         let host = &self.host;
         let lossy = |name: Cow<'_, [u8]>| String::from_utf8_lossy(&name).into_owned();
-        let request_class = host.pool.or(self.virtual_server().pool).and_then(|pool| self.request_class(pool));
+        let request_class =
+            host.pool.or(self.virtual_server().pool).and_then(|pool| self.request_class(pool));
         DecisionRecord {
             request_id: host.arrival.id.0,
             virtual_server: self.virtual_server().name.to_string(),

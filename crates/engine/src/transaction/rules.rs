@@ -118,7 +118,9 @@ impl Transaction {
 
     /// The run of the next attachment of the list that is to run; `None` at its end.
     fn next_run(&mut self, stage: Stage) -> Option<Run> {
-        let (State::RequestRules { next } | State::ResponseRules { next }) = &mut self.state else { return None };
+        let (State::RequestRules { next } | State::ResponseRules { next }) = &mut self.state else {
+            return None;
+        };
         let catalog = &self.host.catalog;
         let virtual_server = catalog.virtual_server(self.host.arrival.virtual_server);
         let list = match stage {
@@ -175,5 +177,4 @@ impl Host {
             *result = how;
         }
     }
-
 }

@@ -51,7 +51,8 @@ impl Document {
     /// The text of a named rule, wherever in the file it is given.
     pub(super) fn rule_text(&self, name: &str) -> Option<&str> {
         let mut rules = self.scenes.iter().flat_map(|scene| &scene.rules);
-        let rule = rules.find(|rule| rule.name.as_deref() == Some(name) && !rule.block.text.trim().is_empty())?;
+        let rule =
+            rules.find(|rule| rule.name.as_deref() == Some(name) && !rule.block.text.trim().is_empty())?;
         Some(&rule.block.text)
     }
 }
@@ -72,7 +73,8 @@ pub(super) fn parse(path: &str, text: &str) -> Result<Document, String> {
     while let Some((index, line)) = lines.next() {
         if line.starts_with('#') {
             parser.end_scene();
-            parser.scene = Scene { heading: line.trim_start_matches('#').trim().to_owned(), ..Scene::default() };
+            parser.scene =
+                Scene { heading: line.trim_start_matches('#').trim().to_owned(), ..Scene::default() };
         } else if let Some(info) = line.strip_prefix("```") {
             let body: Vec<&str> =
                 lines.by_ref().map(|(_, line)| line).take_while(|line| *line != "```").collect();
@@ -114,7 +116,9 @@ impl Parser {
                 self.scene.rules.push(Rule { stage, name, block });
             }
             ["node"] => self.scene.node = Some(block),
-            ["traffic"] if self.scene.traffic.is_some() => return Err("a second traffic before an expect".to_owned()),
+            ["traffic"] if self.scene.traffic.is_some() => {
+                return Err("a second traffic before an expect".to_owned());
+            }
             ["traffic"] => self.scene.traffic = Some(block),
             ["values"] => {
                 self.scene.values = Some(block);
@@ -142,7 +146,8 @@ impl Parser {
     }
 
     fn end_scene(&mut self) {
-        let only_carried = self.scene.rules.is_empty() && self.scene.traffic.is_none() && !self.catalog_is_fresh;
+        let only_carried =
+            self.scene.rules.is_empty() && self.scene.traffic.is_none() && !self.catalog_is_fresh;
         if !self.scene.is_empty() && !only_carried {
             self.next_scene();
         }

@@ -43,7 +43,8 @@ impl Node {
         let wrong = || format!("line {}: a node is a status and fields", block.line);
         let mut lines = block.text.lines();
         let status = lines.next().and_then(|line| line.trim().parse().ok()).ok_or_else(wrong)?;
-        let fields = lines.map(|line| line.split_once(':').map(|(n, v)| (n.trim().to_owned(), v.trim().to_owned())));
+        let fields =
+            lines.map(|line| line.split_once(':').map(|(n, v)| (n.trim().to_owned(), v.trim().to_owned())));
         Ok(Self { status, fields: fields.collect::<Option<_>>().ok_or_else(wrong)? })
     }
 }
@@ -157,7 +158,8 @@ impl Drive<'_> {
         let head = request_head(request, cookie.as_deref())?;
         let catalog = self.shared.catalog();
         let listen = SocketAddr::from(([127, 0, 0, 1], 8080));
-        let virtual_server = catalog.select(listen, head.host()).ok_or("no virtual server takes the request")?;
+        let virtual_server =
+            catalog.select(listen, head.host()).ok_or("no virtual server takes the request")?;
         let arrival = Arrival {
             virtual_server,
             client: request.client,
@@ -190,7 +192,8 @@ impl Drive<'_> {
             cookies: BTreeMap::new(),
         });
         visitor.requests += 1;
-        let pairs: Vec<String> = visitor.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let pairs: Vec<String> =
+            visitor.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let cookie = (!pairs.is_empty()).then(|| pairs.join("; "));
         (Rc::clone(&visitor.connection), visitor.requests, cookie)
     }
@@ -237,7 +240,8 @@ impl Drive<'_> {
 
     fn keep_cookies(&mut self, index: usize) {
         let Some(name) = &self.requests[index].visitor else { return };
-        let (Some(visitor), Some((_, fields, _))) = (self.visitors.get_mut(name), &self.happened[index].got) else {
+        let (Some(visitor), Some((_, fields, _))) = (self.visitors.get_mut(name), &self.happened[index].got)
+        else {
             return;
         };
         for (field, value) in fields {

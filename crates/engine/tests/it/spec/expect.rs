@@ -158,7 +158,8 @@ pub(super) fn check(lines: &[Line], requests: &[Request], happened: &[Happened])
         }
     }
     for line in lines {
-        let subjects: Vec<usize> = (0..requests.len()).filter(|index| line.subject.is(*index, requests)).collect();
+        let subjects: Vec<usize> =
+            (0..requests.len()).filter(|index| line.subject.is(*index, requests)).collect();
         let told = |why: String| format!("line {}: `{}`: {why}", line.line, line.text);
         if subjects.is_empty() {
             failures.push(told("no request is meant".to_owned()));
@@ -217,14 +218,17 @@ fn check_one(what: &What, request: &Request, happened: &Happened) -> Option<Stri
         What::RequestBandwidthClass(expected) => differs(expected, class(&record.request_bandwidth_class)),
         What::SetCookie(expected) => {
             let cookies = values(fields, "set-cookie");
-            let met = |value: &&str| *value == unquoted(expected) || value.starts_with(&format!("{expected}="));
+            let met =
+                |value: &&str| *value == unquoted(expected) || value.starts_with(&format!("{expected}="));
             (!cookies.iter().any(met)).then(|| format!("found {cookies:?}"))
         }
         What::NoSetCookie => {
             let cookies = values(fields, "set-cookie");
             (!cookies.is_empty()).then(|| format!("found {cookies:?}"))
         }
-        What::Sends(name, expected) => check_field(happened.sent.as_ref().map(|(_, f)| f.as_slice()), name, expected),
+        What::Sends(name, expected) => {
+            check_field(happened.sent.as_ref().map(|(_, f)| f.as_slice()), name, expected)
+        }
         What::SendsLine(expected) => match &happened.sent {
             Some((line, _)) => differs(expected, line.clone()),
             None => Some("nothing was sent to a node".to_owned()),

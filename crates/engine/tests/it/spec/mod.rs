@@ -52,7 +52,8 @@ fn every_file_of_the_specification_is_a_test() {
     for folder in ["", "language", "functions", "shaping", "catalog"] {
         for entry in std::fs::read_dir(root().join(folder)).unwrap() {
             let name = entry.unwrap().file_name().into_string().unwrap();
-            if Path::new(&name).extension().is_some_and(|extension| extension == "md") && name != "README.md" {
+            if Path::new(&name).extension().is_some_and(|extension| extension == "md") && name != "README.md"
+            {
                 found.insert(if folder.is_empty() { name } else { format!("{folder}/{name}") });
             }
         }
@@ -85,6 +86,7 @@ fn holds(path: &str) {
     let text = std::fs::read_to_string(root().join(path)).unwrap();
     let document = document::parse(path, &text).unwrap_or_else(|why| panic!("{why}"));
     assert!(!document.scenes.is_empty(), "spec/{path} says nothing that can be run");
-    let failures: Vec<String> = document.scenes.iter().flat_map(|scene| scene::run(&document, scene)).collect();
+    let failures: Vec<String> =
+        document.scenes.iter().flat_map(|scene| scene::run(&document, scene)).collect();
     assert!(failures.is_empty(), "{} do not hold:\n\n{}\n", failures.len(), failures.join("\n\n"));
 }

@@ -27,14 +27,19 @@ pub(super) struct Text {
 
 impl Text {
     fn remarks(&self) -> impl Iterator<Item = (usize, Remark)> {
-        self.text.lines().enumerate().flat_map(|(index, line)| remarks(line).map(move |remark| (index, remark)))
+        self.text
+            .lines()
+            .enumerate()
+            .flat_map(|(index, line)| remarks(line).map(move |remark| (index, remark)))
     }
 }
 
 /// Every remark without its diagnostic, and every diagnostic without its remark.
 pub(super) fn check(texts: &[Text], loaded: &Loaded) -> Vec<String> {
-    let mut wanted: Vec<(&Text, usize, Remark)> =
-        texts.iter().flat_map(|text| text.remarks().map(move |(index, remark)| (text, index, remark))).collect();
+    let mut wanted: Vec<(&Text, usize, Remark)> = texts
+        .iter()
+        .flat_map(|text| text.remarks().map(move |(index, remark)| (text, index, remark)))
+        .collect();
     let mut failures = Vec::new();
     for diagnostic in &loaded.diagnostics {
         let place = diagnostic.place();
@@ -49,7 +54,8 @@ pub(super) fn check(texts: &[Text], loaded: &Loaded) -> Vec<String> {
             wanted.swap_remove(met);
             continue;
         }
-        let may_warn = place.is_some_and(|place| texts.iter().any(|text| text.may_warn && text.file == place.file));
+        let may_warn =
+            place.is_some_and(|place| texts.iter().any(|text| text.may_warn && text.file == place.file));
         if diagnostic.severity == Severity::Error || !may_warn {
             failures.push(format!("not foreseen: {}", diagnostic.one_line()));
         }

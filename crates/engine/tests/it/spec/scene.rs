@@ -2,9 +2,9 @@
 
 use super::document::{Block, Document, Rule, Scene, Stage};
 use super::drive::{self, Node};
+use super::expect;
 use super::remarks::{self, Text};
 use super::traffic::{self, Request};
-use super::expect;
 use engine::Catalog;
 use engine::builtins::builtins;
 use engine::catalog::MemoryFiles;
@@ -30,7 +30,10 @@ fn judge(document: &Document, scene: &Scene) -> Result<Vec<String>, String> {
     let mut expected = scene.expect.as_ref().map(expect::parse).transpose()?.unwrap_or_default();
     if let Some(block) = &scene.values {
         let (text, values) = values(block);
-        rules.push((Stage::Request, Text { file: "rules/values.rts".to_owned(), text, may_warn: true, ..here(block) }));
+        rules.push((
+            Stage::Request,
+            Text { file: "rules/values.rts".to_owned(), text, may_warn: true, ..here(block) },
+        ));
         expected.extend(values);
     }
     let (catalog, mut texts) = catalog_text(scene, &rules);
@@ -73,7 +76,8 @@ fn rule_text(document: &Document, rule: &Rule, index: usize) -> Result<(Stage, T
     text.may_warn = rule.name.is_some() && rule.stage != Stage::Library;
     let name = rule.name.clone().unwrap_or_else(|| format!("rule-{}", index + 1));
     if text.text.trim().is_empty() && rule.name.is_some() {
-        let known = document.rule_text(&name).ok_or_else(|| format!("no rule of this file is called `{name}`"))?;
+        let known =
+            document.rule_text(&name).ok_or_else(|| format!("no rule of this file is called `{name}`"))?;
         known.clone_into(&mut text.text);
     }
     text.file = format!("rules/{name}.rts");
