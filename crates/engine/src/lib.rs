@@ -32,4 +32,6 @@ pub use nodes::{InFlight, NodeIndex, NodeReading, Nodes};
 pub use rehearsal::{Rehearsal, Visit, Visited};
 pub use shared::{Shared, SharedOptions, Wake};
 pub use time::{Now, WallTime};
-pub use transaction::{Arrival, Ask, Delivery, Heads, Knowledge, Next, RequestId, Transaction};
+pub use transaction::{
+    Arrival, Ask, Delivery, Heads, Knowledge, Message, Next, Refused, RequestId, Transaction,
+};

@@ -1,11 +1,12 @@
 //! The end of a transaction: what the shell really sent, and the line that goes into the access log.
 
 use super::host::{Note, Noted};
-use super::{Origin, Transaction};
-use crate::catalog::AccessLog;
+use super::{Origin, RequestId, Transaction};
+use crate::catalog::{AccessLog, VirtualServer};
+use crate::connection::ConnectionFacts;
 use crate::time::Now;
-use accesslog::{ConnectionState, Entry, FieldLookup};
-use message::Fields;
+use accesslog::{ConnectionState, Entry, FieldLookup, NoFields};
+use message::{Fields, RequestHead};
 use shaping::Tick;
 use std::borrow::Cow;
 
@@ -52,42 +53,25 @@ impl Transaction {
     pub fn write_log_line(&self, delivery: &Delivery<'_>, now: Now, out: &mut Vec<u8>) {
         let Some(log) = self.access_log() else { return };
         let host = &self.host;
-        let facts = host.connection.facts();
+        let arrived = Arrived {
+            virtual_server: self.virtual_server(),
+            facts: host.connection.facts(),
+            head: &host.request,
+            id: host.arrival.id,
+            request_number: host.arrival.request_number,
+            at: host.arrived,
+        };
+        let texts = Texts::of(&arrived);
         let (request, response) = (Lookup(host.request.fields()), Lookup(host.response.fields()));
-        let micros = |from: Tick, to: Tick| u64::try_from(to.since(from).as_micros()).unwrap_or(u64::MAX);
-        let request_line = self.request_line();
         let summary = Summary::of(self);
-        let request_id = format!("{:016x}", host.arrival.id.0);
         let class = self.response_class();
         let class = class.as_deref().map_or(Cow::Borrowed(""), String::from_utf8_lossy);
         log.format.write(
             &Entry {
-                arrived_unix_micros: host.arrived.wall.0,
-                utc_offset_seconds: delivery.utc_offset_seconds,
-                duration_micros: micros(host.arrived.tick, now.tick),
-                first_byte_micros: delivery.first_byte_at.map(|at| micros(host.arrived.tick, at)),
                 client_address: host.arrival.client,
-                client_port: facts.peer.port(),
-                peer_address: facts.peer.ip(),
-                local_address: facts.local.ip(),
-                local_port: facts.local.port(),
-                user: None,
-                request_line: &request_line,
-                method: host.request.method(),
-                target: host.request.target(),
-                protocol: host.request.version().as_str().as_bytes(),
                 status: self.logged_status(),
-                body_bytes_sent: delivery.body_bytes_sent,
-                bytes_sent: delivery.bytes_sent,
-                bytes_received: delivery.bytes_received,
-                virtual_server: &self.virtual_server().name,
-                host: host.request.host(),
-                connection_id: facts.id,
-                requests_on_connection: host.arrival.request_number,
-                connection_state: delivery.connection,
                 pool: self.pool_name(),
                 node: delivery.node.unwrap_or_default(),
-                request_id: &request_id,
                 verdict: self.verdict(),
                 rule: &summary.rule,
                 bandwidth_class: &class,
@@ -96,9 +80,9 @@ impl Transaction {
                 queue_micros: summary.queue_micros,
                 queue_place: summary.queue_place,
                 marks: &summary.marks,
-                kind: "",
                 request_fields: &request,
                 response_fields: &response,
+                ..entry(&arrived, &texts, delivery, now)
             },
             out,
         );
@@ -120,10 +104,117 @@ impl Transaction {
         let pool = self.host.pool.or(self.virtual_server().pool);
         pool.map_or("", |pool| &self.host.catalog.pool(pool).name)
     }
+}
 
-    fn request_line(&self) -> Vec<u8> {
-        let request = &self.host.request;
-        [request.method(), b" ", request.target(), b" ", request.version().as_str().as_bytes()].concat()
+/// A request that was refused before it could become a transaction.
+#[derive(Clone, Copy, Debug)]
+pub struct Refused<'a> {
+    /// Where it arrived; the default of the address, if its Host could not be read.
+    pub virtual_server: &'a VirtualServer,
+    /// Its connection.
+    pub facts: &'a ConnectionFacts,
+    /// What could be read of it.
+    pub head: &'a RequestHead,
+    /// The client's answer.
+    pub status: u16,
+    /// Why, as one word.
+    pub code: &'a str,
+    /// Its identity.
+    pub id: RequestId,
+    /// Which request of its connection, from 1.
+    pub request_number: u32,
+    /// When it came.
+    pub arrived: Now,
+}
+
+impl Refused<'_> {
+    /// Appends the access-log line, if the virtual server has a log.
+    pub fn write_log_line(&self, delivery: &Delivery<'_>, now: Now, out: &mut Vec<u8>) {
+        let Some(log) = &self.virtual_server.access_log else { return };
+        let arrived = Arrived {
+            virtual_server: self.virtual_server,
+            facts: self.facts,
+            head: self.head,
+            id: self.id,
+            request_number: self.request_number,
+            at: self.arrived,
+        };
+        let texts = Texts::of(&arrived);
+        let request = Lookup(self.head.fields());
+        let base = entry(&arrived, &texts, delivery, now);
+        let entry = Entry { status: self.status, verdict: self.code, request_fields: &request, ..base };
+        log.format.write(&entry, out);
+    }
+}
+
+/// What is known of a request at its arrival, whatever becomes of it.
+struct Arrived<'a> {
+    virtual_server: &'a VirtualServer,
+    facts: &'a ConnectionFacts,
+    head: &'a RequestHead,
+    id: RequestId,
+    request_number: u32,
+    at: Now,
+}
+
+/// Texts of a line that nobody holds.
+struct Texts {
+    request_line: Vec<u8>,
+    request_id: String,
+}
+
+impl Texts {
+    fn of(arrived: &Arrived<'_>) -> Self {
+        let head = arrived.head;
+        let line = [head.method(), b" ", head.target(), b" ", head.version().as_str().as_bytes()].concat();
+        // What could not be read has no line, rather than one of blanks.
+        let request_line = if head.method().is_empty() { Vec::new() } else { line };
+        Self { request_line, request_id: format!("{:016x}", arrived.id.0) }
+    }
+}
+
+/// A line as far as arrival and delivery tell; what was decided is filled in by the caller.
+fn entry<'a>(arrived: &Arrived<'a>, texts: &'a Texts, delivery: &Delivery<'a>, now: Now) -> Entry<'a> {
+    let micros = |to: Tick| u64::try_from(to.since(arrived.at.tick).as_micros()).unwrap_or(u64::MAX);
+    let facts = arrived.facts;
+    Entry {
+        arrived_unix_micros: arrived.at.wall.0,
+        utc_offset_seconds: delivery.utc_offset_seconds,
+        duration_micros: micros(now.tick),
+        first_byte_micros: delivery.first_byte_at.map(micros),
+        client_address: facts.peer.ip(),
+        client_port: facts.peer.port(),
+        peer_address: facts.peer.ip(),
+        local_address: facts.local.ip(),
+        local_port: facts.local.port(),
+        user: None,
+        request_line: &texts.request_line,
+        method: arrived.head.method(),
+        target: arrived.head.target(),
+        protocol: arrived.head.version().as_str().as_bytes(),
+        status: 0,
+        body_bytes_sent: delivery.body_bytes_sent,
+        bytes_sent: delivery.bytes_sent,
+        bytes_received: delivery.bytes_received,
+        virtual_server: &arrived.virtual_server.name,
+        host: arrived.head.host(),
+        connection_id: facts.id,
+        requests_on_connection: arrived.request_number,
+        connection_state: delivery.connection,
+        pool: "",
+        node: "",
+        request_id: &texts.request_id,
+        verdict: "",
+        rule: "",
+        bandwidth_class: "",
+        rate_class: "",
+        context: b"",
+        queue_micros: 0,
+        queue_place: None,
+        marks: "",
+        kind: "",
+        request_fields: &NoFields,
+        response_fields: &NoFields,
     }
 }
 

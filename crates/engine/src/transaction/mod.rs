@@ -17,10 +17,11 @@ mod outcome;
 mod record;
 mod rules;
 
-pub use delivery::Delivery;
-pub use host::Host;
+pub use delivery::{Delivery, Refused};
+pub(crate) use host::Host;
 pub(crate) use host::{Built, ClassChoice, End, Note, ResponseEdit, Stage, Waiting};
 pub(crate) use outcome::{apply_one, cookie_name};
+pub use record::Message;
 
 use crate::catalog::{Catalog, PoolId, QueueTimeoutAction, VirtualServer, VirtualServerId};
 use crate::connection::Connection;

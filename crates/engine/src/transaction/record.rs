@@ -6,6 +6,15 @@ use crate::decision::{DecisionRecord, Event, Outcome, RulePlace};
 use std::borrow::Cow;
 use trafficscript::ByteString;
 
+/// A line for the process log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// `info`, `warn` or `error`.
+    pub level: &'static str,
+    /// Rule, line and text; control characters are escaped.
+    pub text: String,
+}
+
 impl Transaction {
     /// All that was decided, as data. Costs what it writes; nobody who does not ask pays.
     pub fn record(&self) -> DecisionRecord {
@@ -22,6 +31,20 @@ impl Transaction {
             request_bandwidth_class: request_class.map(lossy),
             outcome: self.outcome(),
         }
+    }
+
+    /// What its rules have to say to the operator: what they logged, warnings, faults. Empty for most transactions.
+    pub fn messages(&self) -> impl Iterator<Item = Message> {
+        self.host.notes.iter().filter_map(|noted| {
+            let (level, text) = match &noted.note {
+                Note::Fault { text } => return Some(Message { level: "error", text: text.clone() }),
+                Note::Warning { text } => ("warn", text),
+                Note::Log { level, text } => (*level, text),
+                _ => return None,
+            };
+            let place = self.host.place_or_none(noted);
+            Some(Message { level, text: format!("{}:{}: {text}", place.rule, place.line) })
+        })
     }
 
     fn outcome(&self) -> Outcome {
