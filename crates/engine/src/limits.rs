@@ -10,7 +10,7 @@ pub const RULE_BYTES_MAX: usize = 1 << 20;
 /// Bytes of the name of a declared thing; names stand in every log line and in file names.
 pub const NAME_BYTES_MAX: usize = 200;
 
-/// Virtual servers in a catalog: one byte more than a hoster with a virtual server per customer needs.
+/// Virtual servers in a catalog: enough for a hoster with one for each customer of a machine.
 pub const VIRTUAL_SERVERS_MAX: usize = 10_000;
 
 /// Pools in a catalog, for the same reason.

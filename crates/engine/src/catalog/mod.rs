@@ -36,6 +36,7 @@ use shaping::{BandwidthClass, Bounds, RateClass};
 use source::{Diagnostic, Severity};
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 use trafficscript::Builtins;
 
@@ -173,6 +174,22 @@ impl Catalog {
     /// listened on, or the Host is unknown and nobody takes the rest. Does not allocate.
     pub fn select(&self, listen: SocketAddr, host: Option<&[u8]>) -> Option<VirtualServerId> {
         self.selection.find(listen, host)
+    }
+
+    /// The catalog with one rule, enforced, in the place of all rules of every virtual server: to try it out. The
+    /// rule must have been compiled for this stage.
+    #[must_use]
+    pub fn with_only_rule(mut self, rule: &Arc<Rule>, stage: RuleStage) -> Self {
+        for server in &mut self.virtual_servers {
+            let (list, other) = match stage {
+                RuleStage::Request => (&mut server.request_rules, &mut server.response_rules),
+                RuleStage::Response => (&mut server.response_rules, &mut server.request_rules),
+            };
+            other.clear();
+            let run = RunFrequency::Every;
+            *list = vec![Attachment { rule: Arc::clone(rule), enabled: true, run, mode: Mode::Enforce }];
+        }
+        self
     }
 
     /// What is in force, one line each, for people who have just started it.

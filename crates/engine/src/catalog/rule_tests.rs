@@ -3,7 +3,6 @@
 use super::*;
 use crate::builtins::builtins;
 use source::Source;
-use std::sync::Arc;
 
 const SERVER: &str = "
 [virtual_servers.v]
@@ -195,6 +194,18 @@ fn a_rule_by_itself_is_checked_against_what_is_known() {
 }
 
 #[test]
+fn a_rule_can_stand_in_for_all_rules_of_a_catalog() {
+    let rule = Arc::new(Source::new("try.rts", "log.info( \"here\" );"));
+    let checked = check_rule(&rule, RuleStage::Response, None, &MemoryFiles::default(), builtins());
+    let catalog = Catalog::embedded(&embedded(&[], Guard::Enforce), builtins()).catalog.unwrap();
+    let catalog = catalog.with_only_rule(&checked.rule.unwrap(), RuleStage::Response);
+    let server = &catalog.virtual_servers[0];
+    assert!(server.request_rules.is_empty());
+    assert_eq!(&*server.response_rules[0].rule.name, "try");
+    assert_eq!(catalog.rate_classes.len(), 2);
+}
+
+#[test]
 fn the_embedded_catalogs_load_without_a_doubt() {
     for guard in [Guard::Off, Guard::Observe, Guard::Enforce] {
         for hosts in [&[][..], &["www.shop.example", "*.other.example"]] {
@@ -285,16 +296,16 @@ fn the_embedded_rule_takes_hosts_out_of_referers_and_compares_them_whole() {
         ("172.16.121.10", "172.16.121.100", false),
         ("a.example", "", false),
     ];
-    let mut checks = String::new();
-    for (referer, host) in hosts {
-        checks += &format!("lang.assert( hostOf( '{referer}' ) == '{host}', '{referer}' );\n");
-    }
-    for (host, list, is_in) in lists {
-        let not = if is_in { "" } else { "!" };
-        checks += &format!("lang.assert( {not}isListed( '{host}', '{list}' ), '{host} in {list}' );\n");
-    }
-    let text = Arc::new(Source::new("checks.rts", format!("{checks}{subs}")));
-    let table = trafficscript::Builtins::<Quiet>::new([]).unwrap();
+    let of_hosts = hosts
+        .iter()
+        .map(|(referer, host)| format!("lang.assert( hostOf( '{referer}' ) == '{host}', '{referer}' );"));
+    let of_lists = lists.iter().map(|(host, list, is_in)| {
+        let not = if *is_in { "" } else { "!" };
+        format!("lang.assert( {not}isListed( '{host}', '{list}' ), '{host} in {list}' );")
+    });
+    let checks: Vec<String> = of_hosts.chain(of_lists).chain([subs.to_owned()]).collect();
+    let text = Arc::new(Source::new("checks.rts", checks.join("\n")));
+    let table = Builtins::<Quiet>::new([]).unwrap();
     let options = trafficscript::CompileOptions::new(trafficscript::Stages::ALL);
     let compiled = trafficscript::compile(&text, &table, &options);
     let program = compiled.program.unwrap_or_else(|| panic!("{:?}", compiled.diagnostics));

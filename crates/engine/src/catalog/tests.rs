@@ -5,7 +5,6 @@ use super::*;
 use proptest::prelude::*;
 use std::fmt::Write as _;
 use std::num::{NonZeroU32, NonZeroU64};
-use std::sync::Arc;
 
 const GOOD: &str = r#"
 [settings]
