@@ -25,7 +25,7 @@ const EVENTS_MAX: usize = 1_000_000;
 #[derive(Debug)]
 pub(super) struct Node {
     status: u16,
-    fields: Vec<(String, String)>,
+    fields: FieldList,
 }
 
 impl Default for Node {
@@ -49,15 +49,26 @@ impl Node {
     }
 }
 
+/// Names and values, in order.
+pub(super) type FieldList = Vec<(String, String)>;
+
+/// The answer as the client saw it.
+#[derive(Debug)]
+pub(super) struct Got {
+    pub(super) status: u16,
+    pub(super) fields: FieldList,
+    pub(super) body: String,
+}
+
 /// What became of a request.
 #[derive(Debug, Default)]
 pub(super) struct Happened {
     /// When it went to a node, or was answered by us, or closed; nanoseconds since the scene began.
     pub(super) started: Option<u64>,
     /// The request as the node saw it: request line and fields.
-    pub(super) sent: Option<(String, Vec<(String, String)>)>,
-    /// The answer as the client saw it.
-    pub(super) got: Option<(u16, Vec<(String, String)>, String)>,
+    pub(super) sent: Option<(String, FieldList)>,
+    /// `None`: there was no answer.
+    pub(super) got: Option<Got>,
     /// `None` if it never came to an end.
     pub(super) record: Option<DecisionRecord>,
 }
@@ -226,7 +237,8 @@ impl Drive<'_> {
                     let body = if next == Next::Answer { transaction.body() } else { b"" };
                     let body = String::from_utf8_lossy(body).into_owned();
                     let head = transaction.response();
-                    self.happened[index].got = Some((head.status(), fields(head.fields()), body));
+                    let got = Got { status: head.status(), fields: fields(head.fields()), body };
+                    self.happened[index].got = Some(got);
                     break;
                 }
                 Next::Close => break,
@@ -240,11 +252,10 @@ impl Drive<'_> {
 
     fn keep_cookies(&mut self, index: usize) {
         let Some(name) = &self.requests[index].visitor else { return };
-        let (Some(visitor), Some((_, fields, _))) = (self.visitors.get_mut(name), &self.happened[index].got)
-        else {
+        let (Some(visitor), Some(got)) = (self.visitors.get_mut(name), &self.happened[index].got) else {
             return;
         };
-        for (field, value) in fields {
+        for (field, value) in &got.fields {
             if field.eq_ignore_ascii_case("set-cookie")
                 && let Some((name, value)) = value.split(';').next().and_then(|pair| pair.split_once('='))
             {
@@ -277,12 +288,12 @@ fn answer(node: &Node, slot: &mut ResponseHead) {
     }
 }
 
-fn sent(head: &RequestHead) -> (String, Vec<(String, String)>) {
+fn sent(head: &RequestHead) -> (String, FieldList) {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     (format!("{} {}", text(head.method()), text(head.target())), fields(head.fields()))
 }
 
-fn fields(fields: &message::Fields) -> Vec<(String, String)> {
+fn fields(fields: &message::Fields) -> FieldList {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     fields.iter().map(|(name, value, _)| (text(name), text(value))).collect()
 }

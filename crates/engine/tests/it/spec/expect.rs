@@ -9,7 +9,7 @@ use engine::decision::{Event, Outcome};
 #[derive(Clone, Debug)]
 pub(super) struct Line {
     /// In the Markdown file.
-    line: usize,
+    at: usize,
     /// As written.
     text: String,
     subject: Subject,
@@ -55,7 +55,7 @@ impl Line {
     /// Each request logs this text, in its order among the lines about logs.
     pub(super) fn logs(line: usize, code: &str, text: &str) -> Self {
         let what = What::Log(unquoted(text).to_owned());
-        Self { line, text: format!("{code}  # {text}"), subject: Subject::All, what }
+        Self { at: line, text: format!("{code}  # {text}"), subject: Subject::All, what }
     }
 }
 
@@ -73,7 +73,7 @@ pub(super) fn parse(block: &Block) -> Result<Vec<Line>, String> {
         let line = block.line + index;
         let (subject, rest) = subject(written);
         let what = what(rest).map_err(|why| format!("line {line}: {why}: `{written}`"))?;
-        lines.push(Line { line, text: written.to_owned(), subject, what });
+        lines.push(Line { at: line, text: written.to_owned(), subject, what });
     }
     Ok(lines)
 }
@@ -160,7 +160,7 @@ pub(super) fn check(lines: &[Line], requests: &[Request], happened: &[Happened])
     for line in lines {
         let subjects: Vec<usize> =
             (0..requests.len()).filter(|index| line.subject.is(*index, requests)).collect();
-        let told = |why: String| format!("line {}: `{}`: {why}", line.line, line.text);
+        let told = |why: String| format!("line {}: `{}`: {why}", line.at, line.text);
         if subjects.is_empty() {
             failures.push(told("no request is meant".to_owned()));
         } else if let What::Starts(expected) = &line.what {
@@ -204,7 +204,7 @@ fn check_one(what: &What, request: &Request, happened: &Happened) -> Option<Stri
     let differs = |expected: &str, found: String| (expected != found).then(|| format!("found {found}"));
     let class = |found: &Option<String>| found.clone().unwrap_or_default();
     let (status, fields, body) = match &happened.got {
-        Some((status, fields, body)) => (*status, fields.as_slice(), body.as_str()),
+        Some(got) => (got.status, got.fields.as_slice(), got.body.as_str()),
         None => (0, &[][..], ""),
     };
     match what {
@@ -227,13 +227,15 @@ fn check_one(what: &What, request: &Request, happened: &Happened) -> Option<Stri
             (!cookies.is_empty()).then(|| format!("found {cookies:?}"))
         }
         What::Sends(name, expected) => {
-            check_field(happened.sent.as_ref().map(|(_, f)| f.as_slice()), name, expected)
+            check_field(happened.sent.as_ref().map(|(_, f)| f.as_slice()), name, expected.as_deref())
         }
         What::SendsLine(expected) => match &happened.sent {
             Some((line, _)) => differs(expected, line.clone()),
             None => Some("nothing was sent to a node".to_owned()),
         },
-        What::Gets(name, expected) => check_field(happened.got.is_some().then_some(fields), name, expected),
+        What::Gets(name, expected) => {
+            check_field(happened.got.is_some().then_some(fields), name, expected.as_deref())
+        }
         What::Body(expected) => differs(expected, body.to_owned()),
         What::Backlog(expected) => {
             let found = record.events.iter().find_map(|(_, event)| match event {
@@ -268,11 +270,11 @@ fn check_event(
     (!found.iter().any(|text| text.contains(wanted))).then(|| format!("found {found:?}"))
 }
 
-fn check_field(fields: Option<&[(String, String)]>, name: &str, expected: &Option<String>) -> Option<String> {
+fn check_field(fields: Option<&[(String, String)]>, name: &str, expected: Option<&str>) -> Option<String> {
     let Some(fields) = fields else { return Some("there is no such head".to_owned()) };
     let found = values(fields, name);
     let met = match expected {
-        Some(expected) => found.contains(&expected.as_str()),
+        Some(expected) => found.contains(&expected),
         None => found.is_empty(),
     };
     (!met).then(|| format!("found {found:?}"))
@@ -321,7 +323,7 @@ fn check_logs(lines: &[Line], requests: &[Request], happened: &[Happened]) -> Ve
         for (position, (line, text)) in expected.iter().enumerate() {
             if found.get(position) != Some(text) {
                 let found = found.get(position).map_or("nothing".to_owned(), |text| format!("\"{text}\""));
-                let place = format!("line {}: `{}`: request #{}", line.line, line.text, index + 1);
+                let place = format!("line {}: `{}`: request #{}", line.at, line.text, index + 1);
                 failures.push(format!("{place} logged {found}"));
             }
         }

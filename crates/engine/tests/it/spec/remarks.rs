@@ -20,14 +20,14 @@ pub(super) struct Text {
     pub(super) offset: usize,
     /// Where its first line stands in the Markdown file.
     pub(super) line: usize,
-    pub(super) text: String,
+    pub(super) content: String,
     /// Warnings without a remark are let pass.
     pub(super) may_warn: bool,
 }
 
 impl Text {
     fn remarks(&self) -> impl Iterator<Item = (usize, Remark)> {
-        self.text
+        self.content
             .lines()
             .enumerate()
             .flat_map(|(index, line)| remarks(line).map(move |remark| (index, remark)))

@@ -32,14 +32,14 @@ fn judge(document: &Document, scene: &Scene) -> Result<Vec<String>, String> {
         let (text, values) = values(block);
         rules.push((
             Stage::Request,
-            Text { file: "rules/values.rts".to_owned(), text, may_warn: true, ..here(block) },
+            Text { file: "rules/values.rts".to_owned(), content: text, may_warn: true, ..here(block) },
         ));
         expected.extend(values);
     }
     let (catalog, mut texts) = catalog_text(scene, &rules);
     let mut files = MemoryFiles::default().with(CATALOG, catalog);
     for (_, text) in &rules {
-        files = files.with(text.file.clone(), text.text.clone());
+        files = files.with(text.file.clone(), text.content.clone());
     }
     texts.extend(rules.into_iter().map(|(_, text)| text));
     for text in &mut texts {
@@ -68,17 +68,17 @@ fn judge(document: &Document, scene: &Scene) -> Result<Vec<String>, String> {
 }
 
 fn here(block: &Block) -> Text {
-    Text { file: String::new(), offset: 0, line: block.line, text: block.text.clone(), may_warn: false }
+    Text { file: String::new(), offset: 0, line: block.line, content: block.text.clone(), may_warn: false }
 }
 
 fn rule_text(document: &Document, rule: &Rule, index: usize) -> Result<(Stage, Text), String> {
     let mut text = here(&rule.block);
     text.may_warn = rule.name.is_some() && rule.stage != Stage::Library;
     let name = rule.name.clone().unwrap_or_else(|| format!("rule-{}", index + 1));
-    if text.text.trim().is_empty() && rule.name.is_some() {
+    if text.content.trim().is_empty() && rule.name.is_some() {
         let known =
             document.rule_text(&name).ok_or_else(|| format!("no rule of this file is called `{name}`"))?;
-        known.clone_into(&mut text.text);
+        known.clone_into(&mut text.content);
     }
     text.file = format!("rules/{name}.rts");
     Ok((rule.stage, text))
