@@ -15,7 +15,12 @@ use std::sync::Arc;
 
 /// `$1` … `$9` of one run; they may hold any value.
 #[derive(Debug, Default)]
-pub struct Captures([Value; 9]);
+pub struct Captures(
+    /// None until one of them is set: most rules use none.
+    Vec<Value>,
+);
+
+const CAPTURES: usize = 9;
 
 impl Captures {
     /// `$number`; empty for numbers other than 1 to 9.
@@ -25,6 +30,9 @@ impl Captures {
 
     /// Sets `$number`; other numbers than 1 to 9 are not there.
     pub fn set(&mut self, number: usize, value: impl Into<Value>) {
+        if self.0.is_empty() {
+            self.0.resize_with(CAPTURES, || Value::EMPTY);
+        }
         if let Some(place) = number.checked_sub(1).and_then(|at| self.0.get_mut(at)) {
             *place = value.into();
         }

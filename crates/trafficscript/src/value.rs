@@ -360,13 +360,14 @@ mod tests {
         let inner = Value::array(vec![Value::from(1)]);
         let outer = Value::array(vec![inner]);
         let copy = outer.clone().into_own().unwrap();
-        let (Value::Array(left), Value::Array(right)) = (&outer, &copy) else { panic!() };
-        assert!(!Rc::ptr_eq(left, right));
-        let (Value::Array(left), Value::Array(right)) = (&left.borrow()[0], &right.borrow()[0]) else {
-            panic!()
+        let first = |value: &Value| match value {
+            Value::Array(items) => Rc::clone(items),
+            _ => panic!("no array"),
         };
-        assert!(!Rc::ptr_eq(left, right));
-        drop(outer);
+        let (left, right) = (first(&outer), first(&copy));
+        assert!(!Rc::ptr_eq(&left, &right));
+        assert!(!Rc::ptr_eq(&first(&left.borrow()[0]), &first(&right.borrow()[0])));
+        drop((left, right, outer));
         assert_eq!(copy.weight(), 24 * 4, "two arrays and two elements");
     }
 }

@@ -79,7 +79,8 @@ impl<T: Into<FaultKind>> From<T> for Stop {
 impl Run {
     /// A run that has not begun.
     pub fn new(program: Arc<Program>, limits: &RunLimits) -> Self {
-        let registers = vec![Value::EMPTY; usize::from(program.registers)];
+        let mut registers = Vec::new();
+        registers.resize_with(usize::from(program.registers), || Value::EMPTY);
         Self {
             program,
             registers,
@@ -235,7 +236,7 @@ impl<H: Host> Machine<'_, H> {
         self.run.registers.get(self.run.base + usize::from(register)).unwrap_or(&self.empty)
     }
 
-    #[inline]
+    #[inline(always)]
     fn set(&mut self, register: Register, value: Value) {
         if let Some(place) = self.run.registers.get_mut(self.run.base + usize::from(register)) {
             *place = value;
@@ -409,7 +410,7 @@ impl<H: Host> Machine<'_, H> {
         self.run.frames.push(Frame { at: self.run.at, base: self.run.base, registers, to });
         // What stands behind the arguments are temporaries nobody needs any more.
         self.run.registers.truncate(begin + usize::from(count));
-        self.run.registers.resize(begin + usize::from(code.registers), Value::EMPTY);
+        self.run.registers.resize_with(begin + usize::from(code.registers), || Value::EMPTY);
         self.run.base = begin;
         self.run.at = code.entry as usize;
         Ok(())
@@ -418,7 +419,7 @@ impl<H: Host> Machine<'_, H> {
     fn leave(&mut self, value: Value) -> Result<(), Stop> {
         let Some(frame) = self.run.frames.pop() else { return Err(Stop::End) };
         self.run.registers.truncate(self.run.base);
-        self.run.registers.resize(frame.base + usize::from(frame.registers), Value::EMPTY);
+        self.run.registers.resize_with(frame.base + usize::from(frame.registers), || Value::EMPTY);
         self.run.base = frame.base;
         self.run.at = frame.at;
         self.set(frame.to, value);
@@ -428,7 +429,7 @@ impl<H: Host> Machine<'_, H> {
     fn restart(&mut self) {
         self.run.frames.clear();
         self.run.registers.clear();
-        self.run.registers.resize(usize::from(self.program.registers), Value::EMPTY);
+        self.run.registers.resize_with(usize::from(self.program.registers), || Value::EMPTY);
         self.run.base = 0;
         self.run.at = 0;
     }
@@ -468,8 +469,14 @@ impl<H: Host> Machine<'_, H> {
 #[inline]
 fn work(value: &Value) -> u64 {
     match value {
-        Value::Integer(_) | Value::Double(_) => 0,
         Value::String(text) => u64::from(text.shared_length() >> 12),
+        other => work_on_other(other),
+    }
+}
+
+fn work_on_other(value: &Value) -> u64 {
+    match value {
+        Value::Integer(_) | Value::Double(_) | Value::String(_) => 0,
         Value::Array(items) => items.borrow().len() as u64 / 16,
         Value::Hash(table) => table.borrow().len() as u64 / 16,
     }

@@ -130,7 +130,26 @@ pub(super) fn rows<H: Host>() -> Vec<Builtin<H>> {
 #[inline]
 fn contains<H: Host>(call: &mut Call<'_, H>) -> bool {
     let (haystack, needle) = (call.bytes(0), call.bytes(1));
-    needle.len() <= haystack.len() && memmem::find(&haystack, &needle).is_some()
+    holds(&haystack, &needle)
+}
+
+/// Substring search that prepares nothing where the haystack is so short that preparing would cost more.
+#[inline]
+fn holds(haystack: &[u8], needle: &[u8]) -> bool {
+    const SHORT: usize = 64;
+    let Some(first) = needle.first() else { return true };
+    let Some(last_start) = haystack.len().checked_sub(needle.len()) else { return false };
+    if haystack.len() > SHORT {
+        return memmem::find(haystack, needle).is_some();
+    }
+    let mut from = 0;
+    while let Some(at) = haystack.get(from..=last_start).and_then(|starts| memchr::memchr(*first, starts)) {
+        if haystack.get(from + at..).is_some_and(|rest| rest.starts_with(needle)) {
+            return true;
+        }
+        from += at + 1;
+    }
+    false
 }
 
 fn find(haystack: &[u8], needle: &[u8], start: usize) -> Option<usize> {
@@ -181,7 +200,15 @@ fn looks_like(text: &[u8], part: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::wildmatch;
+    use super::{holds, wildmatch};
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn the_short_search_finds_what_the_long_one_finds(haystack in "[ab]{0,70}", needle in "[ab]{0,8}") {
+            prop_assert_eq!(holds(haystack.as_bytes(), needle.as_bytes()), haystack.contains(&needle));
+        }
+    }
 
     #[test]
     fn stars_may_overlap_neither_end_nor_each_other() {
