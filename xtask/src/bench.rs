@@ -3,7 +3,7 @@
 use crate::process::{cargo, find_program, succeed, target_folder};
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 /// The profile of what is shipped and measured.
 const PROFILE: &str = "dist";
@@ -111,17 +111,35 @@ max_rate_per_second = 1000000
 maximum = "100 Gbit/s"
 "#;
 
+/// Lengths of the Referer that are measured, in bytes.
+const REFERERS: [&str; 2] = ["27", "100"];
+
+/// Instructions of one run: the difference between 1,000 and 2,000 runs, so that start-up does not count.
 fn rule_alone(root: &Path) -> Result<()> {
     if find_program("valgrind").is_none() {
         bail!("counting instructions needs valgrind (Debian package valgrind)");
     }
-    let example = "seed_rule";
+    let example = "rule_cost";
     succeed(&mut cargo(root, &["build", "--profile", PROFILE, "-p", "trafficscript", "--example", example]))?;
-    let target = target_folder(root)?;
-    let program = target.join(PROFILE).join("examples").join(example);
-    let out = target.join("callgrind.rule.out");
+    let program = target_folder(root)?.join(PROFILE).join("examples").join(example);
+    let rule = root.join("spec/rules/abusive-referer.rts");
+    for referer in REFERERS {
+        let few = instructions(Command::new(&program).arg(&rule).args([referer, "1000"]))?;
+        let many = instructions(Command::new(&program).arg(&rule).args([referer, "2000"]))?;
+        println!("abusive-referer, a Referer of {referer} bytes: {} instructions a run", (many - few) / 1000);
+    }
+    Ok(())
+}
+
+/// Instructions that a program executes from start to end, by callgrind.
+fn instructions(program: &Command) -> Result<u64> {
     let mut command = Command::new("valgrind");
-    command.args(["--tool=callgrind", "--toggle-collect=*measured*"]);
-    command.arg(format!("--callgrind-out-file={}", out.display())).arg(program);
-    succeed(&mut command)
+    command.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]);
+    command.arg(program.get_program()).args(program.get_args()).stdin(Stdio::null());
+    let output = command.output().context("cannot start valgrind")?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    let collected =
+        said.lines().find_map(|line| line.split_once("Collected :")).map(|(_, number)| number.trim());
+    let collected = collected.with_context(|| format!("callgrind counted nothing:\n{said}"))?;
+    collected.parse().with_context(|| format!("callgrind said `{collected}`"))
 }

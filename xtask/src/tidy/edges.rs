@@ -55,7 +55,9 @@ const ROOMS: [Room; 10] = [
     Room {
         name: "tidegate",
         ours: &["source", "message", "trafficscript", "shaping", "accesslog", "engine", "proxy", "http1"],
-        // serde_json: `check` and `try` as data; toml: the embedded catalog is filled in; jiff: log times of the demo
+        // serde_json: `check` and `try` as data; toml: what fills in the embedded catalog; jiff: dates of the demo;
+        // hyper and its kin: the built-in sample site and the demo's visitors, which are other people's programs to
+        // the proxy; rustix: the limit of open files; bytes: bodies of the sample site
         outside: &[
             "clap",
             "anyhow",
@@ -68,6 +70,12 @@ const ROOMS: [Room; 10] = [
             "indicatif",
             "jiff",
             "socket2",
+            "bytes",
+            "hyper",
+            "hyper-util",
+            "http-body-util",
+            "httpdate",
+            "rustix",
         ],
     },
     Room { name: "xtask", ours: &[], outside: &["anyhow", "clap", "serde_json"] },
