@@ -24,16 +24,18 @@
 
 mod body;
 mod connection;
+mod diagnose;
 pub mod encode;
 mod error;
 mod framing;
 mod limits;
-mod raw;
 mod request;
 mod response;
 mod scan;
 mod target;
+mod tokens;
 mod trailers;
+mod words;
 
 pub use body::{BodyDecoder, BodyEvent};
 pub use connection::{ConnectionOptions, connection_options};

@@ -1,15 +1,14 @@
 //! Request heads.
 #![warn(clippy::indexing_slicing)]
 
-use std::mem::MaybeUninit;
+use message::{RequestHead, Version, is_token};
 
-use memchr::memchr;
-use message::{RequestHead, Version, is_target};
-
+use crate::diagnose::diagnose;
 use crate::framing::framing_of;
-use crate::limits::{FIELDS_CEILING, METHOD_BYTES_MAX};
-use crate::raw::{check_line_ends, diagnose, has_bare_lf, range_of, ranges};
+use crate::limits::METHOD_BYTES_MAX;
 use crate::target::check_target;
+use crate::tokens::{Stop, read_fields};
+use crate::words::{find, target_end};
 use crate::{BadRequest, BadSyntax, Decoded, Limits};
 
 /// Reads a request head from the start of `input` and fills `into`. At most one empty line before the request line is
@@ -20,7 +19,8 @@ use crate::{BadRequest, BadSyntax, Decoded, Limits};
 ///
 /// # Errors
 /// Every way in which the head is malformed, ambiguous or too large. Answer with [`BadRequest::status`], then close:
-/// nothing behind it may be interpreted. `into` then holds what could be read, for the log, or the head before.
+/// nothing behind it may be interpreted. `into` then holds what could be read, for the log: all, the request line or
+/// nothing.
 pub fn decode_request(input: &[u8], limits: &Limits, into: &mut RequestHead) -> Result<Decoded, BadRequest> {
     let skipped = if input.first() == Some(&b'\r') { leading_empty_line(input)? } else { 0 };
     let input = input.get(skipped..).unwrap_or_default();
@@ -31,32 +31,55 @@ pub fn decode_request(input: &[u8], limits: &Limits, into: &mut RequestHead) -> 
         Some(_) => {}
     }
 
-    let mut slots = [const { MaybeUninit::<httparse::Header<'_>>::uninit() }; FIELDS_CEILING];
-    let slots = slots.get_mut(..limits.slots()).unwrap_or_default();
-    let mut parsed = httparse::Request::new(&mut []);
-    let consumed = match parsed.parse_with_uninit_headers(input, slots) {
-        Ok(httparse::Status::Complete(consumed)) => consumed,
-        Ok(httparse::Status::Partial) => return check_partial(input, limits),
-        Err(error) => return Err(refusal(input, error)),
+    let line = match read_line(input, limits) {
+        Ok(line) => line,
+        Err(stop) => {
+            into.clear();
+            return stopped(input, stop, limits);
+        }
     };
-    let (Some(method), Some(target)) = (parsed.method, parsed.path) else {
-        return Err(BadRequest::RequestLine);
+    let words = input.get(..line.target_end).unwrap_or_default();
+    let rest = input.get(line.end..).unwrap_or_default();
+    let read = into.load_with((words, line.method_end), line.version, rest, |lines| {
+        read_fields(rest, limits.slots(), lines)
+    });
+    let consumed = match read {
+        Ok(consumed) => line.end + consumed,
+        Err(stop) => return stopped(input, stop.into(), limits),
     };
-    let head = input.get(..consumed).unwrap_or_default();
-    let (method, target) = (range_of(head, method.as_bytes()), range_of(head, target.as_bytes()));
-    let version = check_line(head, (method.start, method.end), (target.start, target.end))?;
-    check_sizes(head, (method.end, target.len()), limits)?;
-    let all_whole = into.load(head, (method, target), version, ranges(head, parsed.headers));
-    check_line_ends(head, parsed.headers, all_whole)?;
-    if !is_target(into.target()) {
-        return Err(BadRequest::TargetBytes);
+    if consumed > limits.head_bytes_max {
+        return Err(BadRequest::HeadTooLarge);
     }
     if into.method() == b"CONNECT" {
         return Err(BadRequest::Connect);
     }
     check_target(into)?;
-    let body = framing_of(into.fields(), version)?;
+    let body = framing_of(into.fields(), line.version)?;
     Ok(Decoded::Complete { consumed: skipped + consumed, body })
+}
+
+/// Where the parts of a request line lie.
+struct RequestLine {
+    method_end: usize,
+    /// The target starts one behind the method.
+    target_end: usize,
+    version: Version,
+    /// Behind its CR LF.
+    end: usize,
+}
+
+/// Why a request line, or what follows it, is not read on.
+enum LineStop {
+    At(Stop),
+    /// In the version.
+    Version,
+    Refused(BadRequest),
+}
+
+impl From<Stop> for LineStop {
+    fn from(stop: Stop) -> Self {
+        Self::At(stop)
+    }
 }
 
 /// The length of an empty line in front; 0 while only its CR is there (more bytes decide).
@@ -68,79 +91,62 @@ fn leading_empty_line(input: &[u8]) -> Result<usize, BadRequest> {
     }
 }
 
-/// `httparse` has found the words of the line; this makes sure that nothing but one space stands between them and
-/// that the line ends with CR LF.
+/// `METHOD SP target SP HTTP/1.x CR LF`, with nothing but one space between.
 #[inline]
-fn check_line(
-    head: &[u8],
-    (method_start, method_end): (usize, usize),
-    (target_start, target_end): (usize, usize),
-) -> Result<Version, BadRequest> {
-    if method_start != 0 || target_start != method_end + 1 {
-        return Err(BadRequest::RequestLine);
+fn read_line(input: &[u8], limits: &Limits) -> Result<RequestLine, LineStop> {
+    let method_end = find::<b' '>(input.get(..=METHOD_BYTES_MAX).unwrap_or(input), 0);
+    let method = input.get(..method_end).unwrap_or_default();
+    if !is_token(method) {
+        return Err(Stop::Bad.into());
     }
-    match head.get(target_end..).and_then(<[u8]>::first_chunk::<11>) {
-        Some(b" HTTP/1.1\r\n") => Ok(Version::Http11),
-        Some(b" HTTP/1.0\r\n") => Ok(Version::Http10),
-        Some([_, _, _, _, _, _, _, _, _, b'\n', _]) => Err(BadSyntax::BareLf.into()),
-        _ => Err(BadRequest::RequestLine),
+    if method_end > METHOD_BYTES_MAX {
+        return Err(LineStop::Refused(BadRequest::MethodTooLong));
     }
+    let target_end = target_end(input, method_end + 1).min(input.len());
+    if target_end.saturating_sub(method_end + 1) > limits.target_bytes_max {
+        return Err(LineStop::Refused(BadRequest::TargetTooLong));
+    }
+    let version = match input.get(target_end..).and_then(<[u8]>::first_chunk) {
+        Some(b" HTTP/1.1\r\n") if target_end > method_end + 1 => Version::Http11,
+        Some(b" HTTP/1.0\r\n") if target_end > method_end + 1 => Version::Http10,
+        _ => return Err(bad_line_end(input, method_end, target_end)),
+    };
+    Ok(RequestLine { method_end, target_end, version, end: target_end + " HTTP/1.1\r\n".len() })
 }
 
-#[inline]
-fn check_sizes(
-    head: &[u8],
-    (method_bytes, target_bytes): (usize, usize),
-    limits: &Limits,
-) -> Result<(), BadRequest> {
-    if method_bytes > METHOD_BYTES_MAX {
-        return Err(BadRequest::MethodTooLong);
-    }
-    if target_bytes > limits.target_bytes_max {
-        return Err(BadRequest::TargetTooLong);
-    }
-    if head.len() > limits.head_bytes_max {
-        return Err(BadRequest::HeadTooLarge);
-    }
-    Ok(())
-}
-
-/// Refuses early what no further bytes could mend.
-fn check_partial(input: &[u8], limits: &Limits) -> Result<Decoded, BadRequest> {
-    if has_bare_lf(input) {
-        return Err(BadSyntax::BareLf.into());
-    }
-    if memchr(b'\n', input).is_none() {
-        let method = memchr(b' ', input).unwrap_or(input.len());
-        if method > METHOD_BYTES_MAX {
-            return Err(BadRequest::MethodTooLong);
+/// What follows the target is not the end of a request line, or not yet.
+#[cold]
+fn bad_line_end(input: &[u8], method_end: usize, target_end: usize) -> LineStop {
+    let rest = input.get(target_end..).unwrap_or_default();
+    match rest.first() {
+        Some(b'#' | 0x80..) => LineStop::Refused(BadRequest::TargetBytes),
+        Some(_) if target_end == method_end + 1 => Stop::Bad.into(),
+        Some(b' ') if b" HTTP/1.1\r\n".starts_with(rest) || b" HTTP/1.0\r\n".starts_with(rest) => {
+            Stop::NeedMore.into()
         }
-        let line_bytes_max = limits.target_bytes_max.saturating_add(method + " HTTP/1.1\r".len() + 1);
-        if input.len() > line_bytes_max {
-            return Err(BadRequest::TargetTooLong);
-        }
+        Some(b' ') => LineStop::Version,
+        Some(_) => Stop::Bad.into(),
+        None => Stop::NeedMore.into(),
     }
-    if input.len() > limits.head_bytes_max {
-        return Err(BadRequest::HeadTooLarge);
-    }
-    Ok(Decoded::Partial)
 }
 
 #[cold]
-fn refusal(input: &[u8], error: httparse::Error) -> BadRequest {
-    if error == httparse::Error::TooManyHeaders {
-        return BadRequest::TooManyFields;
+fn stopped(input: &[u8], stop: LineStop, limits: &Limits) -> Result<Decoded, BadRequest> {
+    match stop {
+        LineStop::At(Stop::NeedMore) if input.len() > limits.head_bytes_max => Err(BadRequest::HeadTooLarge),
+        LineStop::At(Stop::NeedMore) => Ok(Decoded::Partial),
+        LineStop::At(Stop::TooManyFields) => Err(BadRequest::TooManyFields),
+        LineStop::Version if names_other_version(input) => Err(BadRequest::Version),
+        LineStop::At(Stop::Bad) | LineStop::Version => {
+            Err(diagnose(input, true).map_or(BadRequest::RequestLine, BadRequest::Syntax))
+        }
+        LineStop::Refused(why) => Err(why),
     }
-    let line_end = memchr(b'\n', input).unwrap_or(input.len());
-    let line = input.get(..line_end).unwrap_or_default();
-    if error == httparse::Error::Version && names_other_version(line) {
-        return BadRequest::Version;
-    }
-    diagnose(input, true).map_or(BadRequest::RequestLine, BadRequest::Syntax)
 }
 
-/// Whether the line ends with `HTTP/` and two numbers, but not 1.0 or 1.1.
-fn names_other_version(line: &[u8]) -> bool {
+/// Whether the first line ends with `HTTP/` and two numbers, but not 1.0 or 1.1.
+fn names_other_version(input: &[u8]) -> bool {
+    let line = input.split(|&byte| byte == b'\n').next().unwrap_or_default();
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     let word = line.rsplit(|&byte| byte == b' ').next().unwrap_or_default();
     let Some(version) = word.strip_prefix(b"HTTP/") else { return false };

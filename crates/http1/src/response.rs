@@ -1,15 +1,13 @@
 //! Response heads.
 #![warn(clippy::indexing_slicing)]
 
-use std::mem::MaybeUninit;
-
-use memchr::memchr;
 use message::{ResponseHead, Version};
 
+use crate::diagnose::diagnose;
 use crate::framing::framing_of;
-use crate::limits::FIELDS_CEILING;
-use crate::raw::{check_line_ends, diagnose, has_bare_lf, ranges};
-use crate::{BadResponse, BadSyntax, BodyKind, Decoded, Limits};
+use crate::tokens::{Stop, end_of_line, read_fields};
+use crate::words::value_end;
+use crate::{BadResponse, BodyKind, Decoded, Limits};
 
 /// The offset of the reason in `HTTP/1.1 200 OK`.
 const REASON_START: usize = "HTTP/1.1 200 ".len();
@@ -52,38 +50,75 @@ pub fn decode_response(
         Some(b'H') => {}
         Some(_) => return Err(BadResponse::StatusLine),
     }
-    let mut slots = [const { MaybeUninit::<httparse::Header<'_>>::uninit() }; FIELDS_CEILING];
-    let slots = slots.get_mut(..limits.slots()).unwrap_or_default();
-    let mut parsed = httparse::Response::new(&mut []);
-    let config = httparse::ParserConfig::default();
-    let consumed = match config.parse_response_with_uninit_headers(&mut parsed, input, slots) {
-        Ok(httparse::Status::Complete(consumed)) => consumed,
-        Ok(httparse::Status::Partial) if has_bare_lf(input) => return Err(BadSyntax::BareLf.into()),
-        Ok(httparse::Status::Partial) if input.len() > limits.head_bytes_max => {
-            return Err(BadResponse::HeadTooLarge);
+    let line = match read_line(input) {
+        Ok(line) => line,
+        Err(stop) => {
+            into.clear();
+            return stopped(input, stop, limits);
         }
-        Ok(httparse::Status::Partial) => return Ok(Decoded::Partial),
-        Err(error) => return Err(refusal(input, error)),
+    };
+    let reason = input.get(line.reason_start..line.reason_end).unwrap_or_default();
+    let rest = input.get(line.end..).unwrap_or_default();
+    let read = into.load_with((line.status, reason), line.version, rest, |lines| {
+        read_fields(rest, limits.slots(), lines)
+    });
+    let consumed = match read {
+        Ok(consumed) => line.end + consumed,
+        Err(stop) => return stopped(input, stop, limits),
     };
     if consumed > limits.head_bytes_max {
         return Err(BadResponse::HeadTooLarge);
     }
-    let head = input.get(..consumed).unwrap_or_default();
-    let status = parsed.code.unwrap_or_default();
-    if status < 100 {
+    if line.status < 100 {
         return Err(BadResponse::Status);
     }
-    let version = if parsed.version == Some(0) { Version::Http10 } else { Version::Http11 };
-    let line_end = memchr(b'\n', head).unwrap_or_default();
-    let reason_end = line_end.saturating_sub(1);
-    if head.get(reason_end) != Some(&b'\r') {
-        return Err(BadSyntax::BareLf.into());
-    }
-    let reason = REASON_START.min(reason_end)..reason_end;
-    let all_whole = into.load(head, (status, reason), version, ranges(head, parsed.headers));
-    check_line_ends(head, parsed.headers, all_whole)?;
-    let body = body_of(into, version, method)?;
+    let body = body_of(into, line.version, method)?;
     Ok(Decoded::Complete { consumed, body })
+}
+
+/// The parts of a status line.
+struct StatusLine {
+    version: Version,
+    status: u16,
+    reason_start: usize,
+    reason_end: usize,
+    /// Behind its CR LF.
+    end: usize,
+}
+
+/// `HTTP/1.x SP 3DIGIT [SP reason] CR LF`.
+#[inline]
+fn read_line(input: &[u8]) -> Result<StatusLine, Stop> {
+    let Some(&[b'H', b'T', b'T', b'P', b'/', b'1', b'.', minor, b' ', a, b, c]) = input.first_chunk() else {
+        return Err(bad_line_start(input));
+    };
+    let digits = [a, b, c].map(|digit| digit.wrapping_sub(b'0'));
+    let version = match minor {
+        b'1' => Version::Http11,
+        b'0' => Version::Http10,
+        _ => return Err(Stop::Bad),
+    };
+    if digits.iter().any(|&digit| digit > 9) {
+        return Err(Stop::Bad);
+    }
+    let status = digits.iter().fold(0, |status, &digit| status * 10 + u16::from(digit));
+    let reason_start = REASON_START - usize::from(input.get(REASON_START - 1) != Some(&b' '));
+    let reason_end =
+        if reason_start == REASON_START { value_end(input, reason_start) } else { reason_start };
+    let end = end_of_line(input, reason_end)?;
+    Ok(StatusLine { version, status, reason_start, reason_end, end })
+}
+
+/// The first twelve bytes are not those of a status line, or not all there.
+#[cold]
+fn bad_line_start(input: &[u8]) -> Stop {
+    let is_cut = input.len() < REASON_START - 1;
+    let fits = |(&byte, &expected): (&u8, &u8)| match expected {
+        b'x' => matches!(byte, b'0' | b'1'),
+        b'n' => byte.is_ascii_digit(),
+        _ => byte == expected,
+    };
+    if is_cut && input.iter().zip(b"HTTP/1.x nnn").all(fits) { Stop::NeedMore } else { Stop::Bad }
 }
 
 #[inline]
@@ -104,11 +139,15 @@ fn body_of(head: &ResponseHead, version: Version, method: RequestMethod) -> Resu
 }
 
 #[cold]
-fn refusal(input: &[u8], error: httparse::Error) -> BadResponse {
-    match error {
-        httparse::Error::TooManyHeaders => return BadResponse::TooManyFields,
-        httparse::Error::Version => return BadResponse::Version,
-        _ => {}
+fn stopped(input: &[u8], stop: Stop, limits: &Limits) -> Result<Decoded, BadResponse> {
+    let start = input.get(.."HTTP/1.1".len()).unwrap_or(input);
+    match stop {
+        Stop::NeedMore if input.len() > limits.head_bytes_max => Err(BadResponse::HeadTooLarge),
+        Stop::NeedMore => Ok(Decoded::Partial),
+        Stop::TooManyFields => Err(BadResponse::TooManyFields),
+        Stop::Bad if !b"HTTP/1.1".starts_with(start) && !b"HTTP/1.0".starts_with(start) => {
+            Err(BadResponse::Version)
+        }
+        Stop::Bad => Err(diagnose(input, true).map_or(BadResponse::StatusLine, BadResponse::Syntax)),
     }
-    diagnose(input, true).map_or(BadResponse::StatusLine, BadResponse::Syntax)
 }

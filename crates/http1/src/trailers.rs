@@ -3,26 +3,18 @@
 
 use message::{Fields, Known};
 
-use crate::limits::FIELDS_CEILING;
-use crate::raw::{check_line_ends, diagnose, ranges};
+use crate::diagnose::diagnose;
+use crate::tokens::{Stop, read_fields};
 use crate::{BadBody, BadSyntax};
 
 /// Reads trailer lines, the empty line at the end included, and drops those that may not come behind a body.
 pub(crate) fn parse_trailers(lines: &[u8], fields_max: usize) -> Result<Fields, BadBody> {
-    let mut slots = [httparse::EMPTY_HEADER; FIELDS_CEILING];
-    let slots = slots.get_mut(..fields_max).unwrap_or_default();
-    let parsed = match httparse::parse_headers(lines, slots) {
-        Ok(httparse::Status::Complete((consumed, parsed))) if consumed == lines.len() => parsed,
-        Err(httparse::Error::TooManyHeaders) => return Err(BadBody::TrailersTooLarge),
-        _ => return Err(BadBody::Trailer(diagnose(lines, false).unwrap_or(BadSyntax::Name))),
-    };
-    // The first name stands at the very start: give it a line end to look at, as in a head.
-    if parsed.is_empty() {
-        return Ok(Fields::new());
-    }
-    check_line_ends(lines, parsed.get(1..).unwrap_or_default(), false)?;
     let mut fields = Fields::new();
-    fields.load(lines, ranges(lines, parsed));
+    match fields.load_with(lines, |into| read_fields(lines, fields_max, into)) {
+        Ok(consumed) if consumed == lines.len() => {}
+        Err(Stop::TooManyFields) => return Err(BadBody::TrailersTooLarge),
+        _ => return Err(BadBody::Trailer(diagnose(lines, false).unwrap_or(BadSyntax::Name))),
+    }
     fields.remove_where(|name, _, known| is_forbidden(name, known));
     Ok(fields)
 }

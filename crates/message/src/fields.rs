@@ -38,6 +38,52 @@ struct Entry {
     whole: bool,
 }
 
+/// Takes field lines one after the other while the wire codec walks a head. Made by [`Fields::load_with`].
+pub struct Lines<'a> {
+    entries: &'a mut Vec<Entry>,
+    present: u64,
+}
+
+/// Where one field line lies in the bytes that are read.
+#[derive(Clone, Debug)]
+pub struct Line {
+    /// The name.
+    pub name: Range<usize>,
+    /// The value, without blanks at its ends.
+    pub value: Range<usize>,
+    /// [`Known::of`] the name, which the codec asks anyway.
+    pub known: Known,
+    /// The line is exactly `name: value CRLF`.
+    pub is_whole: bool,
+}
+
+impl Lines<'_> {
+    /// How many lines were taken.
+    #[inline]
+    pub const fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether none was.
+    pub const fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Takes one more line.
+    #[inline]
+    pub fn push(&mut self, line: Line) {
+        self.present |= line.known.bit();
+        self.entries.push(Entry {
+            name: narrow(line.name.start),
+            name_end: narrow(line.name.end),
+            value: narrow(line.value.start),
+            value_end: narrow(line.value.end),
+            known: line.known,
+            whole: line.is_whole,
+        });
+    }
+}
+
 /// Why a field was not taken.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum InvalidField {
@@ -94,26 +140,32 @@ impl Fields {
         }
     }
 
-    /// Replaces everything by the fields that stand in `raw` at the given (name, value) ranges. `raw` is copied once.
-    /// The caller has checked names and values (this is the door of the wire codec); ranges outside `raw` read as
-    /// empty. Answers whether every one of the lines stands in `raw` as exactly `name: value CRLF`.
+    /// Replaces everything by the lines that `read` finds at the start of `raw` and pushes; it answers how many bytes
+    /// they took, and so much of `raw` is copied, once. This is the door of the wire codec: `read` has checked names
+    /// and values. Offsets outside what was taken read as empty.
+    ///
+    /// # Errors
+    /// Those of `read`; there are no fields then.
     #[inline]
-    pub fn load(&mut self, raw: &[u8], fields: impl Iterator<Item = (Range<usize>, Range<usize>)>) -> bool {
+    pub fn load_with<E>(
+        &mut self,
+        raw: &[u8],
+        read: impl FnOnce(&mut Lines<'_>) -> Result<usize, E>,
+    ) -> Result<usize, E> {
         self.clear();
-        if u32::try_from(raw.len()).is_err() {
-            debug_assert!(false, "heads are bounded far below 4 GiB");
-            return false;
+        let mut lines = Lines { entries: &mut self.entries, present: 0 };
+        let taken = read(&mut lines);
+        let present = lines.present;
+        match taken {
+            Ok(bytes) => {
+                debug_assert!(u32::try_from(bytes).is_ok(), "heads are bounded far below 4 GiB");
+                self.present = present;
+                self.buffer.extend_from_slice(raw.get(..bytes).unwrap_or_default());
+                debug_assert!(self.entries.iter().all(|entry| entry.is_true_of(&self.buffer)));
+            }
+            Err(_) => self.entries.clear(),
         }
-        self.buffer.extend_from_slice(raw);
-        let (mut present, mut all_whole) = (0, true);
-        self.entries.extend(fields.map(|(name, value)| {
-            let entry = Entry::at(raw, &name, &value);
-            present |= entry.known.bit();
-            all_whole &= entry.whole;
-            entry
-        }));
-        self.present = present;
-        all_whole
+        taken
     }
 
     /// How many field lines there are.
@@ -402,21 +454,12 @@ impl PartialEq for Fields {
 impl Eq for Fields {}
 
 impl Entry {
-    #[inline]
-    fn at(raw: &[u8], name: &Range<usize>, value: &Range<usize>) -> Self {
-        let line = raw.get(name.start..value.end.wrapping_add(2)).unwrap_or_default();
-        let (field, rest) = line.split_at_checked(name.len()).unwrap_or_default();
-        let whole = value.start == name.end.wrapping_add(2)
-            && rest.first_chunk() == Some(b": ")
-            && rest.last_chunk() == Some(b"\r\n");
-        Self {
-            name: narrow(name.start),
-            name_end: narrow(name.end),
-            value: narrow(value.start),
-            value_end: narrow(value.end),
-            known: Known::of(field),
-            whole,
-        }
+    /// Whether the codec told the truth; for debug builds.
+    fn is_true_of(&self, buffer: &[u8]) -> bool {
+        let line = buffer.get(self.name as usize..(self.value_end as usize).saturating_add(2));
+        let is_written =
+            line == Some(&[self.name_in(buffer), b": ", self.value_in(buffer), b"\r\n"].concat());
+        self.known == Known::of(self.name_in(buffer)) && (is_written || !self.whole)
     }
 
     #[inline]

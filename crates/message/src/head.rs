@@ -1,10 +1,9 @@
 //! Request and response heads: a first line and fields.
 
 use std::fmt;
-use std::ops::Range;
 
 use crate::check::{is_field_value, is_target, is_token};
-use crate::{Cookies, Fields, Known};
+use crate::{Cookies, Fields, Known, Lines};
 
 /// Room kept for the first line by `clear`, in bytes.
 const KEPT_LINE_BYTES_MAX: usize = 4 * 1024;
@@ -89,25 +88,26 @@ impl RequestHead {
         self.fields.clear();
     }
 
-    /// Replaces everything by what stands in `raw` at the given ranges; the method stands before the target, the
-    /// target before the fields. `raw` is copied once (the first line twice). The caller has checked all of it (this is the
-    /// door of the wire codec); ranges outside `raw` read as empty. Answers as
-    /// [`Fields::load`].
+    /// Replaces everything: `line` is `method SP target` with the length of the method, the fields are those that
+    /// `read` finds at the start of `raw`, as for [`Fields::load_with`]. The caller has checked all of it (this is the
+    /// door of the wire codec).
+    ///
+    /// # Errors
+    /// Those of `read`; the head holds the line and no fields then.
     #[inline]
-    pub fn load(
+    pub fn load_with<E>(
         &mut self,
-        raw: &[u8],
-        line: (Range<usize>, Range<usize>),
+        line: (&[u8], usize),
         version: Version,
-        fields: impl Iterator<Item = (Range<usize>, Range<usize>)>,
-    ) -> bool {
-        let (method, target) = line;
+        raw: &[u8],
+        read: impl FnOnce(&mut Lines<'_>) -> Result<usize, E>,
+    ) -> Result<usize, E> {
+        let (line, method_bytes) = line;
         self.clear();
         self.version = version;
-        self.line.extend_from_slice(raw.get(method.start..target.end).unwrap_or_default());
-        self.method_end = method.end.saturating_sub(method.start);
-        self.target_start = target.start.saturating_sub(method.start);
-        self.fields.load(raw, fields)
+        self.line.extend_from_slice(line);
+        (self.method_end, self.target_start) = (method_bytes, method_bytes + 1);
+        self.fields.load_with(raw, read)
     }
 
     /// The method as sent; letter case counts.
@@ -267,23 +267,24 @@ impl ResponseHead {
         self.fields.clear();
     }
 
-    /// Replaces everything by what stands in `raw`: the reason at `reason`, the fields behind it at the given (name,
-    /// value) ranges. `raw` is copied once. The caller has checked all of it (this is the door of the wire codec);
-    /// ranges outside `raw` read as empty. Answers as
-    /// [`Fields::load`].
+    /// Replaces everything: `line` is status and reason, the fields are those that `read` finds at the start of `raw`,
+    /// as for [`Fields::load_with`]. The caller has checked all of it (this is the door of the wire codec).
+    ///
+    /// # Errors
+    /// Those of `read`; the head holds the line and no fields then.
     #[inline]
-    pub fn load(
+    pub fn load_with<E>(
         &mut self,
-        raw: &[u8],
-        line: (u16, Range<usize>),
+        line: (u16, &[u8]),
         version: Version,
-        fields: impl Iterator<Item = (Range<usize>, Range<usize>)>,
-    ) -> bool {
+        raw: &[u8],
+        read: impl FnOnce(&mut Lines<'_>) -> Result<usize, E>,
+    ) -> Result<usize, E> {
         let (status, reason) = line;
         self.clear();
         (self.status, self.version) = (status, version);
-        self.reason.extend_from_slice(raw.get(reason).unwrap_or_default());
-        self.fields.load(raw, fields)
+        self.reason.extend_from_slice(reason);
+        self.fields.load_with(raw, read)
     }
 
     /// The status number, 100 to 999.

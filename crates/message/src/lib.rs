@@ -30,7 +30,7 @@ mod status;
 
 pub use check::{is_field_value, is_target, is_token};
 pub use cookies::Cookies;
-pub use fields::{Fields, InvalidField};
+pub use fields::{Fields, InvalidField, Line, Lines};
 pub use head::{InvalidLine, RequestHead, ResponseHead, Version};
 pub use known::Known;
 pub use status::reason_of;

@@ -1,7 +1,11 @@
 //! What a head promises, seen through the door.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
-use message::{Fields, InvalidField, InvalidLine, Known, RequestHead, ResponseHead, Version, reason_of};
+use std::ops::Range;
+
+use message::{
+    Fields, InvalidField, InvalidLine, Known, Line, RequestHead, ResponseHead, Version, reason_of,
+};
 use proptest::prelude::*;
 
 fn fields(lines: &[(&str, &str)]) -> Fields {
@@ -119,12 +123,27 @@ fn a_reused_head_holds_nothing_of_the_one_before() {
     head.fields_mut().add(b"Host", b"a").unwrap();
     head.clear();
     assert_eq!(head, RequestHead::default());
-    let raw = b"GET /b HTTP/1.1\r\nX:  1\r\nY: 2\r\n\r\n";
-    head.load(raw, (0..3, 4..6), Version::Http11, [(17..18, 21..22), (24..25, 27..28)].into_iter());
+    let raw = b"X:  1\r\nY: 2\r\n\r\nrest";
+    let line = |name: Range<usize>, value, is_whole| Line { name, value, known: Known::Other, is_whole };
+    let taken = head.load_with((b"GET /b", 3), Version::Http11, raw, |lines| {
+        lines.push(line(0..1, 4..5, false));
+        lines.push(line(7..8, 10..11, true));
+        Ok::<_, ()>(15)
+    });
+    assert_eq!(taken, Ok(15));
     assert_eq!((head.method(), head.target(), head.host()), (b"GET".as_slice(), b"/b".as_slice(), None));
     assert_eq!(written(head.fields()), "X: 1\r\nY: 2\r\n");
-    head.load(b"short", (0..30, 40..50), Version::Http11, std::iter::once((7..9, 3..99)));
-    assert_eq!(written_lossy(head.fields()), ": \r\n", "ranges outside read as empty");
+    let refused = head.load_with((b"GET /c", 3), Version::Http11, raw, |lines| {
+        lines.push(line(0..1, 4..5, false));
+        Err(lines.len())
+    });
+    assert_eq!((refused, head.target(), head.fields().len()), (Err(1), b"/c".as_slice(), 0));
+    let mut fields = Fields::new();
+    let taken = fields.load_with(b"short", |lines| {
+        lines.push(line(7..9, 3..99, false));
+        Ok::<_, ()>(5)
+    });
+    assert_eq!((taken, written_lossy(&fields).as_str()), (Ok(5), ": \r\n"), "offsets outside read as empty");
     assert_eq!(reason_of(head_status()), "OK");
 }
 
