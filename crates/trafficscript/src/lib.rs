@@ -40,6 +40,8 @@ mod lower;
 pub mod mend;
 mod number;
 mod operator;
+#[cfg(test)]
+mod oracle;
 mod parser;
 mod pattern;
 mod place;

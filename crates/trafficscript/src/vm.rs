@@ -140,7 +140,7 @@ impl Run {
     }
 
     /// `$1` … `$9` as they are now.
-    #[cfg(any(test, feature = "oracle"))]
+    #[cfg(test)]
     pub(crate) fn capture(&self, number: usize) -> Value {
         self.scratch.captures.value(number)
     }
