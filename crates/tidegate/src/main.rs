@@ -1,2 +1,23 @@
-//! The command line.
-fn main() {}
+//! The command line of tidegate: wiring and signals. It decides nothing; what is decided is decided in `engine`.
+
+mod check;
+mod command_line;
+mod disk;
+mod schema;
+mod try_rule;
+mod verdict;
+
+use clap::Parser;
+use command_line::{CommandLine, Verb};
+use std::process::ExitCode;
+use verdict::Verdict;
+
+fn main() -> ExitCode {
+    let command_line = CommandLine::parse_from(command_line::with_aliases(std::env::args_os()));
+    let verdict = match command_line.verb {
+        Verb::Check(options) => check::run(&options),
+        Verb::Try(options) => try_rule::run(&options),
+        Verb::Schema => schema::run(),
+    };
+    verdict.unwrap_or_else(|error| Verdict::failed(&error)).into()
+}

@@ -1,0 +1,198 @@
+//! `tidegate check`: everything that is wrong with a catalog and its rules, at once.
+
+use crate::command_line::{CheckOptions, Fix, OutputFormat, StageName};
+use crate::disk::{Disk, words};
+use crate::verdict::{Mistake, Verdict};
+use anyhow::{Context, bail};
+use engine::Catalog;
+use engine::builtins::builtins;
+use engine::catalog::{Files, RuleStage, check_rule};
+use serde::Serialize;
+use source::{Diagnostic, DiagnosticId, PlainDiagnostic, Severity, Source, render_human};
+use std::io::{IsTerminal, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Where the catalog is looked for when nobody says where.
+pub(crate) const DEFAULT_CATALOG: &str = "tidegate.toml";
+
+/// The path that means standard input.
+const STANDARD_INPUT: &str = "-";
+
+/// What is read of standard input: more than a rule may have, so that too long a one is told as such.
+const RULE_BYTES_READ_MAX: u64 = 2 * engine::limits::RULE_BYTES_MAX as u64;
+
+/// Checks what is named, or the catalog here.
+pub(crate) fn run(options: &CheckOptions) -> anyhow::Result<Verdict> {
+    if let Some(Fix::Newlines) = options.fix {
+        return mend(options);
+    }
+    let mut diagnostics = Vec::new();
+    let asked = options.paths.iter().chain(&options.config);
+    let mut paths: Vec<PathBuf> = asked.flat_map(|path| what_is_in(path)).collect();
+    if paths.is_empty() && options.paths.is_empty() {
+        paths.push(PathBuf::from(DEFAULT_CATALOG));
+    }
+    let (rules, catalogs): (Vec<_>, Vec<_>) = paths.iter().partition(|path| is_rule(path));
+    let mut known = None;
+    for path in catalogs {
+        if has_suffix(path, "toml") {
+            let loaded = Catalog::load(path, &Disk, builtins());
+            diagnostics.extend(loaded.diagnostics);
+            known = known.or(loaded.catalog);
+        } else {
+            let what = format!("{} is neither a catalog nor a rule", path.display());
+            let help = "a catalog ends in .toml, a rule in .rts";
+            diagnostics.push(Diagnostic::error(DiagnosticId("unknown-suffix"), what).help(help));
+        }
+    }
+    let stage = match options.r#as {
+        StageName::Request => RuleStage::Request,
+        StageName::Response => RuleStage::Response,
+    };
+    for path in rules {
+        match read(path) {
+            Ok(text) => {
+                let text = Arc::new(text);
+                let checked = check_rule(&text, stage, known.as_ref(), &Disk, builtins());
+                diagnostics.extend(checked.diagnostics);
+            }
+            Err(why) => {
+                let what = format!("cannot read {}: {why}", path.display());
+                diagnostics.push(Diagnostic::error(DiagnosticId("unreadable-file"), what));
+            }
+        }
+    }
+    report(&diagnostics, options.format, paths.len())?;
+    let has = |severity| diagnostics.iter().any(|diagnostic| diagnostic.severity == severity);
+    Ok(if has(Severity::Error) {
+        Verdict::Mistaken
+    } else if options.strict && has(Severity::Warning) {
+        Verdict::Doubtful
+    } else {
+        Verdict::Good
+    })
+}
+
+/// The path, or, of a folder, its catalog (which brings its rules), or else the rules in it.
+fn what_is_in(path: &Path) -> Vec<PathBuf> {
+    if !path.is_dir() {
+        return vec![path.to_owned()];
+    }
+    let catalog = path.join(DEFAULT_CATALOG);
+    if catalog.exists() {
+        return vec![catalog];
+    }
+    let rules: Vec<PathBuf> = Disk.list(path).into_iter().filter(|path| is_rule(path)).collect();
+    // A folder with nothing to check: said of the catalog that should be there.
+    if rules.is_empty() { vec![catalog] } else { rules }
+}
+
+fn is_rule(path: &Path) -> bool {
+    has_suffix(path, "rts") || path == Path::new(STANDARD_INPUT)
+}
+
+fn has_suffix(path: &Path, suffix: &str) -> bool {
+    path.extension().is_some_and(|extension| extension == suffix)
+}
+
+/// A rule as a text with a name; why not, otherwise.
+fn read(path: &Path) -> Result<Source, String> {
+    if path == Path::new(STANDARD_INPUT) {
+        let mut text = Vec::new();
+        std::io::stdin().lock().take(RULE_BYTES_READ_MAX).read_to_end(&mut text).map_err(|error| words(&error))?;
+        return Ok(Source::new("standard input", text));
+    }
+    Ok(Source::new(path.display().to_string(), Disk.read(path)?))
+}
+
+/// A rule that a verb is to work on.
+pub(crate) fn read_rule(path: &Path) -> anyhow::Result<Arc<Source>> {
+    match read(path) {
+        Ok(text) => Ok(Arc::new(text)),
+        Err(why) => Err(Mistake(format!("cannot read {}: {why}", path.display())).into()),
+    }
+}
+
+#[derive(Serialize)]
+struct Report {
+    diagnostics: Vec<Shown>,
+}
+
+#[derive(Serialize)]
+struct Shown {
+    id: &'static str,
+    severity: &'static str,
+    file: Option<String>,
+    line: Option<u32>,
+    column: Option<u32>,
+    message: String,
+    help: Option<String>,
+}
+
+impl From<&Diagnostic> for Shown {
+    fn from(diagnostic: &Diagnostic) -> Self {
+        let PlainDiagnostic { id, severity, file, line, column, message, help } = diagnostic.into();
+        Self { id, severity, file, line, column, message, help }
+    }
+}
+
+fn report(diagnostics: &[Diagnostic], format: OutputFormat, checked: usize) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    if format == OutputFormat::Json {
+        let report = Report { diagnostics: diagnostics.iter().map(Shown::from).collect() };
+        writeln!(out, "{}", serde_json::to_string_pretty(&report)?)?;
+        return Ok(());
+    }
+    write!(out, "{}", render_human(diagnostics, colours(&out)))?;
+    let count = |severity| diagnostics.iter().filter(|diagnostic| diagnostic.severity == severity).count();
+    let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
+    if errors + warnings > 0 {
+        writeln!(out)?;
+    }
+    let plural = |number: usize, what: &str| format!("{number} {what}{}", if number == 1 { "" } else { "s" });
+    let files = plural(checked, "file");
+    writeln!(out, "{files} checked: {}, {}", plural(errors, "error"), plural(warnings, "warning"))?;
+    Ok(())
+}
+
+/// Whether to colour what goes there: a terminal that did not ask for none.
+pub(crate) fn colours(out: &impl IsTerminal) -> bool {
+    out.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+/// Prints each rule with its line breaks put back, or puts it in place.
+fn mend(options: &CheckOptions) -> anyhow::Result<Verdict> {
+    let mut out = std::io::stdout().lock();
+    if options.paths.is_empty() {
+        bail!(Mistake("name the rules to mend, for example: check --fix newlines my.rts".to_owned()));
+    }
+    for path in &options.paths {
+        let text = read_rule(path)?;
+        let in_place = options.write && path != Path::new(STANDARD_INPUT);
+        match (trafficscript::mend::newlines(text.bytes()), in_place) {
+            (None, false) => out.write_all(text.bytes())?,
+            (None, true) => writeln!(out, "{}: nothing to mend", path.display())?,
+            (Some(mended), false) => out.write_all(&mended)?,
+            (Some(mended), true) => {
+                replace(path, &mended).with_context(|| format!("cannot write {}", path.display()))?;
+                writeln!(out, "{}: line breaks put back", path.display())?;
+            }
+        }
+    }
+    Ok(Verdict::Good)
+}
+
+/// Writes beside the file and renames, so that a crash leaves the old text or the new one, never half of it.
+fn replace(path: &Path, text: &[u8]) -> std::io::Result<()> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".tmp");
+    let beside = PathBuf::from(beside);
+    let mut file = std::fs::File::create(&beside)?;
+    file.write_all(text)?;
+    if let Ok(metadata) = std::fs::metadata(path) {
+        file.set_permissions(metadata.permissions())?;
+    }
+    file.sync_all()?;
+    std::fs::rename(&beside, path)
+}

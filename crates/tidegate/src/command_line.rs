@@ -1,0 +1,168 @@
+//! One table of commands and flags.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::ffi::OsString;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// A reverse proxy that runs TrafficScript rules and shapes traffic exactly and fairly.
+#[derive(Debug, Parser)]
+#[command(name = "tidegate", version, about, max_term_width = 100)]
+pub(crate) struct CommandLine {
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Check a catalog or rules; say everything that is wrong (also: tidegate -t)
+    Check(CheckOptions),
+    /// Run rules against a made-up request and print what is decided
+    Try(TryOptions),
+    /// Print the JSON Schema of tidegate.toml
+    Schema,
+}
+
+/// How results are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OutputFormat {
+    /// For people.
+    Human,
+    /// For programs.
+    Json,
+}
+
+/// Options of `check`.
+#[derive(Args, Debug)]
+pub(crate) struct CheckOptions {
+    /// Catalogs (.toml) and rules (.rts), told apart by their endings; a folder stands for what is in it; - is a
+    /// rule on standard input; default: tidegate.toml here
+    pub(crate) paths: Vec<PathBuf>,
+    /// The catalog
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Exit with 3 if there are warnings
+    #[arg(long)]
+    pub(crate) strict: bool,
+    /// The stage rules are checked for, if only rules are given
+    #[arg(long, value_name = "STAGE", default_value = "request")]
+    pub(crate) r#as: StageName,
+    /// Mend rules instead of checking them; prints the mended text
+    #[arg(long, value_name = "WHAT")]
+    pub(crate) fix: Option<Fix>,
+    /// With --fix: put the mended text in place of the file's
+    #[arg(long, requires = "fix")]
+    pub(crate) write: bool,
+    /// human or json
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    pub(crate) format: OutputFormat,
+}
+
+/// What `check --fix` can mend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Fix {
+    /// A rule that lost its line breaks when it was pasted.
+    Newlines,
+}
+
+/// The stages of a rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum StageName {
+    /// Before a node is chosen.
+    Request,
+    /// On the answer.
+    Response,
+}
+
+/// Options of `try`.
+#[derive(Args, Debug)]
+pub(crate) struct TryOptions {
+    /// The rule to run; without it, the rules of the virtual server
+    #[arg(long, value_name = "FILE")]
+    pub(crate) rule: Option<PathBuf>,
+    /// The catalog whose classes (and, without --rule, rules) are used; without it, the built-in one
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Which virtual server the request arrives at; default: the first
+    #[arg(long, value_name = "NAME")]
+    pub(crate) virtual_server: Option<String>,
+    /// The URL asked for: http://host/path?query, or a path
+    #[arg(long, value_name = "URL", default_value = "http://www.example.com/")]
+    pub(crate) url: String,
+    /// The method
+    #[arg(short = 'X', long, value_name = "METHOD", default_value = "GET")]
+    pub(crate) method: String,
+    /// A field of the request (repeatable)
+    #[arg(short = 'H', long = "header", value_name = "'NAME: VALUE'")]
+    pub(crate) headers: Vec<String>,
+    /// The client's address
+    #[arg(long, value_name = "IP", default_value = "192.0.2.1")]
+    pub(crate) client: IpAddr,
+    /// The request's body: text, or @file
+    #[arg(long, value_name = "TEXT|@FILE")]
+    pub(crate) data: Option<String>,
+    /// The status a node answers
+    #[arg(long, value_name = "STATUS", default_value_t = 200)]
+    pub(crate) response_status: u16,
+    /// A field of the node's answer (repeatable)
+    #[arg(long, value_name = "'NAME: VALUE'")]
+    pub(crate) response_header: Vec<String>,
+    /// The body of the node's answer: text, or @file
+    #[arg(long, value_name = "TEXT|@FILE")]
+    pub(crate) response_body: Option<String>,
+    /// With --rule: which stage it runs in
+    #[arg(long, value_name = "STAGE", default_value = "request")]
+    pub(crate) r#as: StageName,
+    /// How many requests; each is a new visitor without cookies. JSON is an array then
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) count: Option<u32>,
+    /// Time between requests, in virtual time: 10ms, 2s
+    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = duration, requires = "count")]
+    pub(crate) every: Duration,
+    /// human or json
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    pub(crate) format: OutputFormat,
+}
+
+/// A length of time as catalogs write it: `10ms`, `1.5s`, `2m`, `1h`.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || "expected a length of time such as 10ms, 1.5s or 2m".to_owned();
+    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(end);
+    let seconds = match unit.trim() {
+        "ms" => 1e-3,
+        "s" => 1.0,
+        "m" | "min" => 60.0,
+        "h" => 3_600.0,
+        "" if number == "0" => 1.0,
+        _ => return Err(wrong()),
+    };
+    let number: f64 = number.parse().map_err(|_| wrong())?;
+    Duration::try_from_secs_f64(number * seconds).map_err(|_| wrong())
+}
+
+/// `tidegate -t …` is `tidegate check …`, as people know it from other servers.
+pub(crate) fn with_aliases(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
+    let mut arguments: Vec<OsString> = arguments.into_iter().collect();
+    if let Some(first) = arguments.get_mut(1)
+        && first == "-t"
+    {
+        *first = "check".into();
+    }
+    arguments
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_table_of_commands_is_sound_and_t_means_check() {
+        CommandLine::command().debug_assert();
+        let parsed = CommandLine::parse_from(with_aliases(["tidegate", "-t", "a.toml"].map(OsString::from)));
+        assert!(matches!(parsed.verb, Verb::Check(options) if options.paths == [PathBuf::from("a.toml")]));
+    }
+}
