@@ -167,7 +167,7 @@ pub(crate) fn rules(
         found.extend(rule(facts, Some(known)));
     }
     for attached in attached {
-        found.extend(own_hosts(attached));
+        found.extend(own_hosts(&attached.facts, &attached.hosts));
     }
     for diagnostic in found {
         // A rule in use by two virtual servers, or in two stages, is doubted once.
@@ -185,6 +185,13 @@ pub(crate) fn rule(facts: &RuleFacts, known: Option<&Known>) -> Vec<Diagnostic> 
         found.extend(swapped(call).map(|list| list_is_haystack(facts, call, &list)));
         found.extend(cookie_without_path(facts, call));
     }
+    found
+}
+
+/// Doubts about a rule that is checked without the virtual server it will run on.
+pub(crate) fn rule_alone(facts: &RuleFacts, known: Option<&Known>) -> Vec<Diagnostic> {
+    let mut found = rule(facts, known);
+    found.extend(own_hosts(facts, &[]));
     found
 }
 
@@ -295,14 +302,12 @@ fn list_is_haystack(facts: &RuleFacts, call: &CallFact, list: &str) -> Diagnosti
 }
 
 /// A rule that spares the referers of a list and holds up the others: are the site's own names in the list?
-fn own_hosts(attached: &Attached) -> Option<Diagnostic> {
-    let facts = &attached.facts;
+fn own_hosts(facts: &RuleFacts, hosts: &[HostPattern]) -> Option<Diagnostic> {
     facts.calls.iter().find(|call| call.function == "rate.use")?;
     // The first list is the one that spares; later ones sort the rest.
     let (call, list) = facts.calls.iter().find_map(|call| swapped(call).map(|list| (call, list)))?;
     let looks_own = |entry: &str| entry.contains('.') && entry.contains(|c: char| c.is_ascii_alphabetic());
-    let names: Vec<&str> = attached
-        .hosts
+    let names: Vec<&str> = hosts
         .iter()
         .map(|host| match host {
             HostPattern::Exact(name) | HostPattern::Below(name) => &**name,

@@ -84,7 +84,7 @@ pub fn check_rule<H: 'static>(
     let compiled = folder.compile(name, source, stage, &mut diagnostics);
     if let Some((_, facts)) = &compiled {
         let known = known.map(lint::Known::of_checked);
-        diagnostics.extend(lint::rule(facts, known.as_ref()));
+        diagnostics.extend(lint::rule_alone(facts, known.as_ref()));
     }
     let failed = diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
     CheckedRule { rule: compiled.map(|(rule, _)| rule).filter(|_| !failed), diagnostics }
