@@ -13,8 +13,8 @@
 use source::{Source, render_human};
 use std::sync::Arc;
 use trafficscript::{
-    Answer, Builtin, Builtins, ByteString, Call, CompileOptions, Effect, Example, Host, Kind, Param, Run, RunLimits,
-    Stages, Step, Value, Warning, compile,
+    Answer, Builtin, Builtins, ByteString, Call, CompileOptions, Effect, Example, Host, Kind, Param, Run,
+    RunLimits, Stages, Step, Value, Warning, compile,
 };
 
 struct Counting {
@@ -35,16 +35,31 @@ fn row(
 ) -> Builtin<Counting> {
     const EXAMPLES: &[Example] = &[Example { rule: "", given: "", gives: "" }];
     let (summary, doc) = ("As the engine's.", "As the engine's.");
-    Builtin { name, summary, params, returns: Kind::String, stages: Stages::ALL, effect, examples: EXAMPLES, doc, call }
+    Builtin {
+        name,
+        summary,
+        params,
+        returns: Kind::String,
+        stages: Stages::ALL,
+        effect,
+        examples: EXAMPLES,
+        doc,
+        call,
+    }
 }
 
 fn rows() -> [Builtin<Counting>; 7] {
     const NAME: &[Param] = &[Param::string("name", "Which.")];
-    const CONTEXT: &[Param] = &[Param::string("class", "Which."), Param::string("context", "Whose.").optional()];
+    const CONTEXT: &[Param] =
+        &[Param::string("class", "Which."), Param::string("context", "Whose.").optional()];
     const PAIR: &[Param] = &[Param::string("name", "Which."), Param::string("value", "What.")];
     [
         row("http.getHeader", NAME, Effect::Reads, |call| {
-            if call.bytes(0).eq_ignore_ascii_case(b"referer") { call.host.referer.clone().into() } else { "".into() }
+            if call.bytes(0).eq_ignore_ascii_case(b"referer") {
+                call.host.referer.clone().into()
+            } else {
+                "".into()
+            }
         }),
         row("http.getCookie", NAME, Effect::Reads, |_| ByteString::EMPTY.into()),
         row("http.addResponseHeader", PAIR, Effect::Changes, |_| ByteString::EMPTY.into()),
@@ -71,7 +86,8 @@ fn referer(length: usize) -> ByteString {
 #[expect(clippy::print_stdout, clippy::print_stderr, reason = "a command")]
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
-    let (Some(path), Some(length), Some(runs)) = (arguments.next(), arguments.next(), arguments.next()) else {
+    let (Some(path), Some(length), Some(runs)) = (arguments.next(), arguments.next(), arguments.next())
+    else {
         return Err("rule_cost RULE REFERER_BYTES RUNS".into());
     };
     let builtins = Builtins::new(rows())?;

@@ -68,7 +68,7 @@ impl ByteString {
             Repr::Shared { start, length, bytes } => {
                 let end = *start as usize + *length as usize;
                 if end == bytes.len()
-                    && end + more.len() <= u32::MAX as usize
+                    && u32::try_from(end + more.len()).is_ok()
                     && let Some(own) = Arc::get_mut(bytes)
                 {
                     own.extend_from_slice(more);

@@ -22,6 +22,9 @@ pub struct Captures(
 
 const CAPTURES: usize = 9;
 
+/// Strings below this many bytes are too short for work on them to count as more than one instruction.
+pub(crate) const LONG_BYTES: u64 = 4096;
+
 impl Captures {
     /// `$number`; empty for numbers other than 1 to 9.
     pub fn value(&self, number: usize) -> Value {
@@ -46,6 +49,8 @@ pub(crate) struct Scratch {
     pub(crate) limits: RunLimits,
     /// Bytes that may still be made.
     pub(crate) memory_left: u64,
+    /// While this much memory is left, no string or container can be long enough for work on it to count.
+    light_above: u64,
     /// Patterns put together while running; the oldest makes room.
     patterns: Vec<(ByteString, Case, Arc<Pattern>)>,
     next_out: usize,
@@ -57,8 +62,28 @@ impl Scratch {
             captures: Captures::default(),
             limits: *limits,
             memory_left: limits.memory_bytes_max,
+            light_above: limits.memory_bytes_max.saturating_sub(LONG_BYTES),
             patterns: Vec::new(),
             next_out: 0,
+        }
+    }
+
+    /// Whether work on values may be so much that it counts.
+    #[inline]
+    pub(crate) fn is_heavy(&self) -> bool {
+        self.memory_left < self.light_above
+    }
+
+    /// Takes notice of a value that was not made by the run: it may be long without having been charged.
+    #[inline]
+    pub(crate) fn notice(&mut self, value: &Value) {
+        let is_long = match value {
+            Value::String(text) => u64::from(text.shared_length()) >= LONG_BYTES,
+            Value::Integer(_) | Value::Double(_) => false,
+            Value::Array(_) | Value::Hash(_) => true,
+        };
+        if is_long {
+            self.light_above = u64::MAX;
         }
     }
 
@@ -242,7 +267,11 @@ impl<'a, H: Host> Call<'a, H> {
     }
 
     /// An argument's bytes without a copy where it is a string.
-    #[inline]
+    #[inline(always)]
+    #[expect(
+        clippy::inline_always,
+        reason = "each builtin asks for its strings; a call costs more than the work"
+    )]
     pub fn bytes(&mut self, at: usize) -> Cow<'a, [u8]> {
         match self.argument(at) {
             Some(Value::String(text)) => Cow::Borrowed(text.as_bytes()),

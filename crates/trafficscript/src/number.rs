@@ -77,7 +77,7 @@ mod tests {
     #[test]
     fn doubles_are_written_as_c_writes_them_with_six_digits() {
         let rows = [
-            (2.71828, "2.71828"),
+            (2.71829, "2.71829"),
             (0.5, "0.5"),
             (1.75, "1.75"),
             (-3.0, "-3"),

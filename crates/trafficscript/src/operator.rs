@@ -69,9 +69,9 @@ pub(crate) fn binary(operator: Binary, left: &Value, right: &Value) -> (Value, O
             Some(value) => value,
             None => return (Value::Integer(0), Some(DIVISION_BY_ZERO)),
         },
-        Binary::Remainder => match right.to_integer() {
-            0 => return (Value::Integer(0), Some(DIVISION_BY_ZERO)),
-            divisor => Value::Integer(left.to_integer().wrapping_rem(divisor)),
+        Binary::Remainder => match remainder(left.to_integer(), right.to_integer()) {
+            Some(rest) => Value::Integer(rest),
+            None => return (Value::Integer(0), Some(DIVISION_BY_ZERO)),
         },
         _ => Value::Integer(bits(operator, left.to_integer(), right.to_integer())),
     };
@@ -95,13 +95,19 @@ fn arithmetic(operator: Binary, left: Number, right: Number) -> Value {
     })
 }
 
+/// The sign is that of the dividend; `None` for a zero divisor.
+fn remainder(left: i64, right: i64) -> Option<i64> {
+    // The one overflow, of the least integer by -1, has no rest.
+    if right == -1 { Some(0) } else { left.checked_rem(right) }
+}
+
 /// An integer where two integers divide without rest, else a double; `None` for a zero divisor.
 fn quotient(left: Number, right: Number) -> Option<Value> {
     if let (Number::Integer(left), Number::Integer(right)) = (left, right)
-        && right != 0
-        && left.wrapping_rem(right) == 0
+        && remainder(left, right)? == 0
     {
-        return Some(Value::Integer(left.wrapping_div(right)));
+        // The one overflow wraps, as all integer arithmetic does.
+        return Some(Value::Integer(left.checked_div(right).unwrap_or(left)));
     }
     let divisor = right.to_double();
     (divisor != 0.0).then(|| Value::Double(left.to_double() / divisor))

@@ -108,7 +108,9 @@ impl<H: Host> Oracle<'_, H> {
                 }
                 return self.block(scope, otherwise.as_deref().unwrap_or_default());
             }
-            StatementKind::While { condition, body } => return self.cycle(scope, Some(condition), None, body),
+            StatementKind::While { condition, body } => {
+                return self.cycle(scope, Some(condition), None, body);
+            }
             StatementKind::For { start, condition, step, body } => {
                 if let Some(start) = start {
                     self.expr(scope, start)?;
@@ -345,11 +347,19 @@ impl<H: Host> Oracle<'_, H> {
     }
 
     /// Gives the value that the assignment has as an expression.
-    fn store(&mut self, scope: &mut Scope, place: &Place, keys: &[Value], value: Value) -> Result<Value, Stop> {
+    fn store(
+        &mut self,
+        scope: &mut Scope,
+        place: &Place,
+        keys: &[Value],
+        value: Value,
+    ) -> Result<Value, Stop> {
         let result = value.clone();
         let value = value.into_own()?;
         let slot = match &place.root {
-            PlaceRoot::Variable(variable) => Ok(usize::from(self.checked.units[scope.unit].slot(variable.id))),
+            PlaceRoot::Variable(variable) => {
+                Ok(usize::from(self.checked.units[scope.unit].slot(variable.id)))
+            }
             PlaceRoot::Capture(number) => Err(usize::from(*number)),
         };
         let mut root = match slot {

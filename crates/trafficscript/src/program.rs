@@ -170,6 +170,8 @@ pub struct Program {
     /// As many as `code`.
     pub(crate) spans: Vec<Span>,
     pub(crate) constants: Vec<Constant>,
+    /// One that is so long that work on it counts, if there is one.
+    pub(crate) long_constant: Option<Constant>,
     pub(crate) sites: Vec<Site>,
     pub(crate) patterns: Vec<Arc<Pattern>>,
     pub(crate) subs: Vec<SubCode>,

@@ -58,7 +58,7 @@ impl Value {
             Self::Double(value) => *value != 0.0,
             Self::String(text) => !text.is_empty(),
             Self::Array(items) => !items.borrow().is_empty(),
-            Self::Hash(table) => table.borrow().len() > 0,
+            Self::Hash(table) => !table.borrow().is_empty(),
         }
     }
 
@@ -190,7 +190,9 @@ impl Value {
         match self {
             Self::Array(items) if Rc::strong_count(items) == 1 => {
                 let items = items.borrow();
-                items.iter().fold(ELEMENT, |sum, item| sum.saturating_add(item.weight()).saturating_add(ELEMENT))
+                items
+                    .iter()
+                    .fold(ELEMENT, |sum, item| sum.saturating_add(item.weight()).saturating_add(ELEMENT))
             }
             Self::Hash(table) if Rc::strong_count(table) == 1 => {
                 table.borrow().iter().fold(ELEMENT, |sum, (key, value)| {
@@ -366,7 +368,7 @@ mod tests {
         };
         let (left, right) = (first(&outer), first(&copy));
         assert!(!Rc::ptr_eq(&left, &right));
-        assert!(!Rc::ptr_eq(&first(&left.borrow()[0]), &first(&right.borrow()[0])));
+        assert!(!Rc::ptr_eq(&first(left.borrow().first().unwrap()), &first(right.borrow().first().unwrap())));
         drop((left, right, outer));
         assert_eq!(copy.weight(), 24 * 4, "two arrays and two elements");
     }

@@ -8,7 +8,7 @@ use crate::fault::{Fault, FaultKind, Warning};
 use crate::limits::{CONTAINER_DEPTH_MAX, RunLimits};
 use crate::operator::{self, Binary};
 use crate::place;
-use crate::program::{Op, Program, Register};
+use crate::program::{Constant, Op, Program, Register};
 use crate::table::Table;
 use crate::value::{NestedTooDeep, Value};
 use std::sync::Arc;
@@ -81,13 +81,17 @@ impl Run {
     pub fn new(program: Arc<Program>, limits: &RunLimits) -> Self {
         let mut registers = Vec::new();
         registers.resize_with(usize::from(program.registers), || Value::EMPTY);
+        let mut scratch = Scratch::new(limits);
+        if let Some(long) = &program.long_constant {
+            scratch.notice(&long.value());
+        }
         Self {
             program,
             registers,
             base: 0,
             at: 0,
             frames: Vec::new(),
-            scratch: Scratch::new(limits),
+            scratch,
             fuel: limits.instructions_max,
             spent: 0,
             state: State::Ready,
@@ -110,6 +114,7 @@ impl Run {
                 self.spent = self.instructions();
                 self.fuel = self.scratch.limits.instructions_max;
                 let value = answer.unwrap_or_default();
+                self.scratch.notice(&value);
                 let charged = self.scratch.charge(value.weight());
                 if let Some(register) = self.registers.get_mut(place) {
                     *register = value;
@@ -171,7 +176,7 @@ impl<H: Host> Machine<'_, H> {
         match op {
             Op::Constant { to, index } => {
                 let value =
-                    self.program.constants.get(usize::from(index)).map_or(Value::EMPTY, |c| c.value());
+                    self.program.constants.get(usize::from(index)).map_or(Value::EMPTY, Constant::value);
                 self.set(to, value);
             }
             Op::Copy { to, from } => self.set(to, self.get(from).clone()),
@@ -181,7 +186,7 @@ impl<H: Host> Machine<'_, H> {
                 self.keep(to, value)?;
             }
             Op::LoadCapture { to, number } => {
-                self.set(to, self.run.scratch.captures.value(usize::from(number)))
+                self.set(to, self.run.scratch.captures.value(usize::from(number)));
             }
             Op::StoreCapture { from, number } => {
                 let value = self.own(self.get(from).clone())?;
@@ -237,6 +242,7 @@ impl<H: Host> Machine<'_, H> {
     }
 
     #[inline(always)]
+    #[expect(clippy::inline_always, reason = "it ends most instructions; a call costs more than the work")]
     fn set(&mut self, register: Register, value: Value) {
         if let Some(place) = self.run.registers.get_mut(self.run.base + usize::from(register)) {
             *place = value;
@@ -280,7 +286,7 @@ impl<H: Host> Machine<'_, H> {
         right: Register,
     ) -> Result<(), FaultKind> {
         let (left, right) = (self.get(left), self.get(right));
-        let work = work(left) + work(right);
+        let work = if self.run.scratch.is_heavy() { work(left) + work(right) } else { 0 };
         if operator == Binary::Concat && work > 0 {
             // Before it is made: two long strings make one that is as long as both.
             let length = left.to_text().len() + right.to_text().len();
@@ -379,8 +385,8 @@ impl<H: Host> Machine<'_, H> {
         let Some(row) = self.builtins.row(usize::from(site.builtin)) else {
             return Err(Stop::Fault(FaultKind::WrongTable));
         };
-        let work: u64 = arguments.iter().map(work).sum();
-        if work > 0 {
+        if self.run.scratch.is_heavy() {
+            let work = arguments.iter().map(work).sum();
             let left = self.run.fuel.checked_sub(work);
             let limit = self.run.scratch.limits.instructions_max;
             self.run.fuel = left.ok_or(Stop::Fault(FaultKind::OutOfFuel(limit)))?;
@@ -389,6 +395,7 @@ impl<H: Host> Machine<'_, H> {
         let site = CallSite { program: self.program, at: self.run.at - 1, pattern };
         match (row.call)(&mut Call::new(self.host, arguments, &mut self.run.scratch, site)) {
             Answer::Value(value) => {
+                self.run.scratch.notice(&value);
                 self.run.scratch.charge(value.weight())?;
                 self.set(to, value);
                 Ok(())
@@ -465,7 +472,8 @@ impl<H: Host> Machine<'_, H> {
     }
 }
 
-/// What a value makes an operation on it cost, besides 1: one for 4 KiB of text, for 16 elements.
+/// What a value makes an operation on it cost, besides 1: one for 4 KiB of text, for 16 elements. Not looked at
+/// while no value of the run can be that long.
 #[inline]
 fn work(value: &Value) -> u64 {
     match value {

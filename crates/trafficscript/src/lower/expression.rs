@@ -1,6 +1,6 @@
 //! Expressions.
 
-use super::Lowering;
+use super::{Given, Lowering};
 use crate::ast::{BinaryOperator, Expr, ExprKind, FunctionName, Place, PlaceRoot};
 use crate::builtin::Kind;
 use crate::byte_string::ByteString;
@@ -26,7 +26,7 @@ impl<'a> Lowering<'a> {
         self.span = expr.span;
         match &expr.kind {
             ExprKind::Assign { operator, place, value } => {
-                self.assign(*operator, place, value, Wanted::Nobody)
+                self.assign(*operator, place, value, Wanted::Nobody);
             }
             ExprKind::PreIncrement(place) | ExprKind::PostIncrement(place) => {
                 self.step(Binary::Add, place, Wanted::Nobody);
@@ -55,7 +55,7 @@ impl<'a> Lowering<'a> {
             return self.unit.slot(variable.id);
         }
         let to = self.temporary();
-        self.into_register(expr, to);
+        self.put(expr, to);
         to
     }
 
@@ -64,14 +64,14 @@ impl<'a> Lowering<'a> {
         let is_direct = matches!(expr.kind, ExprKind::Variable(_) | ExprKind::Assign { .. });
         if is_direct && writes(after) {
             let to = self.temporary();
-            self.into_register(expr, to);
+            self.put(expr, to);
             return to;
         }
         self.operand(expr)
     }
 
     /// Writes the value into a register, last of all. Containers come by reference.
-    pub(super) fn into_register(&mut self, expr: &'a Expr, to: Register) {
+    pub(super) fn put(&mut self, expr: &'a Expr, to: Register) {
         let outer = std::mem::replace(&mut self.span, expr.span);
         let mark = self.next;
         if let Some(constant) = folded(expr) {
@@ -116,14 +116,14 @@ impl<'a> Lowering<'a> {
             ExprKind::Or { left, right } => self.either(left, right, to),
             ExprKind::Ternary { condition, yes, no } => {
                 let skip = self.jump_unless(condition);
-                self.into_register(yes, to);
+                self.put(yes, to);
                 let end = self.jump();
                 self.patch(skip);
-                self.into_register(no, to);
+                self.put(no, to);
                 self.patch(end);
             }
             ExprKind::Assign { operator, place, value } => {
-                self.assign(*operator, place, value, Wanted::New(to))
+                self.assign(*operator, place, value, Wanted::New(to));
             }
             ExprKind::PreIncrement(place) => self.step(Binary::Add, place, Wanted::New(to)),
             ExprKind::PreDecrement(place) => self.step(Binary::Subtract, place, Wanted::New(to)),
@@ -147,7 +147,7 @@ impl<'a> Lowering<'a> {
         let base = self.fit(self.next);
         for value in values {
             let to = self.temporary();
-            self.into_register(value, to);
+            self.put(value, to);
         }
         base
     }
@@ -182,18 +182,12 @@ impl<'a> Lowering<'a> {
             Target::Builtin(index) => self.literal_pattern(index, arguments),
             _ => None,
         };
-        self.call_target(target, pattern, base, arguments.len(), to);
+        self.call_target(target, Given { base, count: arguments.len(), pattern }, to);
     }
 
-    pub(super) fn call_target(
-        &mut self,
-        target: Target,
-        pattern: Option<u16>,
-        base: Register,
-        count: usize,
-        to: Register,
-    ) {
-        let count = self.fit(count);
+    pub(super) fn call_target(&mut self, target: Target, given: Given, to: Register) {
+        let Given { base, pattern, .. } = given;
+        let count = self.fit(given.count);
         match target {
             Target::Builtin(index) => {
                 let site = self.site(index, pattern);
@@ -247,7 +241,7 @@ impl<'a> Lowering<'a> {
 
     fn assign_variable(&mut self, operator: Option<BinaryOperator>, slot: Register, value: &'a Expr) {
         match operator {
-            None => self.into_variable(value, slot),
+            None => self.assign_plainly(value, slot),
             Some(BinaryOperator::Concat) => {
                 let more = self.operand(value);
                 self.emit(Op::Append { to: slot, more });
@@ -259,16 +253,16 @@ impl<'a> Lowering<'a> {
         }
     }
 
-    fn into_variable(&mut self, value: &'a Expr, slot: Register) {
+    fn assign_plainly(&mut self, value: &'a Expr, slot: Register) {
         if let ExprKind::Variable(variable) = &value.kind {
             let from = self.unit.slot(variable.id);
             self.emit(Op::Assign { to: slot, from });
         } else if self.needs_temporary(value) {
             let from = self.temporary();
-            self.into_register(value, from);
+            self.put(value, from);
             self.emit(Op::Keep { to: slot, from });
         } else {
-            self.into_register(value, slot);
+            self.put(value, slot);
         }
     }
 
@@ -325,7 +319,7 @@ impl<'a> Lowering<'a> {
         let value = self.temporary();
         let operand = match change {
             Change::Assign(None, expr) => {
-                self.into_register(expr, value);
+                self.put(expr, value);
                 None
             }
             Change::Assign(Some(operator), expr) => Some((operator, self.operand(expr))),
@@ -372,6 +366,7 @@ impl<'a> Lowering<'a> {
 }
 
 /// What becomes of an element.
+#[derive(Clone, Copy)]
 enum Change<'a> {
     Assign(Option<BinaryOperator>, &'a Expr),
     Step(Binary),

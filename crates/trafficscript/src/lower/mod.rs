@@ -10,12 +10,22 @@ mod statement;
 use crate::ast::{Statement, StatementKind};
 use crate::builtin::{Kind, Param};
 use crate::byte_string::ByteString;
+use crate::call::LONG_BYTES;
 use crate::check::{Checked, Unit};
 use crate::pattern::{Case, Pattern};
 use crate::program::{Constant, Op, Program, Register, Site, SubCode};
 use source::{Diagnostic, DiagnosticId, Span};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+
+/// The arguments of a call, in temporaries that follow each other.
+#[derive(Clone, Copy)]
+struct Given {
+    base: Register,
+    count: usize,
+    /// The call's literal pattern.
+    pattern: Option<u16>,
+}
 
 /// What the lowering must know of a builtin.
 #[derive(Clone, Copy)]
@@ -28,7 +38,6 @@ pub(crate) struct Row {
 pub(crate) fn lower(checked: &Checked, rows: &[Row], fingerprint: u64) -> Result<Program, Vec<Diagnostic>> {
     let Some(unit) = checked.units.first() else { return Err(Vec::new()) };
     let mut lowering = Lowering {
-        checked,
         rows,
         unit,
         program: Program { fingerprint, ..Program::default() },
@@ -63,7 +72,6 @@ pub(crate) fn lower(checked: &Checked, rows: &[Row], fingerprint: u64) -> Result
 }
 
 struct Lowering<'a> {
-    checked: &'a Checked,
     rows: &'a [Row],
     /// The text that is being lowered.
     unit: &'a Unit,
@@ -163,6 +171,11 @@ impl<'a> Lowering<'a> {
         };
         if let Some(index) = self.constants.get(&key) {
             return *index;
+        }
+        if let Constant::String(text) = &constant
+            && text.len() as u64 >= LONG_BYTES
+        {
+            self.program.long_constant = Some(constant.clone());
         }
         let index = self.fit(self.program.constants.len());
         self.program.constants.push(constant);

@@ -1,6 +1,6 @@
 //! Statements.
 
-use super::{Loop, Lowering, is_nothing};
+use super::{Given, Loop, Lowering, is_nothing};
 use crate::ast::{Case, Expr, FunctionName, IfArm, Statement, StatementKind};
 use crate::operator::Binary;
 use crate::program::{Constant, Op, Register};
@@ -134,7 +134,7 @@ impl<'a> Lowering<'a> {
         default: Option<&'a [Statement]>,
     ) {
         let held = self.temporary();
-        self.into_register(subject, held);
+        self.put(subject, held);
         self.loops.push(Loop { breaks: Vec::new(), continues: None });
         let mut ends = Vec::new();
         for case in cases {
@@ -171,8 +171,8 @@ impl<'a> Lowering<'a> {
         let base = self.temporary();
         self.emit(Op::Copy { to: base, from: held });
         let second = self.temporary();
-        self.into_register(value, second);
-        self.call_target(self.unit.target(function.id), None, base, 2, to);
+        self.put(value, second);
+        self.call_target(self.unit.target(function.id), Given { base, count: 2, pattern: None }, to);
         to
     }
 

@@ -5,7 +5,7 @@ use crate::call::{Call, Scratch};
 use crate::check::{CheckOptions, Libraries, check};
 use crate::compile::Table;
 use crate::parser::parse;
-use crate::{CompileOptions, FaultKind, Fault, Run, RunLimits, Step, Value, Warning, compile};
+use crate::{CompileOptions, Fault, FaultKind, Run, RunLimits, Step, Value, Warning, compile};
 use proptest::prelude::*;
 use source::{Source, render_human};
 use std::sync::Arc;
@@ -32,10 +32,13 @@ impl Witness {
 
 fn shown(value: &Value) -> String {
     match value {
-        Value::Array(items) => format!("[{}]", items.borrow().iter().map(shown).collect::<Vec<_>>().join(",")),
+        Value::Array(items) => {
+            format!("[{}]", items.borrow().iter().map(shown).collect::<Vec<_>>().join(","))
+        }
         Value::Hash(table) => {
             let table = table.borrow();
-            let pairs: Vec<String> = table.iter().map(|(key, value)| format!("{key}=>{}", shown(value))).collect();
+            let pairs: Vec<String> =
+                table.iter().map(|(key, value)| format!("{key}=>{}", shown(value))).collect();
             format!("{{{}}}", pairs.join(","))
         }
         Value::String(text) => format!("{text:?}"),
@@ -90,7 +93,8 @@ fn both(text: &str) -> Option<(Vec<String>, Vec<String>)> {
     let builtins = builtins();
     let source = Arc::new(Source::new("rule", text));
     let compiled = compile(&source, &builtins, &CompileOptions::new(Stages::ALL));
-    let program = compiled.program.unwrap_or_else(|| panic!("{}", render_human(&compiled.diagnostics, false)));
+    let program =
+        compiled.program.unwrap_or_else(|| panic!("{}", render_human(&compiled.diagnostics, false)));
     let mut machine = Witness::default();
     let mut run = Run::new(Arc::clone(&program), &LIMITS);
     let mut answer = None;
@@ -99,7 +103,9 @@ fn both(text: &str) -> Option<(Vec<String>, Vec<String>)> {
             Step::Suspended if machine.waits > 50 => return None,
             Step::Suspended => answer = Some(machine.answer()),
             Step::Finished => break None,
-            Step::Faulted(Fault { kind: FaultKind::OutOfFuel(_) | FaultKind::OutOfMemory(_), .. }) => return None,
+            Step::Faulted(Fault { kind: FaultKind::OutOfFuel(_) | FaultKind::OutOfMemory(_), .. }) => {
+                return None;
+            }
             Step::Faulted(fault) => break Some(fault.kind),
         }
     };
@@ -132,7 +138,19 @@ fn choice(words: &[&'static str]) -> impl Strategy<Value = String> + use<> {
 }
 
 fn place() -> impl Strategy<Value = String> {
-    choice(&["$a", "$b", "$c", "$a", "$1", "$a[ 0 ]", "$b[ \"k\" ]", "$b[ $c ]", "$a[ -1 ][ \"x\" ]", "$1[ \"y\" ]", "$b[ $a ][ 1 ]"])
+    choice(&[
+        "$a",
+        "$b",
+        "$c",
+        "$a",
+        "$1",
+        "$a[ 0 ]",
+        "$b[ \"k\" ]",
+        "$b[ $c ]",
+        "$a[ -1 ][ \"x\" ]",
+        "$1[ \"y\" ]",
+        "$b[ $a ][ 1 ]",
+    ])
 }
 
 fn expression() -> impl Strategy<Value = String> {
@@ -144,9 +162,14 @@ fn expression() -> impl Strategy<Value = String> {
     leaf.prop_recursive(4, 24, 4, |inner| {
         let e = inner.clone();
         prop_oneof![
-            (e.clone(), choice(&["+", "-", "*", "/", "%", ".", "==", "!=", "<", ">=", "&&", "||", "&", "<<"]), e.clone())
+            (
+                e.clone(),
+                choice(&["+", "-", "*", "/", "%", ".", "==", "!=", "<", ">=", "&&", "||", "&", "<<"]),
+                e.clone()
+            )
                 .prop_map(|(left, operator, right)| format!("( {left} {operator} {right} )")),
-            (choice(&["!", "-", "~"]), e.clone()).prop_map(|(operator, operand)| format!("{operator}( {operand} )")),
+            (choice(&["!", "-", "~"]), e.clone())
+                .prop_map(|(operator, operand)| format!("{operator}( {operand} )")),
             (place(), choice(&["=", "=", "+=", ".=", "-="]), e.clone())
                 .prop_map(|(place, operator, value)| format!("( {place} {operator} {value} )")),
             (choice(&["{}++", "{}--", "++{}", "--{}"]), place())
@@ -173,14 +196,16 @@ fn statement() -> impl Strategy<Value = String> {
         1 => expression().prop_map(|value| format!("return {value};")),
     ];
     leaf.prop_recursive(3, 16, 3, |inner| {
-        let body = proptest::collection::vec(inner, 1..3).prop_map(|list| format!("{{ {} }}", list.join(" ")));
+        let body =
+            proptest::collection::vec(inner, 1..3).prop_map(|list| format!("{{ {} }}", list.join(" ")));
         prop_oneof![
             (expression(), body.clone(), body.clone())
                 .prop_map(|(condition, yes, no)| format!("if( {condition} ) {yes} else {no}")),
             body.clone().prop_map(|body| format!("for( $i = 0; $i < 3; $i++ ) {body}")),
             (expression(), body.clone()).prop_map(|(value, body)| format!("foreach( $c in {value} ) {body}")),
             body.clone().prop_map(|body| format!("do {body} while( $j++ < 2 );")),
-            (expression(), body.clone()).prop_map(|(value, body)| format!("while( {value} && $j++ < 4 ) {body}")),
+            (expression(), body.clone())
+                .prop_map(|(value, body)| format!("while( {value} && $j++ < 4 ) {body}")),
             (expression(), expression(), body.clone(), body.clone()).prop_map(|(subject, value, yes, no)| {
                 format!("switch( {subject} ) {{ case {value}, 1: {yes} default: {no} }}")
             }),
@@ -194,7 +219,9 @@ fn statement() -> impl Strategy<Value = String> {
 fn rule() -> impl Strategy<Value = String> {
     let body = |least| proptest::collection::vec(statement(), least..5).prop_map(|list| list.join("\n"));
     (body(1), body(0), body(0)).prop_map(|(body, one, two)| {
-        format!("{body}\nnote( $a, $b, $c );\nsub one( $a ) {{ {one} return $a; }}\nsub two( $a, $b ) {{ {two} }}")
+        format!(
+            "{body}\nnote( $a, $b, $c );\nsub one( $a ) {{ {one} return $a; }}\nsub two( $a, $b ) {{ {two} }}"
+        )
     })
 }
 
@@ -211,7 +238,9 @@ proptest! {
 
 #[test]
 fn the_comparison_sees_what_rules_do() {
-    let (machine, oracle) = both("$a = [ 1 ]; two( $a, 2 ); note( $a ); wait( 1 ); sub two( $a, $b ) { array.push( $a, $b ); }").unwrap();
+    let (machine, oracle) =
+        both("$a = [ 1 ]; two( $a, 2 ); note( $a ); wait( 1 ); sub two( $a, $b ) { array.push( $a, $b ); }")
+            .unwrap();
     assert_eq!(machine, oracle);
     assert_eq!(machine[0], "[integer 1,integer 2]");
 }

@@ -63,6 +63,7 @@ enum Mark {
     Close(u8),
 }
 
+#[derive(Clone, Copy)]
 enum Item {
     Literal(u8),
     Lazy,

@@ -32,7 +32,7 @@ pub(super) fn translate(pattern: &[u8]) -> Result<Translated, PatternError> {
         },
         is_multi_line: false,
         is_extended: false,
-        groups: pattern.iter().filter(|byte| **byte == b'(').count(),
+        groups: memchr::memchr_iter(b'(', pattern).count(),
     };
     while let Some(byte) = translator.next() {
         translator.item(byte)?;

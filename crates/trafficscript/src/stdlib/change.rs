@@ -6,7 +6,6 @@ use crate::byte_string::ByteString;
 use crate::call::Call;
 use memchr::memmem;
 
-#[expect(clippy::too_many_lines, reason = "a table")]
 pub(super) fn rows<H: Host>() -> Vec<Builtin<H>> {
     vec![
         row!(

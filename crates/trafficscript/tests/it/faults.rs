@@ -35,7 +35,8 @@ fn memory_is_bounded_however_it_is_made() {
 
 #[test]
 fn work_on_long_strings_costs_fuel() {
-    let text = "$a = \"a\"; for( $i = 0; $i < 22; $i++ ) $a = $a . $a; while( 1 ) string.contains( $a, \"b\" );";
+    let text =
+        "$a = \"a\"; for( $i = 0; $i < 22; $i++ ) $a = $a . $a; while( 1 ) string.contains( $a, \"b\" );";
     assert_eq!(fault(text).kind, FaultKind::OutOfFuel(100_000));
 }
 
@@ -64,6 +65,7 @@ fn a_wrong_literal_pattern_is_a_mistake_of_the_rule_and_a_computed_one_a_fault()
     let diagnostic = compiled.diagnostics.iter().find(|diagnostic| diagnostic.id.0 == "bad-pattern").unwrap();
     assert_eq!(diagnostic.labels[0].span, source::Span::new(23, 26));
     assert!(matches!(fault("$p = \"(\"; string.regexmatch( \"a\", $p );").kind, FaultKind::BadPattern(_)));
-    let steps = "$s = \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab\"; string.regexmatch( $s, \"^(?:a(?=a?)|a)*$\" );";
+    let steps =
+        "$s = \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab\"; string.regexmatch( $s, \"^(?:a(?=a?)|a)*$\" );";
     assert_eq!(fault(steps).kind, FaultKind::PatternSteps);
 }

@@ -3,8 +3,8 @@
 use source::{Source, render_human};
 use std::sync::Arc;
 use trafficscript::{
-    Answer, Builtin, Builtins, Call, CompileOptions, Compiled, Effect, Example, Host, Kind, Param, Program, Run,
-    RunLimits, Stages, Step, Value, Warning, compile,
+    Answer, Builtin, Builtins, Call, CompileOptions, Compiled, Effect, Example, Host, Kind, Param, Program,
+    Run, RunLimits, Stages, Step, Value, Warning, compile,
 };
 
 /// Notes everything, answers with what it was told.

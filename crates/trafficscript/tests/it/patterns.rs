@@ -27,6 +27,7 @@ fn replacing_once_and_everywhere() {
 #[test]
 fn patterns_and_flags_may_be_computed() {
     assert_eq!(value("string.regexmatch( \"ABC\", \"b\" . \"c\", string.lowercase( \"I\" ) )"), "1");
-    let many = "for( $i = 0; $i < 200; $i++ ) { $n += string.regexmatch( $i, \"^\" . $i . \"$\" ); } note( $n );";
+    let many =
+        "for( $i = 0; $i < 200; $i++ ) { $n += string.regexmatch( $i, \"^\" . $i . \"$\" ); } note( $n );";
     assert_eq!(notes(many), ["200"]);
 }

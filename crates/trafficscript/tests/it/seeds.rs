@@ -3,6 +3,7 @@
 use crate::kit::{Notes, program, run_on};
 use trafficscript::{RunLimits, Step};
 
+#[expect(clippy::print_stdout, reason = "what is skipped is said aloud")]
 fn seed(name: &str) -> Option<String> {
     let path = format!("{}/../../../shared/seeds/{name}", env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(path).ok();

@@ -43,8 +43,16 @@ fn assignment_copies_and_a_sub_gets_the_container_itself() {
 
 #[test]
 fn a_container_never_holds_itself() {
-    assert_eq!(notes("$a = [ 1 ]; array.push( $a, $a ); $a[ 0 ] = $a; note( $a[ 0 ][ 1 ][ 0 ], array.length( $a ) );"), ["1,2"]);
-    assert_eq!(notes("$h[ \"x\" ] = 1; $h[ \"h\" ] = $h; note( hash.count( $h ), hash.count( $h[ \"h\" ] ) );"), ["2,1"]);
+    assert_eq!(
+        notes(
+            "$a = [ 1 ]; array.push( $a, $a ); $a[ 0 ] = $a; note( $a[ 0 ][ 1 ][ 0 ], array.length( $a ) );"
+        ),
+        ["1,2"]
+    );
+    assert_eq!(
+        notes("$h[ \"x\" ] = 1; $h[ \"h\" ] = $h; note( hash.count( $h ), hash.count( $h[ \"h\" ] ) );"),
+        ["2,1"]
+    );
 }
 
 #[test]

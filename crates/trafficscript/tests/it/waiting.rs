@@ -5,7 +5,9 @@ use trafficscript::{Run, RunLimits, Step, Value};
 
 #[test]
 fn the_answer_is_the_value_of_the_call_that_waited() {
-    let program = program("$n = 1; $r = f( $n ) . rate.use( \"b\" ) . $n; note( $r ); sub f( $x ) { return rate.use( $x ) + 1; }");
+    let program = program(
+        "$n = 1; $r = f( $n ) . rate.use( \"b\" ) . $n; note( $r ); sub f( $x ) { return rate.use( $x ) + 1; }",
+    );
     let (builtins, mut host) = (builtins(), Notes::default());
     let mut run = Run::new(program, &RunLimits::default());
     assert!(matches!(run.resume(&builtins, &mut host, None), Step::Suspended));
