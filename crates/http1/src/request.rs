@@ -94,7 +94,7 @@ fn leading_empty_line(input: &[u8]) -> Result<usize, BadRequest> {
 /// `METHOD SP target SP HTTP/1.x CR LF`, with nothing but one space between.
 #[inline]
 fn read_line(input: &[u8], limits: &Limits) -> Result<RequestLine, LineStop> {
-    let method_end = find::<b' '>(input.get(..=METHOD_BYTES_MAX).unwrap_or(input), 0);
+    let method_end = find::<b' '>(input.get(..=METHOD_BYTES_MAX).unwrap_or(input));
     let method = input.get(..method_end).unwrap_or_default();
     if !is_token(method) {
         return Err(Stop::Bad.into());
@@ -102,25 +102,30 @@ fn read_line(input: &[u8], limits: &Limits) -> Result<RequestLine, LineStop> {
     if method_end > METHOD_BYTES_MAX {
         return Err(LineStop::Refused(BadRequest::MethodTooLong));
     }
-    let target_end = target_end(input, method_end + 1).min(input.len());
-    if target_end.saturating_sub(method_end + 1) > limits.target_bytes_max {
+    let behind = input.get(method_end + 1..).unwrap_or_default();
+    let (target, rest) = behind.split_at_checked(target_end(behind)).unwrap_or((behind, &[]));
+    if target.len() > limits.target_bytes_max {
         return Err(LineStop::Refused(BadRequest::TargetTooLong));
     }
-    let version = match input.get(target_end..).and_then(<[u8]>::first_chunk) {
-        Some(b" HTTP/1.1\r\n") if target_end > method_end + 1 => Version::Http11,
-        Some(b" HTTP/1.0\r\n") if target_end > method_end + 1 => Version::Http10,
-        _ => return Err(bad_line_end(input, method_end, target_end)),
+    let version = match rest.split_first_chunk() {
+        // Compared as one word, which a pattern would not be.
+        Some((protocol, [minor @ (b'0' | b'1'), b'\r', b'\n', ..]))
+            if u64::from_le_bytes(*protocol) == u64::from_le_bytes(*b" HTTP/1.") && !target.is_empty() =>
+        {
+            if *minor == b'1' { Version::Http11 } else { Version::Http10 }
+        }
+        _ => return Err(bad_line_end(target, rest)),
     };
+    let target_end = method_end + 1 + target.len();
     Ok(RequestLine { method_end, target_end, version, end: target_end + " HTTP/1.1\r\n".len() })
 }
 
 /// What follows the target is not the end of a request line, or not yet.
 #[cold]
-fn bad_line_end(input: &[u8], method_end: usize, target_end: usize) -> LineStop {
-    let rest = input.get(target_end..).unwrap_or_default();
+fn bad_line_end(target: &[u8], rest: &[u8]) -> LineStop {
     match rest.first() {
         Some(b'#' | 0x80..) => LineStop::Refused(BadRequest::TargetBytes),
-        Some(_) if target_end == method_end + 1 => Stop::Bad.into(),
+        Some(_) if target.is_empty() => Stop::Bad.into(),
         Some(b' ') if b" HTTP/1.1\r\n".starts_with(rest) || b" HTTP/1.0\r\n".starts_with(rest) => {
             Stop::NeedMore.into()
         }

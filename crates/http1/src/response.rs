@@ -57,13 +57,11 @@ pub fn decode_response(
             return stopped(input, stop, limits);
         }
     };
-    let reason = input.get(line.reason_start..line.reason_end).unwrap_or_default();
-    let rest = input.get(line.end..).unwrap_or_default();
-    let read = into.load_with((line.status, reason), line.version, rest, |lines| {
-        read_fields(rest, limits.slots(), lines)
+    let read = into.load_with((line.status, line.reason), line.version, line.rest, |lines| {
+        read_fields(line.rest, limits.slots(), lines)
     });
     let consumed = match read {
-        Ok(consumed) => line.end + consumed,
+        Ok(consumed) => input.len() - line.rest.len() + consumed,
         Err(stop) => return stopped(input, stop, limits),
     };
     if consumed > limits.head_bytes_max {
@@ -77,18 +75,17 @@ pub fn decode_response(
 }
 
 /// The parts of a status line.
-struct StatusLine {
+struct StatusLine<'a> {
     version: Version,
     status: u16,
-    reason_start: usize,
-    reason_end: usize,
-    /// Behind its CR LF.
-    end: usize,
+    reason: &'a [u8],
+    /// What follows its CR LF.
+    rest: &'a [u8],
 }
 
 /// `HTTP/1.x SP 3DIGIT [SP reason] CR LF`.
 #[inline]
-fn read_line(input: &[u8]) -> Result<StatusLine, Stop> {
+fn read_line(input: &[u8]) -> Result<StatusLine<'_>, Stop> {
     let Some(&[b'H', b'T', b'T', b'P', b'/', b'1', b'.', minor, b' ', a, b, c]) = input.first_chunk() else {
         return Err(bad_line_start(input));
     };
@@ -102,11 +99,13 @@ fn read_line(input: &[u8]) -> Result<StatusLine, Stop> {
         return Err(Stop::Bad);
     }
     let status = digits.iter().fold(0, |status, &digit| status * 10 + u16::from(digit));
-    let reason_start = REASON_START - usize::from(input.get(REASON_START - 1) != Some(&b' '));
-    let reason_end =
-        if reason_start == REASON_START { value_end(input, reason_start) } else { reason_start };
-    let end = end_of_line(input, reason_end)?;
-    Ok(StatusLine { version, status, reason_start, reason_end, end })
+    let behind = input.get(REASON_START - 1..).unwrap_or_default();
+    let reason = match behind {
+        [b' ', reason @ ..] => reason.get(..value_end(reason)).unwrap_or_default(),
+        _ => &[],
+    };
+    let rest = behind.get(usize::from(behind.first() == Some(&b' ')) + reason.len()..).unwrap_or_default();
+    Ok(StatusLine { version, status, reason, rest: end_of_line(rest)? })
 }
 
 /// The first twelve bytes are not those of a status line, or not all there.

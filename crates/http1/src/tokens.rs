@@ -4,6 +4,8 @@
 //! refused, taken or waited for does not depend on how much has come.
 #![warn(clippy::indexing_slicing)]
 
+use std::ops::Range;
+
 use message::{Known, Line, Lines, is_token};
 
 use crate::words::{find, value_end};
@@ -20,64 +22,74 @@ pub(crate) enum Stop {
 }
 
 /// Reads field lines up to and with the empty line, and answers the bytes taken.
-#[inline]
+// Not inlined: in a function of its own the loop keeps its state in registers.
+#[inline(never)]
 pub(crate) fn read_fields(input: &[u8], fields_max: usize, lines: &mut Lines<'_>) -> Result<usize, Stop> {
-    let mut at = 0;
+    let mut rest = input;
     loop {
-        if input.get(at) == Some(&b'\r') {
-            return end_of_line(input, at);
+        if rest.first() == Some(&b'\r') {
+            return Ok(input.len() - end_of_line(rest)?.len());
         }
-        if lines.len() >= fields_max && at < input.len() {
+        if lines.len() >= fields_max && !rest.is_empty() {
             return Err(Stop::TooManyFields);
         }
-        let colon = find::<b':'>(input, at);
-        let name = input.get(at..colon).unwrap_or_default();
+        let Some((name, [_, after @ ..])) = rest.split_at_checked(find::<b':'>(rest)) else {
+            return Err(cut_name(rest));
+        };
         let known = Known::of(name);
         // A name that is known holds no bad byte.
-        if colon >= input.len() || (known == Known::Other && !is_token(name)) {
-            return Err(bad_name(input, at));
+        if known == Known::Other && !is_token(name) {
+            return Err(Stop::Bad);
         }
-        let mut start = colon + 1;
-        let is_usual = input.get(start) == Some(&b' ');
-        start += usize::from(is_usual);
-        while is_blank(input.get(start)) {
-            start += 1;
+        let (is_usual, from) = match after {
+            [b' ', from @ ..] => (true, from),
+            _ => (false, after),
+        };
+        let (padded, behind) = from.split_at_checked(value_end(from)).unwrap_or((from, &[]));
+        let next = end_of_line(behind)?;
+        let (start, value_start) = (input.len() - rest.len(), input.len() - from.len());
+        let mut line = Line {
+            name: start..start + name.len(),
+            value: value_start..value_start + padded.len(),
+            known,
+            is_whole: is_usual,
+        };
+        if is_padded(padded) {
+            line.is_whole = false;
+            trim(padded, &mut line.value);
         }
-        let end = value_end(input, start);
-        let next = end_of_line(input, end)?;
-        let mut trimmed = end;
-        while trimmed > start && is_blank(input.get(trimmed - 1)) {
-            trimmed -= 1;
-        }
-        let is_whole = is_usual && start == colon + 2 && trimmed == end;
-        lines.push(Line { name: at..colon, value: start..trimmed, known, is_whole });
-        at = next;
+        lines.push(line);
+        rest = next;
     }
 }
 
-/// The offset behind the CR LF that must stand at `at`.
+/// What follows the CR LF that `rest` must start with.
 #[inline]
-pub(crate) fn end_of_line(input: &[u8], at: usize) -> Result<usize, Stop> {
-    match input.get(at..).and_then(<[u8]>::first_chunk) {
-        Some(b"\r\n") => Ok(at + 2),
-        Some(_) => Err(Stop::Bad),
-        None => Err(cut_end_of_line(input, at)),
+pub(crate) fn end_of_line(rest: &[u8]) -> Result<&[u8], Stop> {
+    match rest {
+        [b'\r', b'\n', next @ ..] => Ok(next),
+        [] | [b'\r'] => Err(Stop::NeedMore),
+        _ => Err(Stop::Bad),
     }
 }
 
+/// A name without colon so far.
 #[cold]
-fn cut_end_of_line(input: &[u8], at: usize) -> Stop {
-    if matches!(input.get(at), None | Some(b'\r')) { Stop::NeedMore } else { Stop::Bad }
-}
-
-/// A name without colon so far, or one with a colon and a bad byte.
-#[cold]
-fn bad_name(input: &[u8], at: usize) -> Stop {
-    let rest = input.get(at..).unwrap_or_default();
+fn cut_name(rest: &[u8]) -> Stop {
     if rest.is_empty() || is_token(rest) { Stop::NeedMore } else { Stop::Bad }
 }
 
+/// Whether blanks stand at the ends of what holds no other controls than HTAB.
 #[inline]
-fn is_blank(byte: Option<&u8>) -> bool {
-    matches!(byte, Some(b' ' | b'\t'))
+fn is_padded(value: &[u8]) -> bool {
+    matches!((value.first(), value.last()), (Some(..=b' '), _) | (_, Some(..=b' ')))
+}
+
+/// Takes the blanks off the ends of a value. One of blanks only becomes empty.
+#[cold]
+fn trim(value: &[u8], at: &mut Range<usize>) {
+    let is_ink = |byte: &u8| !matches!(byte, b' ' | b'\t');
+    let last = value.iter().rposition(is_ink).map_or(0, |last| last + 1);
+    let first = value.iter().position(is_ink).unwrap_or(0);
+    *at = at.start + first..at.start + last;
 }

@@ -1,76 +1,66 @@
-//! Searches that look at eight bytes at a time. Each answers an offset; one at or past the end of the input says that
-//! the input ended before anything was found.
+//! Searches that look at eight bytes at a time. Each answers an offset; the length of the input says that nothing was
+//! found.
 #![warn(clippy::indexing_slicing)]
 
 const ONES: u64 = 0x0101_0101_0101_0101;
 const HIGH: u64 = ONES * 0x80;
 const STEP: usize = 8;
 
-/// Where the next byte of that kind stands, from `at` on.
+/// Where the first byte of that kind stands.
 #[inline]
-pub(crate) fn find<const BYTE: u8>(input: &[u8], mut at: usize) -> usize {
-    loop {
-        let hits = equal_to(word_at(input, at), BYTE);
+pub(crate) fn find<const BYTE: u8>(input: &[u8]) -> usize {
+    search(input, |word| equal_to(word, BYTE))
+}
+
+/// Where a value ends: at the first control byte that is not HTAB.
+#[inline]
+pub(crate) fn value_end(input: &[u8]) -> usize {
+    let end = search(input, |word| below(word, b' ') | equal_to(word, 0x7f));
+    if input.get(end) == Some(&b'\t') { value_with_tab_end(input, end) } else { end }
+}
+
+/// Where a request target ends: at the first byte that is not visible ASCII, or at `#`.
+#[inline]
+pub(crate) fn target_end(input: &[u8]) -> usize {
+    search(input, |word| below(word, 0x21) | equal_to(word, b'#') | ((word | word.wrapping_add(ONES)) & HIGH))
+}
+
+#[cold]
+fn value_with_tab_end(input: &[u8], from: usize) -> usize {
+    let is_end = |&byte: &u8| byte != b'\t' && (byte < b' ' || byte == 0x7f);
+    input.iter().skip(from).position(is_end).map_or(input.len(), |found| from + found)
+}
+
+#[inline]
+fn search(input: &[u8], hits_in: impl Fn(u64) -> u64) -> usize {
+    let mut rest = input;
+    while let Some((chunk, next)) = rest.split_first_chunk() {
+        let hits = hits_in(u64::from_le_bytes(*chunk));
         if hits != 0 {
-            return at + first(hits);
+            return input.len() - rest.len() + first(hits);
         }
-        at += STEP;
-        if at >= input.len() {
-            return input.len();
-        }
+        rest = next;
     }
+    search_last(input, rest.len(), hits_in)
 }
 
-/// Where the value that starts at `at` ends: at the first control byte that is not HTAB.
+/// The last bytes, less than eight.
+#[cold]
+#[inline(never)]
+fn search_last(input: &[u8], rest_len: usize, hits_in: impl Fn(u64) -> u64) -> usize {
+    let start = input.len() - rest_len;
+    let hits = hits_in(last_word(input, input.get(start..).unwrap_or_default()));
+    input.len().min(start + first(hits))
+}
+
+/// The up to seven bytes of `rest`, the end of `input`, lowest first; what lies past the end reads as NUL.
 #[inline]
-pub(crate) fn value_end(input: &[u8], mut at: usize) -> usize {
-    loop {
-        let hits = controls(word_at(input, at));
-        if hits == 0 {
-            at += STEP;
-            continue;
-        }
-        at += first(hits);
-        if input.get(at) != Some(&b'\t') {
-            return at;
-        }
-        at += 1;
+fn last_word(input: &[u8], rest: &[u8]) -> u64 {
+    match input.last_chunk() {
+        _ if rest.is_empty() => 0,
+        Some(chunk) => u64::from_le_bytes(*chunk) >> ((STEP - rest.len()) * 8),
+        None => rest.iter().rev().fold(0, |word, &byte| word << 8 | u64::from(byte)),
     }
-}
-
-/// Where the request target that starts at `at` ends: at the first byte that is not visible ASCII, or at `#`.
-#[inline]
-pub(crate) fn target_end(input: &[u8], mut at: usize) -> usize {
-    loop {
-        let word = word_at(input, at);
-        let hits = below(word, 0x21) | equal_to(word, b'#') | ((word | word.wrapping_add(ONES)) & HIGH);
-        if hits != 0 {
-            return at + first(hits);
-        }
-        at += STEP;
-    }
-}
-
-/// The eight bytes from `at` on, the first one lowest. What lies past the end reads as NUL, at which every search for
-/// the end of something stops.
-#[inline]
-fn word_at(input: &[u8], at: usize) -> u64 {
-    match input.get(at..).and_then(<[u8]>::first_chunk) {
-        Some(chunk) => u64::from_le_bytes(*chunk),
-        None => last_word(input, at),
-    }
-}
-
-/// Less than eight bytes are left.
-fn last_word(input: &[u8], at: usize) -> u64 {
-    let left = input.len().saturating_sub(at);
-    if left == 0 {
-        return 0;
-    }
-    if let Some(chunk) = input.last_chunk() {
-        return u64::from_le_bytes(*chunk) >> ((STEP - left) * 8);
-    }
-    input.iter().skip(at).rev().fold(0, |word, &byte| word << 8 | u64::from(byte))
 }
 
 // Each of these has the high bit set in the bytes looked for. Subtracting may borrow from the byte above one that was
@@ -86,12 +76,7 @@ const fn equal_to(word: u64, byte: u8) -> u64 {
     below(word ^ (ONES * byte as u64), 1)
 }
 
-#[inline]
-const fn controls(word: u64) -> u64 {
-    below(word, b' ') | equal_to(word, 0x7f)
-}
-
-/// The place of the first byte with its high bit set, 0 to 7.
+/// The place of the first byte with its high bit set, 0 to 7; 8 where there is none.
 #[inline]
 const fn first(hits: u64) -> usize {
     (hits.trailing_zeros() / 8) as usize
@@ -101,40 +86,30 @@ const fn first(hits: u64) -> usize {
 mod tests {
     use super::*;
 
-    fn plain(input: &[u8], at: usize, stops: impl Fn(u8) -> bool) -> usize {
-        input.iter().skip(at).position(|&byte| stops(byte)).map_or(input.len(), |found| at + found)
+    fn plain(input: &[u8], stops: impl Fn(u8) -> bool) -> usize {
+        input.iter().position(|&byte| stops(byte)).unwrap_or(input.len())
     }
 
     /// Every byte at every place, behind and in front of bytes that borrow and carry reach.
     #[test]
     fn searches_agree_with_plain_loops() {
-        for length in 1..20 {
-            for place in 0..length {
+        let control = |byte: u8| byte != b'\t' && (byte < b' ' || byte == 0x7f);
+        let foreign = |byte: u8| !(0x21..=0x7e).contains(&byte) || byte == b'#';
+        for length in 0..20 {
+            for place in 0..=length {
                 for byte in 0..=255u8 {
-                    for around in [b'a', b'!', 0x80, 0xff, b'~', b' '] {
+                    for around in [b'a', b'!', 0x80, 0xff, b'~', b' ', b'\t'] {
                         let mut input = vec![around; length];
                         if let Some(put) = input.get_mut(place) {
                             *put = byte;
                         }
-                        for at in [0, place, length.min(place + 1)] {
-                            let ends = value_end(&input, at).min(length);
-                            let control = |byte: u8| byte != b'\t' && (byte < b' ' || byte == 0x7f);
-                            assert_eq!(ends, plain(&input, at, control), "{input:?} from {at}");
-                            let ends = target_end(&input, at).min(length);
-                            let foreign = |byte: u8| !(0x21..=0x7e).contains(&byte) || byte == b'#';
-                            assert_eq!(ends, plain(&input, at, foreign), "{input:?} from {at}");
-                            assert_eq!(find::<b':'>(&input, at), plain(&input, at, |byte| byte == b':'));
-                            assert_eq!(find::<b' '>(&input, at), plain(&input, at, |byte| byte == b' '));
-                        }
+                        assert_eq!(value_end(&input), plain(&input, control), "{input:?}");
+                        assert_eq!(target_end(&input), plain(&input, foreign), "{input:?}");
+                        assert_eq!(find::<b':'>(&input), plain(&input, |byte| byte == b':'), "{input:?}");
+                        assert_eq!(find::<b' '>(&input), plain(&input, |byte| byte == b' '), "{input:?}");
                     }
                 }
             }
         }
-    }
-
-    #[test]
-    fn past_the_end_nothing_is_found() {
-        assert_eq!((find::<b':'>(b"", 0), value_end(b"", 0), target_end(b"", 0)), (0, 0, 0));
-        assert_eq!((value_end(b"a\t\t", 3), target_end(b"abc", 3)), (3, 3));
     }
 }

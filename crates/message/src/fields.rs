@@ -41,6 +41,7 @@ struct Entry {
 /// Takes field lines one after the other while the wire codec walks a head. Made by [`Fields::load_with`].
 pub struct Lines<'a> {
     entries: &'a mut Vec<Entry>,
+    /// The bit of [`Known::Other`] may be set here.
     present: u64,
 }
 
@@ -72,7 +73,7 @@ impl Lines<'_> {
     /// Takes one more line.
     #[inline]
     pub fn push(&mut self, line: Line) {
-        self.present |= line.known.bit();
+        self.present |= 1 << line.known as u8;
         self.entries.push(Entry {
             name: narrow(line.name.start),
             name_end: narrow(line.name.end),
@@ -155,7 +156,7 @@ impl Fields {
         self.clear();
         let mut lines = Lines { entries: &mut self.entries, present: 0 };
         let taken = read(&mut lines);
-        let present = lines.present;
+        let present = lines.present & !(1 << Known::Other as u8);
         match taken {
             Ok(bytes) => {
                 debug_assert!(u32::try_from(bytes).is_ok(), "heads are bounded far below 4 GiB");

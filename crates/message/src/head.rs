@@ -79,10 +79,7 @@ impl RequestHead {
     /// Forgets everything and keeps the memory for the next head (within bounds).
     #[inline]
     pub fn clear(&mut self) {
-        self.line.clear();
-        if self.line.capacity() > KEPT_LINE_BYTES_MAX {
-            self.line.shrink_to(KEPT_LINE_BYTES_MAX);
-        }
+        clear_text(&mut self.line);
         (self.method_end, self.target_start) = (0, 0);
         self.version = Version::Http11;
         self.fields.clear();
@@ -103,7 +100,7 @@ impl RequestHead {
         read: impl FnOnce(&mut Lines<'_>) -> Result<usize, E>,
     ) -> Result<usize, E> {
         let (line, method_bytes) = line;
-        self.clear();
+        clear_text(&mut self.line);
         self.version = version;
         self.line.extend_from_slice(line);
         (self.method_end, self.target_start) = (method_bytes, method_bytes + 1);
@@ -258,10 +255,7 @@ impl ResponseHead {
     /// Forgets everything and keeps the memory for the next head (within bounds).
     #[inline]
     pub fn clear(&mut self) {
-        self.reason.clear();
-        if self.reason.capacity() > KEPT_LINE_BYTES_MAX {
-            self.reason.shrink_to(KEPT_LINE_BYTES_MAX);
-        }
+        clear_text(&mut self.reason);
         self.status = 200;
         self.version = Version::Http11;
         self.fields.clear();
@@ -281,7 +275,7 @@ impl ResponseHead {
         read: impl FnOnce(&mut Lines<'_>) -> Result<usize, E>,
     ) -> Result<usize, E> {
         let (status, reason) = line;
-        self.clear();
+        clear_text(&mut self.reason);
         (self.status, self.version) = (status, version);
         self.reason.extend_from_slice(reason);
         self.fields.load_with(raw, read)
@@ -339,6 +333,15 @@ impl fmt::Debug for ResponseHead {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let reason = String::from_utf8_lossy(&self.reason);
         write!(f, "{} {} {reason} {:?}", self.version.as_str(), self.status, self.fields)
+    }
+}
+
+/// Keeps the memory, within bounds.
+#[inline]
+fn clear_text(text: &mut Vec<u8>) {
+    text.clear();
+    if text.capacity() > KEPT_LINE_BYTES_MAX {
+        text.shrink_to(KEPT_LINE_BYTES_MAX);
     }
 }
 

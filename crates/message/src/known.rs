@@ -77,42 +77,48 @@ known_names! {
 // One bit for each in a 64-bit set.
 const _: () = assert!(Known::ALL.len() < 64);
 
-const TABLE_SIZE: usize = 128;
+const TABLE_BITS: u32 = 7;
 
-/// Perfect table: the place of a name is computed from its length and three of its letters, the same way here and in
-/// [`Known::of`]. The factors were found by trial; two names in one place do not compile.
-static TABLE: [(&[u8], Known); TABLE_SIZE] = {
-    let mut table: [(&[u8], Known); TABLE_SIZE] = [(b"", Known::Other); TABLE_SIZE];
+/// Found by trial.
+const FACTOR: u64 = 0x90d6_8e0e_d8ed_814f;
+
+/// Perfect table: the place of a name is computed from its ends, the same way here and in [`Known::of`]. Two names in
+/// one place do not compile.
+static TABLE: [Slot; 1 << TABLE_BITS] = {
+    let mut table = [Slot { length: 0, ends: [0; 2], middle: 0, known: Known::Other }; 1 << TABLE_BITS];
     let mut index = 0;
     while index < Known::ALL.len() {
         let known = Known::ALL[index];
         let name = known.name().as_bytes();
-        let place = place(name.len(), name[0], name[name.len() / 2], name[name.len() - 1]);
-        assert!(table[place].0.is_empty(), "two known names fall into one place of the table");
-        table[place] = (name, known);
+        let ends = ends_of(name);
+        assert!(name.len() <= 24, "first word, middle and last word leave bytes out");
+        assert!(table[place(ends)].length == 0, "two known names fall into one place of the table");
+        table[place(ends)] = Slot { length: name.len(), ends, middle: middle_of(name), known };
         index += 1;
     }
     table
 };
 
-#[inline]
-const fn place(len: usize, first: u8, middle: u8, last: u8) -> usize {
-    const FOLD: usize = 0x20;
-    (len * 6 + (first as usize | FOLD) * 53 + (middle as usize | FOLD) * 107 + (last as usize | FOLD) * 96)
-        % TABLE_SIZE
+/// A name in lower case, as words.
+#[derive(Clone, Copy)]
+struct Slot {
+    length: usize,
+    ends: [u64; 2],
+    middle: u64,
+    known: Known,
 }
 
 impl Known {
-    /// Which known name this is, letter case aside; [`Known::Other`] for all others. `name` should be a token.
+    /// Which known name this is, letter case aside; [`Known::Other`] for all others, whatever bytes they hold.
     #[inline]
     pub fn of(name: &[u8]) -> Self {
-        let (Some(&first), Some(&middle), Some(&last)) =
-            (name.first(), name.get(name.len() / 2), name.last())
-        else {
-            return Self::Other;
-        };
-        let (lower, known) = TABLE[place(name.len(), first, middle, last)];
-        if same_token(name, lower) { known } else { Self::Other }
+        let ends = ends_of(name);
+        let slot = &TABLE[place(ends)];
+        let is_same = slot.length == name.len()
+            && slot.ends[0] == ends[0]
+            && slot.ends[1] == ends[1]
+            && (name.len() <= 16 || slot.middle == middle_of(name));
+        if is_same { slot.known } else { Self::Other }
     }
 
     /// The bit of this name in a set of names; 0 for [`Known::Other`].
@@ -125,35 +131,58 @@ impl Known {
     }
 }
 
-/// Compares a name with a lower-case one, eight bytes at a time.
 #[inline]
-fn same_token(name: &[u8], lower: &[u8]) -> bool {
-    if name.len() != lower.len() {
-        return false;
-    }
-    if let (Some(tail), Some(lower_tail)) = (name.last_chunk::<8>(), lower.last_chunk::<8>()) {
-        let (chunks, _) = name.as_chunks::<8>();
-        let (lower_chunks, _) = lower.as_chunks::<8>();
-        return fold(*tail) == u64::from_le_bytes(*lower_tail)
-            && chunks.iter().zip(lower_chunks).all(|(a, b)| fold(*a) == u64::from_le_bytes(*b));
-    }
-    if let (Some(first), Some(last)) = (name.first_chunk::<4>(), name.last_chunk::<4>()) {
-        return Some(&fold_half(*first).to_le_bytes()) == lower.first_chunk()
-            && Some(&fold_half(*last).to_le_bytes()) == lower.last_chunk();
-    }
-    name.eq_ignore_ascii_case(lower)
+const fn place([first, last]: [u64; 2]) -> usize {
+    // Seven bits are left.
+    ((first ^ last).wrapping_mul(FACTOR) >> (u64::BITS - TABLE_BITS)) as usize
 }
 
-/// Lower-cases letters by setting one bit. Other token bytes change too, but into nothing that a known name holds: of
-/// those only `-` (0x2d), digits and letters occur, and 0x0d and 0x10 to 0x19 are no token bytes.
+/// The first eight bytes of a name, and, if it is longer, the last eight; in lower case.
 #[inline]
-fn fold(bytes: [u8; 8]) -> u64 {
-    u64::from_le_bytes(bytes) | 0x2020_2020_2020_2020
+const fn ends_of(name: &[u8]) -> [u64; 2] {
+    match (name.first_chunk(), name.last_chunk()) {
+        (Some(first), Some(last)) if name.len() > 8 => {
+            [lower(u64::from_le_bytes(*first)), lower(u64::from_le_bytes(*last))]
+        }
+        (Some(first), _) => [lower(u64::from_le_bytes(*first)), 0],
+        (None, _) => [lower(short_word(name)), 0],
+    }
 }
 
+/// What lies between first and last word of a name of 17 to 24 bytes.
 #[inline]
-fn fold_half(bytes: [u8; 4]) -> u32 {
-    u32::from_le_bytes(bytes) | 0x2020_2020
+const fn middle_of(name: &[u8]) -> u64 {
+    match name.split_first_chunk::<8>() {
+        Some((_, rest)) => match rest.first_chunk() {
+            Some(middle) => lower(u64::from_le_bytes(*middle)),
+            None => 0,
+        },
+        None => 0,
+    }
+}
+
+/// Up to seven bytes as a word.
+#[inline]
+const fn short_word(name: &[u8]) -> u64 {
+    match (name.first_chunk(), name.last_chunk()) {
+        // The two halves overlap in bytes that are equal.
+        (Some(first), Some(last)) => {
+            u32::from_le_bytes(*first) as u64 | (u32::from_le_bytes(*last) as u64) << ((name.len() - 4) * 8)
+        }
+        _ => match name {
+            [a, b, c] => u32::from_le_bytes([*a, *b, *c, 0]) as u64,
+            [a, b] => u16::from_le_bytes([*a, *b]) as u64,
+            [a] => *a as u64,
+            _ => 0,
+        },
+    }
+}
+
+/// Lower-cases letters: the bit of lower case is set where the bit that letters have is. Other bytes of that half of
+/// the table change too, but into none that a known name holds (letters, digits and `-`).
+#[inline]
+const fn lower(word: u64) -> u64 {
+    word | ((word >> 1) & 0x2020_2020_2020_2020)
 }
 
 #[cfg(test)]
@@ -173,12 +202,18 @@ mod tests {
         for &known in Known::ALL {
             for at in 0..known.name().len() {
                 let mut name = known.name().as_bytes().to_vec();
-                name[at] = if name[at] == b'_' { b'~' } else { b'_' };
-                assert_eq!(Known::of(&name), Known::Other, "{}", String::from_utf8_lossy(&name));
+                for byte in 0..=u8::MAX {
+                    name[at] = byte;
+                    let by_search = Known::ALL.iter().find(|known| name.eq_ignore_ascii_case(known.name().as_bytes()));
+                    let expected = by_search.copied().unwrap_or(Known::Other);
+                    assert_eq!(Known::of(&name), expected, "{}", String::from_utf8_lossy(&name));
+                }
             }
             let longer = format!("{}x", known.name());
             assert_eq!(Known::of(longer.as_bytes()), Known::Other);
         }
         assert_eq!(Known::of(b""), Known::Other);
+        assert_eq!(Known::of(&[0; 3]), Known::Other);
+        assert_eq!(Known::of(&[b'a'; 100]), Known::Other);
     }
 }
