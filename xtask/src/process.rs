@@ -50,17 +50,18 @@ pub(crate) fn answers(program: &str, arguments: &[&str]) -> bool {
 /// # Errors
 /// When cargo cannot say.
 pub(crate) fn target_folder(root: &Path) -> Result<PathBuf> {
-    let metadata = metadata(root)?;
+    let metadata = metadata(&root.join("Cargo.toml"))?;
     let folder = metadata["target_directory"].as_str().context("cargo names no target directory")?;
     Ok(PathBuf::from(folder))
 }
 
-/// What cargo knows of the workspace's own packages.
+/// What cargo knows of a workspace's own packages.
 ///
 /// # Errors
 /// When cargo fails or answers something that is no JSON.
-pub(crate) fn metadata(root: &Path) -> Result<serde_json::Value> {
-    let mut command = cargo(root, &["metadata", "--no-deps", "--format-version", "1"]);
+pub(crate) fn metadata(manifest: &Path) -> Result<serde_json::Value> {
+    let folder = manifest.parent().context("a manifest stands in a folder")?;
+    let mut command = cargo(folder, &["metadata", "--no-deps", "--format-version", "1"]);
     let output = command.output().context("cannot start cargo metadata")?;
     if !output.status.success() {
         bail!("cargo metadata failed: {}", String::from_utf8_lossy(&output.stderr));

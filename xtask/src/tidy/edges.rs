@@ -90,7 +90,7 @@ const FOR_TESTS: [&str; 9] =
 /// # Errors
 /// When cargo cannot read the manifests.
 pub(super) fn check(root: &Path) -> Result<Vec<Finding>> {
-    let metadata = metadata(root)?;
+    let metadata = metadata(&root.join("Cargo.toml"))?;
     let packages = metadata["packages"].as_array().context("cargo metadata names no packages")?;
     let mut findings = Vec::new();
     for package in packages {
