@@ -3,6 +3,8 @@
 
 use message::{Fields, Known};
 
+use crate::shadow::{is_forwarded, is_shadow};
+
 /// The options of all `Connection` fields of a head. Made by [`connection_options`].
 #[derive(Clone, Copy, Debug)]
 pub struct ConnectionOptions<'a> {
@@ -21,15 +23,10 @@ pub struct ConnectionOptions<'a> {
 pub fn connection_options(fields: &Fields) -> ConnectionOptions<'_> {
     let mut options = ConnectionOptions { close: false, keep_alive: false, upgrade: false, named: None };
     if fields.has(Known::Connection) {
-        for option in listed(fields) {
-            if option.eq_ignore_ascii_case(b"close") {
-                options.close = true;
-            } else if option.eq_ignore_ascii_case(b"keep-alive") {
-                options.keep_alive = true;
-            } else if option.eq_ignore_ascii_case(b"upgrade") {
-                options.upgrade = true;
-            } else {
-                options.named = Some(fields);
+        for value in fields.all_known(Known::Connection) {
+            // Nearly always one word.
+            if !options.take(value) {
+                options.take_list(value, fields);
             }
         }
     }
@@ -37,6 +34,30 @@ pub fn connection_options(fields: &Fields) -> ConnectionOptions<'_> {
 }
 
 impl<'a> ConnectionOptions<'a> {
+    /// Notes one of the three words that we know; `false` for others.
+    #[inline]
+    const fn take(&mut self, option: &[u8]) -> bool {
+        if option.eq_ignore_ascii_case(b"keep-alive") {
+            self.keep_alive = true;
+        } else if option.eq_ignore_ascii_case(b"close") {
+            self.close = true;
+        } else if option.eq_ignore_ascii_case(b"upgrade") {
+            self.upgrade = true;
+        } else {
+            return false;
+        }
+        true
+    }
+
+    #[cold]
+    fn take_list(&mut self, value: &[u8], fields: &'a Fields) {
+        for option in options_in(value) {
+            if !self.take(option) {
+                self.named = Some(fields);
+            }
+        }
+    }
+
     /// The options other than `close`, `keep-alive` and `upgrade`, as sent.
     pub fn others(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         self.named.into_iter().flat_map(listed).filter(|option| {
@@ -52,6 +73,9 @@ impl<'a> ConnectionOptions<'a> {
     /// A peer may name further fields in `Connection`, but only such that nobody on the way depends on: every name in
     /// [`Known`] and all of `X-Forwarded-*` pass on whatever it says, else a client could strip its own address,
     /// cookie, host or length from what the node sees.
+    ///
+    /// Names such as `Content_Length` or `X_Forwarded_For`, which a gateway behind us would read as the framing or
+    /// forwarding field with `-`, end here too.
     #[inline]
     pub fn is_hop_by_hop(&self, name: &[u8], known: Known) -> bool {
         match known {
@@ -65,24 +89,23 @@ impl<'a> ConnectionOptions<'a> {
             | Known::TransferEncoding
             | Known::Upgrade
             | Known::Http2Settings => true,
-            Known::Other => self.named.is_some() && self.strips(name),
+            Known::Other => is_shadow(name) || (self.named.is_some() && self.strips(name)),
             _ => false,
         }
     }
 
     #[cold]
     fn strips(&self, name: &[u8]) -> bool {
-        !name.get(..12).is_some_and(|start| start.eq_ignore_ascii_case(b"x-forwarded-"))
-            && self.others().any(|option| option.eq_ignore_ascii_case(name))
+        !is_forwarded(name) && self.others().any(|option| option.eq_ignore_ascii_case(name))
     }
 }
 
 fn listed(fields: &Fields) -> impl Iterator<Item = &[u8]> {
-    fields
-        .all_known(Known::Connection)
-        .flat_map(|value| value.split(|&byte| byte == b','))
-        .map(<[u8]>::trim_ascii)
-        .filter(|option| !option.is_empty())
+    fields.all_known(Known::Connection).flat_map(options_in)
+}
+
+fn options_in(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    value.split(|&byte| byte == b',').map(<[u8]>::trim_ascii).filter(|option| !option.is_empty())
 }
 
 #[cfg(test)]
@@ -135,5 +158,11 @@ mod tests {
             assert!(ends(name), "{name}");
         }
         assert!(!ends("X-Other"));
+        for name in
+            ["Content_Length", "Transfer_Encoding", "x_forwarded_for", "X-Forwarded_Port", "Keep_Alive"]
+        {
+            assert!(ends(name), "{name}");
+        }
+        assert!(!ends("X_Other") && !ends("Content_Type"));
     }
 }

@@ -33,21 +33,32 @@ pub fn request_head(out: &mut Vec<u8>, head: &RequestHead, keep: impl FnMut(&[u8
 /// Writes the status line in version 1.1 and the fields for which `keep(name, value, known)` holds.
 #[inline]
 pub fn response_head(out: &mut Vec<u8>, head: &ResponseHead, keep: impl FnMut(&[u8], &[u8], Known) -> bool) {
-    status_line(out, head.status(), head.reason());
+    // A head takes no reason with control bytes.
+    write_status_line(out, head.status(), head.reason());
     head.fields().write_to(out, keep);
 }
 
 /// Writes a status line in version 1.1. `status` is 100 to 999; control bytes in `reason` become spaces.
 #[inline]
 pub fn status_line(out: &mut Vec<u8>, status: u16, reason: &[u8]) {
-    out.extend_from_slice(b"HTTP/1.1 ");
-    decimal(out, u64::from(status));
-    out.push(b' ');
     if message::is_field_value(reason) {
-        out.extend_from_slice(reason);
+        write_status_line(out, status, reason);
     } else {
-        out.extend(reason.iter().map(|&byte| if byte.is_ascii_control() { b' ' } else { byte }));
+        let reason: Vec<u8> =
+            reason.iter().map(|&byte| if byte.is_ascii_control() { b' ' } else { byte }).collect();
+        write_status_line(out, status, &reason);
     }
+}
+
+#[inline]
+fn write_status_line(out: &mut Vec<u8>, status: u16, reason: &[u8]) {
+    let digit = |place: u16| b'0' + (status / place % 10) as u8;
+    let mut start = *b"HTTP/1.1 000 ";
+    if let [.., hundreds, tens, ones, b' '] = &mut start {
+        (*hundreds, *tens, *ones) = (digit(100), digit(10), digit(1));
+    }
+    out.extend_from_slice(&start);
+    out.extend_from_slice(reason);
     out.extend_from_slice(b"\r\n");
 }
 

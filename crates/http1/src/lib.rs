@@ -32,6 +32,7 @@ mod limits;
 mod request;
 mod response;
 mod scan;
+mod shadow;
 mod target;
 mod tokens;
 mod trailers;

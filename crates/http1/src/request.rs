@@ -112,7 +112,11 @@ fn read_line(input: &[u8], limits: &Limits) -> Result<RequestLine, LineStop> {
         Some((protocol, [minor @ (b'0' | b'1'), b'\r', b'\n', ..]))
             if u64::from_le_bytes(*protocol) == u64::from_le_bytes(*b" HTTP/1.") && !target.is_empty() =>
         {
-            if *minor == b'1' { Version::Http11 } else { Version::Http10 }
+            if *minor == b'1' {
+                Version::Http11
+            } else {
+                Version::Http10
+            }
         }
         _ => return Err(bad_line_end(target, rest)),
     };

@@ -4,6 +4,7 @@
 use message::{Fields, Known};
 
 use crate::diagnose::diagnose;
+use crate::shadow::{is_forwarded, is_shadow};
 use crate::tokens::{Stop, read_fields};
 use crate::{BadBody, BadSyntax};
 
@@ -66,5 +67,5 @@ fn is_forbidden(name: &[u8], known: Known) -> bool {
             | Known::Http2Settings
             | Known::MaxForwards
     );
-    is_named || name.get(..12).is_some_and(|start| start.eq_ignore_ascii_case(b"x-forwarded-"))
+    is_named || is_forwarded(name) || is_shadow(name)
 }

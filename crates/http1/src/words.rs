@@ -15,8 +15,9 @@ pub(crate) fn find<const BYTE: u8>(input: &[u8]) -> usize {
 /// Where a value ends: at the first control byte that is not HTAB.
 #[inline]
 pub(crate) fn value_end(input: &[u8]) -> usize {
-    let end = search(input, |word| below(word, b' ') | equal_to(word, 0x7f));
-    if input.get(end) == Some(&b'\t') { value_with_tab_end(input, end) } else { end }
+    // Cheap and nearly exact: adding one carries out of 0xff and may take a byte behind it for DEL.
+    let end = search(input, |word| (word.wrapping_sub(ONES * 0x20) | word.wrapping_add(ONES)) & !word & HIGH);
+    if input.get(end) == Some(&b'\r') { end } else { unusual_value_end(input, end) }
 }
 
 /// Where a request target ends: at the first byte that is not visible ASCII, or at `#`.
@@ -25,8 +26,9 @@ pub(crate) fn target_end(input: &[u8]) -> usize {
     search(input, |word| below(word, 0x21) | equal_to(word, b'#') | ((word | word.wrapping_add(ONES)) & HIGH))
 }
 
+/// All before `from` is sound; looks again at what stands there.
 #[cold]
-fn value_with_tab_end(input: &[u8], from: usize) -> usize {
+fn unusual_value_end(input: &[u8], from: usize) -> usize {
     let is_end = |&byte: &u8| byte != b'\t' && (byte < b' ' || byte == 0x7f);
     input.iter().skip(from).position(is_end).map_or(input.len(), |found| from + found)
 }

@@ -204,7 +204,8 @@ mod tests {
                 let mut name = known.name().as_bytes().to_vec();
                 for byte in 0..=u8::MAX {
                     name[at] = byte;
-                    let by_search = Known::ALL.iter().find(|known| name.eq_ignore_ascii_case(known.name().as_bytes()));
+                    let by_search =
+                        Known::ALL.iter().find(|known| name.eq_ignore_ascii_case(known.name().as_bytes()));
                     let expected = by_search.copied().unwrap_or(Known::Other);
                     assert_eq!(Known::of(&name), expected, "{}", String::from_utf8_lossy(&name));
                 }

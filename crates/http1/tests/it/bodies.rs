@@ -67,7 +67,7 @@ fn extensions_are_bounded_each_and_together() {
 #[test]
 fn trailers_come_as_fields_without_those_that_may_not_come_late() {
     let read = chunked(
-        "0\r\nX-Sum: 1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\nHost: b\r\nAuthorization: x\r\nSet-Cookie: a\r\nX-Forwarded-Port: 1\r\nServer-Timing:  t \r\n\r\nrest",
+        "0\r\nX-Sum: 1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\nHost: b\r\nAuthorization: x\r\nSet-Cookie: a\r\nX-Forwarded-Port: 1\r\nContent_Length: 5\r\nServer-Timing:  t \r\n\r\nrest",
     );
     let trailers = read.trailers.unwrap();
     let lines: Vec<_> = trailers.iter().map(|(name, value, _)| (name, value)).collect();
