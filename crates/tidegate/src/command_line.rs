@@ -3,6 +3,7 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::net::IpAddr;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -17,6 +18,10 @@ pub(crate) struct CommandLine {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
+    /// Start the traffic manager and stay in the foreground
+    Run(RunOptions),
+    /// Play the story in the terminal: visitors, then a crowd; unguarded, then guarded
+    Demo(DemoOptions),
     /// Check a catalog or rules; say everything that is wrong (also: tidegate -t)
     Check(CheckOptions),
     /// Run rules against a made-up request and print what is decided
@@ -32,6 +37,75 @@ pub(crate) enum OutputFormat {
     Human,
     /// For programs.
     Json,
+}
+
+/// Options of `run`.
+#[derive(Args, Debug)]
+pub(crate) struct RunOptions {
+    /// The catalog; default: tidegate.toml here, unless --to is given
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Without a file: the site to stand in front of, http://host:port; default: a built-in sample site
+    #[arg(long, value_name = "URL", conflicts_with = "config")]
+    pub(crate) to: Option<String>,
+    /// Without a file: where to listen [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDR", conflicts_with = "config")]
+    pub(crate) listen: Option<String>,
+    /// Without a file: a name of the site besides the Host of each request (repeatable)
+    #[arg(long, value_name = "NAME", conflicts_with = "config")]
+    pub(crate) host: Vec<String>,
+    /// Without a file: what the guard against crowds does [default: observe]
+    #[arg(long, value_name = "MODE", conflicts_with = "config")]
+    pub(crate) guard: Option<GuardMode>,
+    /// Threads that serve connections; default: what the catalog says, or one for each processor
+    #[arg(long, value_name = "N")]
+    pub(crate) workers: Option<NonZeroUsize>,
+    /// The least important messages that are still logged
+    #[arg(long, value_name = "LEVEL", default_value = "info")]
+    pub(crate) log_level: LogLevel,
+    /// How messages are logged, on standard error
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    pub(crate) log_format: OutputFormat,
+    /// Where to write the number of the process
+    #[arg(long, value_name = "FILE")]
+    pub(crate) pid_file: Option<PathBuf>,
+}
+
+/// What the guard of the built-in catalog does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum GuardMode {
+    /// There is none: the bare proxy.
+    Off,
+    /// It decides and logs, and holds nobody.
+    Observe,
+    /// It does what it decides.
+    Enforce,
+}
+
+/// How important a message is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogLevel {
+    /// What is broken.
+    Error,
+    /// What may break.
+    Warn,
+    /// What happened.
+    Info,
+    /// Why.
+    Debug,
+    /// Everything.
+    Trace,
+}
+
+/// Options of `demo`.
+#[derive(Args, Debug)]
+pub(crate) struct DemoOptions {
+    /// How long the whole story takes, in seconds
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(16..=600))]
+    pub(crate) seconds: u32,
+    /// human or json
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    pub(crate) format: OutputFormat,
 }
 
 /// Options of `check`.

@@ -3,7 +3,11 @@
 mod check;
 mod command_line;
 mod disk;
+mod open_files;
+mod process_log;
+mod run;
 mod schema;
+mod site;
 mod try_rule;
 mod verdict;
 
@@ -15,6 +19,8 @@ use verdict::Verdict;
 fn main() -> ExitCode {
     let command_line = CommandLine::parse_from(command_line::with_aliases(std::env::args_os()));
     let verdict = match command_line.verb {
+        Verb::Run(options) => run::run(&options),
+        Verb::Demo(_) => Ok(Verdict::Good),
         Verb::Check(options) => check::run(&options),
         Verb::Try(options) => try_rule::run(&options),
         Verb::Schema => schema::run(),

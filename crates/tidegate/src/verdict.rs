@@ -33,6 +33,12 @@ impl Verdict {
     /// Says what failed and gives 1, or 2 for a [`Mistake`].
     #[expect(clippy::print_stderr, reason = "the one place where a command's failure is told")]
     pub(crate) fn failed(error: &anyhow::Error) -> Self {
+        if let Some(error) = error.downcast_ref::<std::io::Error>()
+            && error.kind() == std::io::ErrorKind::BrokenPipe
+        {
+            // Whoever read our output has read enough.
+            return Self::Good;
+        }
         eprintln!("tidegate: {error:#}");
         if error.is::<Mistake>() { Self::Mistaken } else { Self::Failed }
     }

@@ -1,0 +1,227 @@
+//! `tidegate run`: the traffic manager in the foreground.
+
+mod signals;
+mod welcome;
+
+use crate::check::{DEFAULT_CATALOG, colours};
+use crate::command_line::{GuardMode, OutputFormat, RunOptions};
+use crate::disk::Disk;
+use crate::site::{Capacity, Site};
+use crate::verdict::{Mistake, Verdict};
+use crate::{open_files, process_log};
+use anyhow::{Context, anyhow, bail};
+use engine::builtins::builtins;
+use engine::catalog::{AccessLog, Destination, EmbeddedOptions, Guard, Loaded};
+use engine::{Catalog, Shared, SharedOptions};
+use proxy::{Clock, Options, Proxy, Running, StartError, Wakes};
+use source::{Diagnostic, render_human};
+use std::hash::{BuildHasher, RandomState};
+use std::io::{ErrorKind, Write};
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Where a start without a file listens.
+const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
+
+/// Where the catalog comes from.
+enum Origin {
+    /// A file; it can be read again.
+    File(PathBuf),
+    /// The command line.
+    BuiltIn(EmbeddedOptions),
+}
+
+/// Runs until a signal ends it.
+pub(crate) fn run(options: &RunOptions) -> anyhow::Result<Verdict> {
+    process_log::start(options.log_format, options.log_level);
+    open_files::raise_limit();
+    // Kept until the end: dropping it stops it.
+    let (origin, site) = origin(options)?;
+    let loaded = load(&origin);
+    tell(&loaded.diagnostics, options.log_format)?;
+    let Some(catalog) = loaded.catalog else { return Ok(Verdict::Mistaken) };
+    for line in catalog.describe() {
+        tracing::info!("{line}");
+    }
+    let workers = workers(options, &catalog);
+    let running = start(catalog, workers).map_err(|error| explained(error, &origin))?;
+    let pid_file = options.pid_file.as_deref().map(PidFile::write).transpose()?;
+    // The signals are listened for before anybody is told that we are ready.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let signals = runtime.block_on(async { signals::Signals::new() }).context("cannot listen for signals")?;
+    let bound: Vec<_> = running.addresses().map(|(_, bound)| bound).collect();
+    let addresses: Vec<String> = bound.iter().map(ToString::to_string).collect();
+    tracing::info!(workers, "ready on {}", addresses.join(", "));
+    if let Origin::BuiltIn(embedded) = &origin
+        && let Some(first) = bound.first()
+        && options.log_format == OutputFormat::Human
+    {
+        let text = welcome::text(*first, embedded.guard, site.is_some());
+        std::io::stderr().lock().write_all(text.as_bytes())?;
+    }
+    let file = match &origin {
+        Origin::File(path) => Some(path.as_path()),
+        Origin::BuiltIn(_) => None,
+    };
+    let verdict = runtime.block_on(signals.serve(running, file));
+    drop(pid_file);
+    drop(site);
+    Ok(verdict)
+}
+
+/// What is to be run, and the sample site, if that is what stands behind it.
+fn origin(options: &RunOptions) -> anyhow::Result<(Origin, Option<Site>)> {
+    if let Some(path) = &options.config {
+        return Ok((Origin::File(path.clone()), None));
+    }
+    let here = Path::new(DEFAULT_CATALOG);
+    if here.exists() {
+        if options.to.is_none() {
+            let given = [
+                ("--listen", options.listen.is_some()),
+                ("--host", !options.host.is_empty()),
+                ("--guard", options.guard.is_some()),
+            ];
+            if let Some((flag, _)) = given.iter().find(|(_, is_given)| *is_given) {
+                let why = "the catalog here says that; give --to as well to leave it aside";
+                bail!(Mistake(format!("{flag} does not go with {DEFAULT_CATALOG}: {why}")));
+            }
+            return Ok((Origin::File(here.to_owned()), None));
+        }
+        tracing::info!("{DEFAULT_CATALOG} in this folder is left aside, since --to is given");
+    }
+    let (node, site) = match &options.to {
+        Some(url) => (node_of(url).map_err(Mistake)?, None),
+        None => {
+            let site = Site::start(Capacity::AMPLE).context("cannot start the sample site")?;
+            (site.address.to_string(), Some(site))
+        }
+    };
+    let guard = match options.guard {
+        Some(GuardMode::Off) => Guard::Off,
+        Some(GuardMode::Observe) | None => Guard::Observe,
+        Some(GuardMode::Enforce) => Guard::Enforce,
+    };
+    let listen = options.listen.clone().unwrap_or_else(|| DEFAULT_LISTEN.to_owned());
+    Ok((Origin::BuiltIn(EmbeddedOptions { listen, node, hosts: options.host.clone(), guard }), site))
+}
+
+/// `host:port` of `http://host:port/`.
+fn node_of(url: &str) -> Result<String, String> {
+    let Some(rest) = url.strip_prefix("http://") else {
+        return Err(match url.strip_prefix("https://") {
+            Some(_) => format!("--to {url}: nodes are spoken to in the clear; TLS is not there yet"),
+            None => format!("--to {url}: expected http://host:port"),
+        });
+    };
+    let authority = rest.strip_suffix('/').unwrap_or(rest);
+    if authority.is_empty() || authority.contains(['/', '?', '#', '@']) {
+        return Err(format!("--to {url}: expected http://host:port and nothing behind it"));
+    }
+    let has_port = authority.rsplit_once(':').is_some_and(|(host, _)| !host.contains(':') || host.ends_with(']'));
+    Ok(if has_port { authority.to_owned() } else { format!("{authority}:80") })
+}
+
+fn load(origin: &Origin) -> Loaded {
+    match origin {
+        Origin::File(path) => Catalog::load(path, &Disk, builtins()),
+        Origin::BuiltIn(options) => {
+            let mut loaded = Catalog::embedded(options, builtins());
+            let servers = loaded.catalog.iter_mut().flat_map(|catalog| &mut catalog.virtual_servers);
+            for server in servers.filter(|server| server.access_log.is_none()) {
+                // What is decided must be seen somewhere.
+                server.access_log = accesslog::Format::named("tidegate")
+                    .map(|format| AccessLog { destination: Destination::Stdout, format: Arc::new(format) });
+            }
+            loaded
+        }
+    }
+}
+
+/// Says what is wrong or doubtful with a catalog.
+fn tell(diagnostics: &[Diagnostic], format: OutputFormat) -> std::io::Result<()> {
+    if format == OutputFormat::Json {
+        diagnostics.iter().for_each(log);
+        return Ok(());
+    }
+    let mut out = std::io::stderr().lock();
+    write!(out, "{}", render_human(diagnostics, colours(&out)))
+}
+
+/// One mistake, in a line of the log.
+fn log(diagnostic: &Diagnostic) {
+    match diagnostic.severity {
+        source::Severity::Error => tracing::error!("{}", diagnostic.one_line()),
+        source::Severity::Warning => tracing::warn!("{}", diagnostic.one_line()),
+    }
+}
+
+fn workers(options: &RunOptions, catalog: &Catalog) -> NonZeroUsize {
+    let said = catalog.settings.workers.and_then(|workers| NonZeroUsize::try_from(workers).ok());
+    options.workers.or(said).unwrap_or_else(|| Options::for_this_machine().workers)
+}
+
+/// Puts a catalog to work.
+pub(crate) fn start(catalog: Catalog, workers: NonZeroUsize) -> Result<Running, StartError> {
+    let (clock, wakes) = (Clock::system(), Wakes::new());
+    let random = RandomState::new();
+    let options =
+        SharedOptions { seed: [random.hash_one(0_u8), random.hash_one(1_u8)], bounds: catalog.settings.bounds() };
+    let shared = Shared::new(catalog, &options, Box::new(wakes.clone()), clock.now());
+    Proxy::start(shared, (wakes, clock), Options { workers, ..Options::for_this_machine() })
+}
+
+/// What to do about it, besides what is wrong.
+fn explained(error: StartError, origin: &Origin) -> anyhow::Error {
+    let StartError::Listen(failed) = &error else { return error.into() };
+    let kind = failed.first().map(|failed| failed.error.kind());
+    let advice = match (kind, origin) {
+        (Some(ErrorKind::AddrInUse), Origin::File(path)) => {
+            format!("something else listens there; stop it, or change `listen` in {}", path.display())
+        }
+        (Some(ErrorKind::AddrInUse), Origin::BuiltIn(_)) => {
+            "something else listens there; choose another address with --listen, or port 0 for any".to_owned()
+        }
+        (Some(ErrorKind::PermissionDenied), _) => {
+            "ports below 1024 are for root, or for programs with the capability CAP_NET_BIND_SERVICE".to_owned()
+        }
+        (Some(ErrorKind::AddrNotAvailable), _) => "this machine has no such address".to_owned(),
+        _ => return error.into(),
+    };
+    anyhow!("{error}: {advice}")
+}
+
+/// The file that holds our number while we run.
+struct PidFile(PathBuf);
+
+impl PidFile {
+    fn write(path: &Path) -> anyhow::Result<Self> {
+        let number = format!("{}\n", std::process::id());
+        std::fs::write(path, number).with_context(|| format!("cannot write {}", path.display()))?;
+        Ok(Self(path.to_owned()))
+    }
+}
+
+impl Drop for PidFile {
+    fn drop(&mut self) {
+        // A stale file hurts nobody who looks at the process, too.
+        let _gone = std::fs::remove_file(&self.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::node_of;
+
+    #[test]
+    fn the_node_of_a_url_has_a_port_and_nothing_else() {
+        assert_eq!(node_of("http://127.0.0.1:8000"), Ok("127.0.0.1:8000".to_owned()));
+        assert_eq!(node_of("http://origin.example/"), Ok("origin.example:80".to_owned()));
+        assert_eq!(node_of("http://[::1]:81"), Ok("[::1]:81".to_owned()));
+        assert_eq!(node_of("http://[::1]"), Ok("[::1]:80".to_owned()));
+        for wrong in ["127.0.0.1:8000", "https://a", "http://", "http://a/b", "http://u@a", "http://a?b"] {
+            assert!(node_of(wrong).is_err(), "{wrong}");
+        }
+    }
+}

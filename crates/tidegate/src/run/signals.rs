@@ -1,0 +1,119 @@
+//! What signals do: HUP reads the catalog again, USR1 opens the logs again, TERM and QUIT end gracefully, INT at once.
+
+use super::log;
+use crate::disk::Disk;
+use crate::verdict::Verdict;
+use engine::Catalog;
+use engine::builtins::builtins;
+use proxy::Running;
+use std::path::Path;
+use std::time::Duration;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// The signals that mean something.
+pub(super) struct Signals {
+    hang_up: Signal,
+    reopen: Signal,
+    terminate: Signal,
+    quit: Signal,
+    interrupt: Signal,
+}
+
+enum Told {
+    Reload,
+    Reopen,
+    Stop,
+    StopNow,
+}
+
+impl Signals {
+    /// From here on they do not end the process any more. To be called on a runtime.
+    pub(super) fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            hang_up: signal(SignalKind::hangup())?,
+            reopen: signal(SignalKind::user_defined1())?,
+            terminate: signal(SignalKind::terminate())?,
+            quit: signal(SignalKind::quit())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self) -> Told {
+        tokio::select! {
+            _ = self.hang_up.recv() => Told::Reload,
+            _ = self.reopen.recv() => Told::Reopen,
+            _ = self.terminate.recv() => Told::Stop,
+            _ = self.quit.recv() => Told::Stop,
+            _ = self.interrupt.recv() => Told::StopNow,
+        }
+    }
+
+    /// Does what signals say until one ends it.
+    pub(super) async fn serve(mut self, mut running: Running, file: Option<&Path>) -> Verdict {
+        let grace = loop {
+            match self.next().await {
+                Told::Reload => reload(&mut running, file),
+                Told::Reopen => {
+                    running.reopen_logs();
+                    tracing::info!("the logs are opened again");
+                }
+                Told::Stop => break running.shared().catalog().settings.grace_period,
+                Told::StopNow => break Duration::ZERO,
+            }
+        };
+        if grace.is_zero() {
+            tracing::info!("stops at once");
+        } else {
+            let seconds = grace.as_secs_f64();
+            tracing::info!("stops: nobody is accepted any more, what is under way has {seconds} s to finish");
+        }
+        let mut stopping = tokio::task::spawn_blocking(move || running.stop(grace));
+        loop {
+            tokio::select! {
+                _ended = &mut stopping => break,
+                told = self.next() => match told {
+                    // Asked twice: no more patience. What was not logged yet is lost.
+                    Told::StopNow => {
+                        tracing::warn!("told again to stop: breaks off what is under way");
+                        std::process::exit(i32::from(130_u8));
+                    }
+                    Told::Reload | Told::Reopen | Told::Stop => {}
+                },
+            }
+        }
+        tracing::info!("stopped");
+        Verdict::Good
+    }
+}
+
+/// Reads the catalog again. A bad one changes nothing.
+fn reload(running: &mut Running, file: Option<&Path>) {
+    let Some(path) = file else {
+        tracing::info!("there is nothing to read again: the catalog is the built-in one");
+        return;
+    };
+    let loaded = Catalog::load(path, &Disk, builtins());
+    loaded.diagnostics.iter().for_each(log);
+    let Some(catalog) = loaded.catalog else { return refused(running, path) };
+    let (old, new) = (running.shared().catalog().settings, catalog.settings);
+    if (old.workers, old.contexts_max, old.waiting_max) != (new.workers, new.contexts_max, new.waiting_max) {
+        tracing::warn!("`workers`, `max_contexts` and `max_waiting` take effect at the next start only");
+    }
+    match running.adopt(catalog) {
+        Ok(()) => {
+            let addresses: Vec<String> = running.addresses().map(|(_, bound)| bound.to_string()).collect();
+            tracing::info!("{} is in force, on {}", path.display(), addresses.join(", "));
+        }
+        Err(error) => {
+            tracing::error!("{error}");
+            refused(running, path);
+        }
+    }
+}
+
+fn refused(running: &Running, path: &Path) {
+    let refused = &running.shared().counters().reloads_refused;
+    refused.add_one();
+    let path = path.display();
+    tracing::error!(refused = refused.value(), "{path} is not adopted: the old catalog goes on serving");
+}
