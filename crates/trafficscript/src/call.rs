@@ -47,6 +47,8 @@ impl Captures {
 pub(crate) struct Scratch {
     pub(crate) captures: Captures,
     pub(crate) limits: RunLimits,
+    /// Instructions until the run is ended.
+    pub(crate) fuel: u64,
     /// Bytes that may still be made.
     pub(crate) memory_left: u64,
     /// While this much memory is left, no string or container can be long enough for work on it to count.
@@ -61,6 +63,7 @@ impl Scratch {
         Self {
             captures: Captures::default(),
             limits: *limits,
+            fuel: limits.instructions_max,
             memory_left: limits.memory_bytes_max,
             light_above: limits.memory_bytes_max.saturating_sub(LONG_BYTES),
             patterns: Vec::new(),
@@ -85,6 +88,17 @@ impl Scratch {
         if is_long {
             self.light_above = u64::MAX;
         }
+    }
+
+    /// Counts instructions.
+    #[inline]
+    pub(crate) fn burn(&mut self, instructions: u64) -> Result<(), FaultKind> {
+        if let Some(left) = self.fuel.checked_sub(instructions) {
+            self.fuel = left;
+            return Ok(());
+        }
+        self.fuel = 0;
+        Err(FaultKind::OutOfFuel(self.limits.instructions_max))
     }
 
     /// Counts bytes that were made.
@@ -229,6 +243,14 @@ impl<'a, H> Call<'a, H> {
     /// Where the run has made too much; the function hands it on.
     pub fn charge(&mut self, bytes: usize) -> Result<(), FaultKind> {
         self.scratch.charge(bytes as u64)
+    }
+
+    /// Counts work as instructions, for a function that may do much more of it than its arguments are long.
+    ///
+    /// # Errors
+    /// Where the run has done too much; the function hands it on.
+    pub fn burn(&mut self, instructions: u64) -> Result<(), FaultKind> {
+        self.scratch.burn(instructions)
     }
 
     /// The compiled pattern of an argument of [`crate::Kind::Pattern`].

@@ -31,4 +31,10 @@ pub(crate) const PATTERN_SIZE_MAX: usize = 1 << 20;
 pub(crate) const PATTERN_LENGTH_MAX: usize = 16 << 10;
 
 /// Steps of one search of a pattern with look-around or back-references.
-pub(crate) const PATTERN_STEPS_MAX: usize = 1_000_000;
+pub(crate) const PATTERN_STEPS_MAX: usize = 500_000;
+
+/// Instructions that such a search counts as: nobody knows its steps, and thousands of hard ones would be a hang.
+pub(crate) const PATTERN_STEPS_COST: u64 = 200;
+
+/// Compiled size of a pattern with look-around or back-references, in the engine's instructions.
+pub(crate) const PATTERN_PROGRAM_MAX: usize = 1 << 16;

@@ -34,7 +34,6 @@ pub struct Run {
     at: usize,
     frames: Vec<Frame>,
     scratch: Scratch,
-    fuel: u64,
     /// Instructions before the last wait.
     spent: u64,
     state: State,
@@ -92,7 +91,6 @@ impl Run {
             at: 0,
             frames: Vec::new(),
             scratch,
-            fuel: limits.instructions_max,
             spent: 0,
             state: State::Ready,
         }
@@ -100,7 +98,7 @@ impl Run {
 
     /// Instructions since the start.
     pub fn instructions(&self) -> u64 {
-        self.spent + (self.scratch.limits.instructions_max - self.fuel)
+        self.spent + (self.scratch.limits.instructions_max - self.scratch.fuel)
     }
 
     /// Goes on until the rule is over, has to wait, or fails. After a wait `answer` is the value of the call that
@@ -112,7 +110,7 @@ impl Run {
             State::Over => return Step::Finished,
             State::Waiting(place) => {
                 self.spent = self.instructions();
-                self.fuel = self.scratch.limits.instructions_max;
+                self.scratch.fuel = self.scratch.limits.instructions_max;
                 let value = answer.unwrap_or_default();
                 self.scratch.notice(&value);
                 let charged = self.scratch.charge(value.weight());
@@ -172,7 +170,7 @@ impl<H: Host> Machine<'_, H> {
     fn instruction(&mut self) -> Result<(), Stop> {
         let Some(&op) = self.program.code.get(self.run.at) else { return Err(Stop::End) };
         self.run.at += 1;
-        self.burn(1)?;
+        self.run.scratch.burn(1)?;
         match op {
             Op::Constant { to, index } => {
                 let value =
@@ -224,16 +222,6 @@ impl<H: Host> Machine<'_, H> {
             Op::Next { to, state } => self.next(to, state)?,
         }
         Ok(())
-    }
-
-    #[inline]
-    fn burn(&mut self, instructions: u64) -> Result<(), FaultKind> {
-        if let Some(left) = self.run.fuel.checked_sub(instructions) {
-            self.run.fuel = left;
-            return Ok(());
-        }
-        self.run.fuel = 0;
-        Err(FaultKind::OutOfFuel(self.run.scratch.limits.instructions_max))
     }
 
     #[inline]
@@ -296,7 +284,7 @@ impl<H: Host> Machine<'_, H> {
         }
         let (value, odd) = operator::binary(operator, left, right);
         if work > 0 {
-            self.burn(work)?;
+            self.run.scratch.burn(work)?;
         }
         if operator == Binary::Concat {
             self.run.scratch.charge(value.weight())?;
@@ -386,10 +374,7 @@ impl<H: Host> Machine<'_, H> {
             return Err(Stop::Fault(FaultKind::WrongTable));
         };
         if self.run.scratch.is_heavy() {
-            let work = arguments.iter().map(work).sum();
-            let left = self.run.fuel.checked_sub(work);
-            let limit = self.run.scratch.limits.instructions_max;
-            self.run.fuel = left.ok_or(Stop::Fault(FaultKind::OutOfFuel(limit)))?;
+            self.run.scratch.burn(arguments.iter().map(work).sum())?;
         }
         let pattern = site.pattern.and_then(|pattern| self.program.patterns.get(usize::from(pattern)));
         let site = CallSite { program: self.program, at: self.run.at - 1, pattern };

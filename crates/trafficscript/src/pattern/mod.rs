@@ -11,7 +11,9 @@
 mod chain;
 mod translate;
 
-use crate::limits::{PATTERN_LENGTH_MAX, PATTERN_SIZE_MAX, PATTERN_STEPS_MAX};
+use crate::limits::{
+    PATTERN_LENGTH_MAX, PATTERN_PROGRAM_MAX, PATTERN_SIZE_MAX, PATTERN_STEPS_COST, PATTERN_STEPS_MAX,
+};
 use chain::Chain;
 use std::fmt;
 use std::ops::Range;
@@ -157,6 +159,16 @@ impl Pattern {
         self.case
     }
 
+    /// Instructions that one more search of what is left of a subject counts as. Linear searches of parts that
+    /// overlap are quadratic in sum, so long rests are counted as well: one for 32 KiB.
+    pub(crate) fn cost(&self, left: usize) -> u64 {
+        match &self.engine {
+            Engine::Chain(_) => 0,
+            Engine::Linear { .. } => left as u64 >> 15,
+            Engine::Backtracking(_) => PATTERN_STEPS_COST,
+        }
+    }
+
     /// How many groups it has.
     pub fn group_count(&self) -> usize {
         self.groups
@@ -220,6 +232,7 @@ fn backtracking(pattern: &str, case: Case) -> Result<Box<fancy_regex::Regex>, Pa
         .backtrack_limit(PATTERN_STEPS_MAX)
         .delegate_size_limit(PATTERN_SIZE_MAX)
         .delegate_dfa_size_limit(PATTERN_SIZE_MAX)
+        .max_prog_size(PATTERN_PROGRAM_MAX)
         .build()
         .map(Box::new)
         .map_err(|error| PatternError(short(&error.to_string())))

@@ -55,13 +55,15 @@ pub(super) fn rows<H: Host>() -> Vec<Builtin<H>> {
 fn regexmatch<H: Host>(call: &mut Call<'_, H>) -> Answer {
     let case = Case::of_flags(&call.bytes(2));
     let mut groups = Groups::default();
-    let found = with_pattern(call, case, |pattern, subject| {
-        Ok(pattern.find_at(subject, 0, &mut groups)?.then(|| pattern.group_count()))
+    let subject = call.bytes(0);
+    let found = with_pattern(call, case, |call, pattern| {
+        call.burn(pattern.cost(subject.len()))?;
+        Ok(pattern.find_at(&subject, 0, &mut groups)?)
     });
     match found {
         Err(kind) => Answer::Fault(kind),
-        Ok(None) => false.into(),
-        Ok(Some(_)) => {
+        Ok(false) => false.into(),
+        Ok(true) => {
             let subject = call.string(0);
             for number in 1..=9 {
                 let range = groups.get(number).unwrap_or(0..0);
@@ -72,19 +74,18 @@ fn regexmatch<H: Host>(call: &mut Call<'_, H>) -> Answer {
     }
 }
 
-/// The pattern of argument 1 with the subject of argument 0; without counting references where the pattern was
-/// compiled with the rule.
+/// With the pattern of argument 1; without counting references where it was compiled with the rule.
 #[inline]
 fn with_pattern<H: Host, T>(
     call: &mut Call<'_, H>,
     case: Case,
-    run: impl FnOnce(&Pattern, &[u8]) -> Result<T, FaultKind>,
+    run: impl FnOnce(&mut Call<'_, H>, &Pattern) -> Result<T, FaultKind>,
 ) -> Result<T, FaultKind> {
-    let subject = call.bytes(0);
-    match call.prepared(case) {
-        Some(pattern) => run(pattern, &subject),
-        None => run(&*call.pattern(1, case)?, &subject),
+    if let Some(pattern) = call.prepared(case) {
+        return run(call, pattern);
     }
+    let pattern = call.pattern(1, case)?;
+    run(call, &pattern)
 }
 
 fn regexsub<H: Host>(call: &mut Call<'_, H>) -> Result<Answer, FaultKind> {
@@ -93,8 +94,8 @@ fn regexsub<H: Host>(call: &mut Call<'_, H>) -> Result<Answer, FaultKind> {
     let text = call.string(0);
     let replacement = call.bytes(2);
     let room = call.memory_left();
-    let memory = call.out_of_memory();
-    with_pattern(call, case, |pattern, _| {
+    with_pattern(call, case, |call, pattern| {
+        call.burn(pattern.cost(text.len()))?;
         let mut groups = Groups::default();
         if !pattern.find_at(&text, 0, &mut groups)? {
             return Ok(Answer::from(text.clone()));
@@ -113,13 +114,14 @@ fn regexsub<H: Host>(call: &mut Call<'_, H>) -> Result<Answer, FaultKind> {
             put(&mut out, &replacement, &text, &groups);
             copied = end;
             if out.len() > room {
-                return Err(memory.clone());
+                return Err(call.out_of_memory());
             }
             if !is_global {
                 break;
             }
             // After an empty find the next one must be further on.
             let next = if end > start { end } else { end + 1 };
+            call.burn(pattern.cost(text.len().saturating_sub(next)))?;
             if next > text.len() || !pattern.find_at(&text, next, &mut groups)? {
                 break;
             }

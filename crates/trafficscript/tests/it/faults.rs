@@ -69,3 +69,30 @@ fn a_wrong_literal_pattern_is_a_mistake_of_the_rule_and_a_computed_one_a_fault()
         "$s = \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab\"; string.regexmatch( $s, \"^(?:a(?=a?)|a)*$\" );";
     assert_eq!(fault(steps).kind, FaultKind::PatternSteps);
 }
+
+#[test]
+fn many_hard_searches_end_as_one_does() {
+    let limits = RunLimits { instructions_max: 1_000, ..RunLimits::default() };
+    for rule in [
+        "$s = \"aaaaaab\"; while( 1 ) { string.regexmatch( $s, \"^(?:a(?=a?)|a)*$\" ); }",
+        "$s = \"a\"; for( $i = 0; $i < 18; $i++ ) $s .= $s; string.regexsub( $s, \".*[^a]|a\", \"\", \"g\" );",
+    ] {
+        let step = run_on(&mut Notes::default(), rule, &limits);
+        assert!(
+            matches!(&step, Step::Faulted(fault) if fault.kind == FaultKind::OutOfFuel(1_000)),
+            "{step:?}"
+        );
+    }
+}
+
+#[test]
+fn the_longest_chains_and_the_deepest_brackets_compile_and_run() {
+    let chain = format!("$a = $b{};", " . \"x\"".repeat(450));
+    let right = format!("{}1;", "$a = ".repeat(70));
+    let nested = format!("$a = {}1{};", "( $b + ".repeat(70), " )".repeat(70));
+    let calls = format!("$a = {}1{};", "string.append( $b, ".repeat(70), " )".repeat(70));
+    for rule in [chain, right, nested, calls] {
+        let step = run_on(&mut Notes::default(), &rule, &RunLimits::default());
+        assert!(matches!(step, Step::Finished), "{step:?}");
+    }
+}
