@@ -2,6 +2,7 @@
 
 mod check;
 mod command_line;
+mod demo;
 mod disk;
 mod open_files;
 mod process_log;
@@ -20,7 +21,7 @@ fn main() -> ExitCode {
     let command_line = CommandLine::parse_from(command_line::with_aliases(std::env::args_os()));
     let verdict = match command_line.verb {
         Verb::Run(options) => run::run(&options),
-        Verb::Demo(_) => Ok(Verdict::Good),
+        Verb::Demo(options) => demo::run(&options),
         Verb::Check(options) => check::run(&options),
         Verb::Try(options) => try_rule::run(&options),
         Verb::Schema => schema::run(),

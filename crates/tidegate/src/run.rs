@@ -140,7 +140,7 @@ fn load(origin: &Origin) -> Loaded {
 }
 
 /// Says what is wrong or doubtful with a catalog.
-fn tell(diagnostics: &[Diagnostic], format: OutputFormat) -> std::io::Result<()> {
+pub(crate) fn tell(diagnostics: &[Diagnostic], format: OutputFormat) -> std::io::Result<()> {
     if format == OutputFormat::Json {
         diagnostics.iter().for_each(log);
         return Ok(());
