@@ -36,15 +36,13 @@ pub fn connection_options(fields: &Fields) -> ConnectionOptions<'_> {
 impl<'a> ConnectionOptions<'a> {
     /// Notes one of the three words that we know; `false` for others.
     #[inline]
-    const fn take(&mut self, option: &[u8]) -> bool {
-        if option.eq_ignore_ascii_case(b"keep-alive") {
-            self.keep_alive = true;
-        } else if option.eq_ignore_ascii_case(b"close") {
-            self.close = true;
-        } else if option.eq_ignore_ascii_case(b"upgrade") {
-            self.upgrade = true;
-        } else {
-            return false;
+    fn take(&mut self, option: &[u8]) -> bool {
+        // Two of the words are field names as well, and those are found by comparing words.
+        match Known::of(option) {
+            Known::KeepAlive => self.keep_alive = true,
+            Known::Upgrade => self.upgrade = true,
+            _ if option.eq_ignore_ascii_case(b"close") => self.close = true,
+            _ => return false,
         }
         true
     }

@@ -69,6 +69,7 @@ struct RequestLine {
 }
 
 /// Why a request line, or what follows it, is not read on.
+#[derive(Clone, Copy)]
 enum LineStop {
     At(Stop),
     /// In the version.

@@ -58,7 +58,7 @@ pub(crate) fn read_fields(input: &[u8], fields_max: usize, lines: &mut Lines<'_>
             line.is_whole = false;
             trim(padded, &mut line.value);
         }
-        lines.push(line);
+        lines.push(&line);
         rest = next;
     }
 }

@@ -72,7 +72,7 @@ impl Lines<'_> {
 
     /// Takes one more line.
     #[inline]
-    pub fn push(&mut self, line: Line) {
+    pub fn push(&mut self, line: &Line) {
         self.present |= 1 << line.known as u8;
         self.entries.push(Entry {
             name: narrow(line.name.start),

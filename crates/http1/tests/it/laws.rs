@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use crate::{read_body, request};
 
 /// Bytes that look like HTTP often enough to get past the first line.
-fn nearly_http() -> impl Strategy<Value = Vec<u8>> {
+pub(crate) fn nearly_http() -> impl Strategy<Value = Vec<u8>> {
     let piece = prop_oneof![
         8 => prop::sample::select(vec![
             "GET", "POST", " ", "/", "/a?b", "http://a/", "*", " HTTP/1.1", " HTTP/1.0", "\r\n", "\r\n\r\n", "\n", "\r",

@@ -3,6 +3,7 @@
 
 mod bodies;
 mod laws;
+mod oracle;
 mod refused_requests;
 mod responses;
 

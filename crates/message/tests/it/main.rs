@@ -126,21 +126,21 @@ fn a_reused_head_holds_nothing_of_the_one_before() {
     let raw = b"X:  1\r\nY: 2\r\n\r\nrest";
     let line = |name: Range<usize>, value, is_whole| Line { name, value, known: Known::Other, is_whole };
     let taken = head.load_with((b"GET /b", 3), Version::Http11, raw, |lines| {
-        lines.push(line(0..1, 4..5, false));
-        lines.push(line(7..8, 10..11, true));
+        lines.push(&line(0..1, 4..5, false));
+        lines.push(&line(7..8, 10..11, true));
         Ok::<_, ()>(15)
     });
     assert_eq!(taken, Ok(15));
     assert_eq!((head.method(), head.target(), head.host()), (b"GET".as_slice(), b"/b".as_slice(), None));
     assert_eq!(written(head.fields()), "X: 1\r\nY: 2\r\n");
     let refused = head.load_with((b"GET /c", 3), Version::Http11, raw, |lines| {
-        lines.push(line(0..1, 4..5, false));
+        lines.push(&line(0..1, 4..5, false));
         Err(lines.len())
     });
     assert_eq!((refused, head.target(), head.fields().len()), (Err(1), b"/c".as_slice(), 0));
     let mut fields = Fields::new();
     let taken = fields.load_with(b"short", |lines| {
-        lines.push(line(7..9, 3..99, false));
+        lines.push(&line(7..9, 3..99, false));
         Ok::<_, ()>(5)
     });
     assert_eq!((taken, written_lossy(&fields).as_str()), (Ok(5), ": \r\n"), "offsets outside read as empty");
