@@ -148,7 +148,8 @@ impl Relay {
 
     /// Bytes of payload written.
     pub(crate) fn payload_written(&self) -> u64 {
-        self.payload_taken.saturating_sub(self.unwritten() as u64)
+        let held = self.out.len() - self.out_at + self.payload;
+        self.payload_taken.saturating_sub(held as u64)
     }
 
     /// Gives the output buffer back.
@@ -249,8 +250,14 @@ impl Relay {
         true
     }
 
+    /// Payload that goes out as it lies in the input. (What is to be framed in chunks goes through `out`.)
+    fn plain_payload(&self) -> usize {
+        if self.coding == Coding::Plain { self.payload } else { 0 }
+    }
+
+    /// Bytes that are ready to be written.
     fn unwritten(&self) -> usize {
-        self.out.len() - self.out_at + self.payload
+        self.out.len() - self.out_at + self.plain_payload()
     }
 
     /// Writes once; ready when something was written.
@@ -268,7 +275,7 @@ impl Relay {
         let first = self.out.get(self.out_at..).unwrap_or_default();
         let first = first.get(..granted).unwrap_or(first);
         let second = reader.input.bytes().get(..granted - first.len()).unwrap_or_default();
-        let second = second.get(..self.payload).unwrap_or(second);
+        let second = second.get(..self.plain_payload()).unwrap_or(second);
         let stream = Pin::new(&mut writer.stream);
         let written = if second.is_empty() {
             stream.poll_write(context, first)

@@ -1,1 +1,9 @@
-//! Tests over in-memory streams on paused time, and over loopback.
+//! Stories over in-memory streams on paused time, and over loopback where the system's sockets matter.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+mod bodies;
+mod clients;
+mod kit;
+mod loopback;
+mod nodes;
+mod waiting;
