@@ -60,7 +60,10 @@ impl Clock {
             self.ask_the_wall(nanos);
         }
         let micros = i64::try_from(nanos / 1_000).unwrap_or(i64::MAX);
-        Now { tick: Tick::from_nanos(nanos), wall: WallTime(self.wall_at_origin.get().saturating_add(micros)) }
+        Now {
+            tick: Tick::from_nanos(nanos),
+            wall: WallTime(self.wall_at_origin.get().saturating_add(micros)),
+        }
     }
 
     /// The monotonic clock alone.
@@ -82,8 +85,8 @@ impl Clock {
         if known == quarter {
             return offset;
         }
-        let offset = jiff::Timestamp::from_microsecond(now.wall.0)
-            .map_or(0, |at| self.zone.to_offset(at).seconds());
+        let offset =
+            jiff::Timestamp::from_microsecond(now.wall.0).map_or(0, |at| self.zone.to_offset(at).seconds());
         self.offset.set((quarter, offset));
         offset
     }

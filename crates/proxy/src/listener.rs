@@ -16,7 +16,8 @@ const REAPED_AT_ONCE: usize = 32;
 /// How long accepting pauses when nothing could be freed.
 const PAUSE: Duration = Duration::from_millis(50);
 /// What a client is told whom we cannot serve.
-const NO_ROOM: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+const NO_ROOM: &[u8] =
+    b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 
 /// An address that could not be listened on.
 #[derive(Debug, thiserror::Error)]
@@ -30,7 +31,10 @@ pub struct ListenError {
 
 /// One socket for each worker on the same address; the system spreads clients among them. Port 0 takes a free port,
 /// the same for all. Gives the address as it came out.
-pub(crate) fn bind(address: SocketAddr, workers: usize) -> Result<(SocketAddr, Vec<StdListener>), ListenError> {
+pub(crate) fn bind(
+    address: SocketAddr,
+    workers: usize,
+) -> Result<(SocketAddr, Vec<StdListener>), ListenError> {
     let failed = |error| ListenError { address, error };
     // Sockets that share a port may join those of another process: ask first, without sharing, whether it is free.
     if address.port() != 0 {
@@ -137,7 +141,9 @@ impl Listener {
 
 /// Errors of `accept` that tell of the one client that came.
 fn is_of_one_client(error: &io::Error) -> bool {
-    use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted, PermissionDenied, TimedOut, WouldBlock};
+    use io::ErrorKind::{
+        ConnectionAborted, ConnectionReset, Interrupted, PermissionDenied, TimedOut, WouldBlock,
+    };
     matches!(
         error.kind(),
         ConnectionAborted | ConnectionReset | Interrupted | PermissionDenied | TimedOut | WouldBlock

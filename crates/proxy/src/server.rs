@@ -6,8 +6,8 @@ use crate::log_writer::{LogOpenError, LogWriter};
 use crate::node::connect::Tcp;
 use crate::wakes::Wakes;
 use crate::worker::{Worker, WorkerSettings};
-use engine::catalog::Catalog;
 use engine::Shared;
+use engine::catalog::Catalog;
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasher, RandomState};
 use std::io;
@@ -23,8 +23,8 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 /// How long connections that were told to break off get to do so.
 const CUT_TIME: Duration = Duration::from_millis(500);
-/// Descriptors that are not for client connections: listeners, logs, the runtime's own, connections to nodes.
-const DESCRIPTORS_KEPT: usize = 64;
+/// Client connections held at most, unless said otherwise: a socket with its task takes some 5 KiB.
+const CONNECTIONS_MAX: usize = 100_000;
 
 /// What is fixed when the proxy starts.
 #[derive(Clone, Copy, Debug)]
@@ -37,11 +37,12 @@ pub struct Options {
 }
 
 impl Options {
-    /// One worker for each processor; connections as the limit of open files allows, each counted twice (its node).
+    /// One worker for each processor, 100,000 connections. Where the limit of open files is lower, that one is felt
+    /// first, and idle connections make room in the same way.
     pub fn for_this_machine() -> Self {
         Self {
             workers: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
-            connections_max: usize::MAX,
+            connections_max: CONNECTIONS_MAX,
         }
     }
 }
@@ -74,7 +75,11 @@ impl Proxy {
     ///
     /// # Errors
     /// An address or a log cannot be opened, or the system gives no thread. Nothing is left running then.
-    pub fn start(shared: Arc<Shared>, (wakes, clock): (Wakes, Clock), options: Options) -> Result<Running, StartError> {
+    pub fn start(
+        shared: Arc<Shared>,
+        (wakes, clock): (Wakes, Clock),
+        options: Options,
+    ) -> Result<Running, StartError> {
         let (log, log_thread) = LogWriter::start(Arc::clone(&shared)).map_err(StartError::Worker)?;
         let mut running = Running {
             workers: Vec::new(),
@@ -240,13 +245,14 @@ impl Thread {
         let name = format!("worker-{}", settings.place.0);
         let (answer, started) = std::sync::mpsc::sync_channel(1);
         let thread = std::thread::Builder::new().name(name).spawn(move || {
-            let runtime = match Builder::new_current_thread().enable_all().build_local(LocalOptions::default()) {
-                Ok(runtime) => runtime,
-                Err(error) => {
-                    let _nobody = answer.send(Err(error));
-                    return;
-                }
-            };
+            let runtime =
+                match Builder::new_current_thread().enable_all().build_local(LocalOptions::default()) {
+                    Ok(runtime) => runtime,
+                    Err(error) => {
+                        let _nobody = answer.send(Err(error));
+                        return;
+                    }
+                };
             let _nobody = answer.send(Ok(()));
             runtime.block_on(work(settings, log, received));
         })?;

@@ -97,7 +97,8 @@ impl Pinned {
         let listeners = catalog.listeners().into_iter().filter_map(|address| {
             let default = catalog.select(address, None);
             let first = || {
-                let at = catalog.virtual_servers.iter().position(|server| server.listen.contains(&address))?;
+                let at =
+                    catalog.virtual_servers.iter().position(|server| server.listen.contains(&address))?;
                 Some(VirtualServerId(u32::try_from(at).ok()?))
             };
             Some((address, default.or_else(first)?))

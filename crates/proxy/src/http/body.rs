@@ -78,7 +78,7 @@ pub(crate) enum SenderFault {
     /// The stream ended or failed before the body was complete.
     Cut,
     /// The body's framing is malformed.
-    Bad(BadBody),
+    Bad,
 }
 
 /// One body (with the head before it) under way.
@@ -92,6 +92,8 @@ pub(crate) struct Relay {
     payload: usize,
     /// All payload has been seen and its end is in `out`.
     complete: bool,
+    /// Where the sender's framing went wrong.
+    fault: Option<BadBody>,
     /// The body waits for a word of the receiver; the head does not.
     pub(crate) held: bool,
     pace: Option<Box<Pace>>,
@@ -101,6 +103,8 @@ pub(crate) struct Relay {
     payload_taken: u64,
     /// Bytes written, head and framing included.
     pub(crate) bytes_written: u64,
+    /// Somebody wants to know when the first byte was written.
+    pub(crate) notes_first_byte: bool,
     /// When the first byte was written.
     pub(crate) first_byte_at: Option<Tick>,
 }
@@ -115,12 +119,14 @@ impl Relay {
             out_at: 0,
             payload: 0,
             complete: kind == BodyKind::None,
+            fault: None,
             held: false,
             pace: None,
             read_limit: FIRST_READ_BYTES,
             moved: true,
             payload_taken: 0,
             bytes_written: 0,
+            notes_first_byte: false,
             first_byte_at: None,
         }
     }
@@ -179,12 +185,16 @@ impl Relay {
         around: &Surroundings<'_>,
     ) -> Poll<Result<(), Failure>> {
         loop {
-            if !self.held && !self.complete {
-                self.stage(reader).map_err(|bad| Failure::Sender(SenderFault::Bad(bad)))?;
+            if !self.held && !self.complete && self.fault.is_none() {
+                // What was good before a fault still goes out.
+                self.fault = self.stage(reader).err();
             }
             if self.unwritten() > 0 {
                 ready!(self.poll_write(context, (reader, writer), around))?;
                 continue;
+            }
+            if self.fault.is_some() {
+                return Poll::Ready(Err(Failure::Sender(SenderFault::Bad)));
             }
             if self.complete {
                 return Poll::Ready(Ok(()));
@@ -302,7 +312,7 @@ impl Relay {
     }
 
     fn wrote<R>(&mut self, count: usize, reader: &mut Link<R>, clock: &Clock) {
-        if self.first_byte_at.is_none() {
+        if self.notes_first_byte && self.first_byte_at.is_none() {
             self.first_byte_at = Some(clock.tick());
         }
         self.moved = true;
@@ -363,7 +373,7 @@ impl Relay {
                 Ok(())
             }
             Err(BadBody::Cut) => Err(Failure::Sender(SenderFault::Cut)),
-            Err(bad) => Err(Failure::Sender(SenderFault::Bad(bad))),
+            Err(_) => Err(Failure::Sender(SenderFault::Bad)),
         })
     }
 }

@@ -53,7 +53,8 @@ pub(crate) enum Refusal {
 /// Serves the connection until it is over.
 pub(crate) async fn serve<S: Wire, D: Dial>(worker: Rc<Worker<D>>, stream: S, ends: Ends) {
     let presence = Presence { worker: Rc::clone(&worker) };
-    let facts = ConnectionFacts { id: worker.next_connection_id(), peer: ends.peer, local: ends.local, tls: false };
+    let facts =
+        ConnectionFacts { id: worker.next_connection_id(), peer: ends.peer, local: ends.local, tls: false };
     let mut client = Client {
         link: Link::new(stream),
         watch: worker.timers.watch(),
@@ -99,13 +100,20 @@ async fn transact<S: Wire, D: Dial>(
     let now = worker.clock.now();
     let arrival = Arrival {
         virtual_server: request.virtual_server,
-        client: client.peer.client(&heads.request, request.pinned.catalog.virtual_server(request.virtual_server)),
+        client: client
+            .peer
+            .client(&heads.request, request.pinned.catalog.virtual_server(request.virtual_server)),
         request_number: client.requests,
         id: worker.request_id(client.connection.facts().id, client.requests),
         knowledge: Knowledge::All,
     };
-    let transaction =
-        Transaction::begin(&worker.shared, &request.pinned.catalog, arrival, (&client.connection, heads), now);
+    let transaction = Box::new(Transaction::begin(
+        &worker.shared,
+        &request.pinned.catalog,
+        arrival,
+        (&client.connection, heads),
+        now,
+    ));
     exchange::run(worker, client, (request, transaction), now).await
 }
 
@@ -140,7 +148,10 @@ async fn next_head<S: Wire, D: Dial>(
 }
 
 /// Waits for the first bytes of a request, holding nothing.
-async fn await_first_bytes<S: Wire, D: Dial>(worker: &Worker<D>, client: &mut Client<S>) -> Result<(), NoHead> {
+async fn await_first_bytes<S: Wire, D: Dial>(
+    worker: &Worker<D>,
+    client: &mut Client<S>,
+) -> Result<(), NoHead> {
     poll_fn(|context| {
         match client.link.poll_fill(context, &worker.buffers, (Size::Small, HEAD_READ_BYTES)) {
             Poll::Ready(Ok(count)) if count > 0 => return Poll::Ready(Ok(())),

@@ -29,6 +29,7 @@ use http1::{BodyDecoder, BodyEvent, BodyKind, connection_options};
 use message::{Known, Version};
 use shaping::Tick;
 use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -88,13 +89,15 @@ struct Sent {
 pub(crate) struct Exchange<'a, S, D: Dial> {
     pub(super) worker: &'a Worker<D>,
     pub(super) client: &'a mut Client<S>,
-    pub(super) transaction: Transaction,
+    pub(super) transaction: Box<Transaction>,
     pub(super) request: Request,
     pub(super) terms: Terms,
     /// The node that has the request, from the first byte sent to it on.
-    pub(super) at_node: Option<AtNode<D::Stream>>,
+    pub(super) at_node: Option<Box<AtNode<D::Stream>>>,
     /// Part of the request's body was taken for a node that then failed: it cannot be sent again.
     pub(super) body_begun: bool,
+    /// The moment of the last step; what a step does at once is done at this moment.
+    pub(super) now: Now,
     /// Its last moment.
     pub(super) ceiling: Tick,
     node_name: Option<Arc<str>>,
@@ -107,7 +110,7 @@ pub(crate) struct Exchange<'a, S, D: Dial> {
 pub(crate) async fn run<S: Wire, D: Dial>(
     worker: &Worker<D>,
     client: &mut Client<S>,
-    (request, transaction): (Request, Transaction),
+    (request, transaction): (Request, Box<Transaction>),
     now: Now,
 ) -> After {
     let mut exchange = Exchange::new(worker, client, (request, transaction), now);
@@ -115,12 +118,14 @@ pub(crate) async fn run<S: Wire, D: Dial>(
     let mut next = exchange.transaction.advance(now);
     let after = loop {
         next = match next {
-            Next::Ask(Ask::Turn { ticket, .. }) if seat.as_ref().is_none_or(|seat| seat.ticket() != ticket) => {
+            Next::Ask(Ask::Turn { ticket, .. })
+                if seat.as_ref().is_none_or(|seat| seat.ticket() != ticket) =>
+            {
                 // Asked once more after the seat is taken: a wake that came before is not lost.
                 seat = Some(worker.wakes.sit(ticket));
                 exchange.advance()
             }
-            Next::Ask(ask) => match exchange.wait(ask, seat.as_ref()).await {
+            Next::Ask(ask) => match Box::pin(exchange.wait(ask, seat.as_ref())).await {
                 Ok(()) => exchange.advance(),
                 Err(gone) => break exchange.leave(gone),
             },
@@ -129,7 +134,7 @@ pub(crate) async fn run<S: Wire, D: Dial>(
                 Err(gone) => break exchange.leave(gone),
             },
             Next::Deliver => break exchange.deliver().await,
-            Next::Answer => break exchange.answer().await,
+            Next::Answer => break Box::pin(exchange.answer()).await,
             Next::Close => break After::Part,
         };
     };
@@ -140,7 +145,7 @@ impl<'a, S: Wire, D: Dial> Exchange<'a, S, D> {
     fn new(
         worker: &'a Worker<D>,
         client: &'a mut Client<S>,
-        (request, transaction): (Request, Transaction),
+        (request, transaction): (Request, Box<Transaction>),
         now: Now,
     ) -> Self {
         let head = transaction.request();
@@ -149,7 +154,10 @@ impl<'a, S: Wire, D: Dial> Exchange<'a, S, D> {
         let is_modern = version == Version::Http11;
         let expects_continue = is_modern
             && request.body != BodyKind::None
-            && head.fields().known(Known::Expect).is_some_and(|value| value.eq_ignore_ascii_case(b"100-continue"));
+            && head
+                .fields()
+                .known(Known::Expect)
+                .is_some_and(|value| value.eq_ignore_ascii_case(b"100-continue"));
         let terms = Terms {
             version,
             is_head: head.method() == b"HEAD",
@@ -171,6 +179,7 @@ impl<'a, S: Wire, D: Dial> Exchange<'a, S, D> {
             terms,
             at_node: None,
             body_begun: false,
+            now,
             ceiling,
             node_name: None,
             sent: Sent::default(),
@@ -179,7 +188,8 @@ impl<'a, S: Wire, D: Dial> Exchange<'a, S, D> {
     }
 
     fn advance(&mut self) -> Next {
-        self.transaction.advance(self.worker.clock.now())
+        self.now = self.worker.clock.now();
+        self.transaction.advance(self.now)
     }
 
     /// Waits for what a rule asked for. Ready early when the ticket was woken.
@@ -189,9 +199,10 @@ impl<'a, S: Wire, D: Dial> Exchange<'a, S, D> {
         };
         self.client.watch.set(self.ceiling);
         let clock = &self.worker.clock;
-        let mut time = Box::pin(clock.sleep_until(until.min(self.ceiling)));
+        let mut time = pin!(clock.sleep_until(until.min(self.ceiling)));
         poll_fn(|context| {
-            if seat.is_some_and(|seat| seat.poll_woken(context).is_ready()) || time.as_mut().poll(context).is_ready()
+            if seat.is_some_and(|seat| seat.poll_woken(context).is_ready())
+                || time.as_mut().poll(context).is_ready()
             {
                 return Poll::Ready(Ok(()));
             }
@@ -227,7 +238,7 @@ impl<'a, S: Wire, D: Dial> Exchange<'a, S, D> {
         let Some(mut at) = self.at_node.take() else { return self.leave(Gone::Stopped) };
         self.node_name = Some(Arc::clone(&at.name));
         if self.transaction.response().status() == 101 {
-            return self.tunnel(at).await;
+            return Box::pin(self.tunnel(at)).await;
         }
         let reply = self.reply_for(&at);
         let wants_body = !matches!(reply.framing, Framing::Bodiless | Framing::Nothing);
@@ -237,7 +248,8 @@ impl<'a, S: Wire, D: Dial> Exchange<'a, S, D> {
         let kind = if wants_body { at.body } else { BodyKind::None };
         let limits = self.request.pinned.limits(self.request.virtual_server);
         let mut download = Relay::new(kind, coding, limits, out);
-        download.pace_by(self.transaction.response_flow(self.worker.clock.now()), &self.worker.clock);
+        download.pace_by(self.transaction.response_flow(self.now), &self.worker.clock);
+        download.notes_first_byte = self.is_logged();
 
         let outcome = self.relay_both(&mut download, &mut at).await;
         self.note_sent(&mut download);
@@ -247,7 +259,9 @@ impl<'a, S: Wire, D: Dial> Exchange<'a, S, D> {
                 self.keep_node(at, kind);
                 match (reply.keep_alive, upload_over) {
                     (true, true) => After::Again,
-                    (false, true) if !self.terms.keep_alive && self.client.link.input.is_empty() => After::Close,
+                    (false, true) if !self.terms.keep_alive && self.client.link.input.is_empty() => {
+                        After::Close
+                    }
                     _ => After::Part,
                 }
             }
@@ -274,7 +288,8 @@ impl<'a, S: Wire, D: Dial> Exchange<'a, S, D> {
             }
             if !at.upload_failed
                 && !at.upload.is_over()
-                && let Poll::Ready(Err(_)) = at.upload.poll(context, (&mut client.link, &mut at.link), &around)
+                && let Poll::Ready(Err(_)) =
+                    at.upload.poll(context, (&mut client.link, &mut at.link), &around)
             {
                 // The node has answered; whether it still wants the request's body is its own affair.
                 at.upload_failed = true;
@@ -289,6 +304,10 @@ impl<'a, S: Wire, D: Dial> Exchange<'a, S, D> {
             }
         })
         .await
+    }
+
+    fn is_logged(&self) -> bool {
+        self.worker.log.is_some() && self.request.pinned.log_target(self.request.virtual_server).is_some()
     }
 
     /// How the node's answer is told to this client.
@@ -322,7 +341,7 @@ impl<'a, S: Wire, D: Dial> Exchange<'a, S, D> {
     }
 
     /// Keeps the node's connection if nothing is under way on it and nothing came that was not asked for.
-    fn keep_node(&self, mut at: AtNode<D::Stream>, relayed: BodyKind) {
+    fn keep_node(&self, mut at: Box<AtNode<D::Stream>>, relayed: BodyKind) {
         let is_clean = at.keep_alive
             && relayed == at.body
             && at.upload.is_over()
@@ -332,7 +351,7 @@ impl<'a, S: Wire, D: Dial> Exchange<'a, S, D> {
         at.upload.recycle(&self.worker.buffers);
         self.worker.buffers.discard(&mut at.link.input);
         if is_clean {
-            self.worker.keep_node(at.place, at.link.stream, self.worker.clock.tick());
+            self.worker.keep_node(at.place, at.link.stream, self.now.tick);
         }
     }
 
@@ -359,6 +378,7 @@ impl<'a, S: Wire, D: Dial> Exchange<'a, S, D> {
         let limits = self.request.pinned.limits(self.request.virtual_server);
         let mut download = Relay::new(BodyKind::None, Coding::Plain, limits, out);
         download.pace_by(self.transaction.response_flow(self.worker.clock.now()), &self.worker.clock);
+        download.notes_first_byte = self.is_logged();
         let written = self.write_answer(&mut download).await;
         self.note_sent(&mut download);
         self.sent.body_bytes = self.sent.bytes.saturating_sub(head_bytes as u64);
@@ -410,7 +430,7 @@ impl<'a, S: Wire, D: Dial> Exchange<'a, S, D> {
     }
 
     /// The node changes the protocol: bytes go both ways until both sides are through.
-    async fn tunnel(&mut self, mut at: AtNode<D::Stream>) -> After {
+    async fn tunnel(&mut self, mut at: Box<AtNode<D::Stream>>) -> After {
         let reply = Reply { upgrade: true, ..self.reply(Framing::Nothing, true) };
         let mut out = self.worker.buffers.output();
         write_response(self.transaction.response(), reply, &mut out);

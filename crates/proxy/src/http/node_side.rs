@@ -13,7 +13,6 @@ use engine::catalog::{Pool, PoolId};
 use engine::{ErrorKind, InFlight, Next, NodeIndex, Progress, TransactionError};
 use http1::{BodyKind, Decoded, HeadScan, RequestMethod, connection_options, decode_response};
 use message::Version;
-use shaping::Tick;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
@@ -71,12 +70,13 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
         let pool = pinned.catalog.pool(pool_id);
         let mut tried: Vec<NodeIndex> = Vec::new();
         let mut failure = TransactionError { kind: ErrorKind::NoNode, progress: Progress::NothingSent };
-        while let Some(index) = pool.choose(&tried, self.worker.clock.tick()) {
+        while let Some(index) = pool.choose(&tried, self.now.tick) {
             match self.try_node((pool, pool_id), index).await {
                 Ok(at) => {
                     pool.succeeded(index);
                     self.at_node = Some(at);
-                    return Ok(self.transaction.response_received(self.worker.clock.now()));
+                    self.now = self.worker.clock.now();
+                    return Ok(self.transaction.response_received(self.now));
                 }
                 Err(Miss::Gone(gone)) => return Err(gone),
                 Err(Miss::Failed { error, .. }) => failure = error,
@@ -89,6 +89,7 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
                 break;
             }
             tried.push(index);
+            self.now = self.worker.clock.now();
             self.worker.shared.counters().node_retries.add_one();
         }
         Ok(self.failed(failure.kind, failure.progress))
@@ -99,7 +100,7 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
         &mut self,
         pool: (&Pool, PoolId),
         index: NodeIndex,
-    ) -> Result<AtNode<D::Stream>, Miss> {
+    ) -> Result<Box<AtNode<D::Stream>>, Miss> {
         let place = NodePlace { generation: self.request.pinned.generation, pool: pool.1, node: index };
         if let Some(stream) = self.worker.idle.take(place) {
             match self.attempt(pool.0, place, (Link::new(stream), true)).await {
@@ -109,7 +110,7 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
                 answered => return answered,
             }
         }
-        let stream = self.connect(pool.0, index).await?;
+        let stream = Box::pin(self.connect(pool.0, index)).await?;
         self.attempt(pool.0, place, (Link::new(stream), false)).await
     }
 
@@ -129,14 +130,19 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
                 Poll::Pending => self.client.watch.poll_alarm(context).map(|alarm| Err(Broken::Alarm(alarm))),
             });
             match dialled.await {
-                Ok(stream) => return Ok(stream),
+                Ok(stream) => {
+                    self.now = self.worker.clock.now();
+                    return Ok(stream);
+                }
                 Err(Broken::Io(error)) if is_out_of_descriptors(&error) && !has_reaped => {
                     has_reaped = true;
                     self.worker.reap(REAPED_FOR_NODE);
                     tokio::task::yield_now().await;
                 }
                 Err(Broken::Io(_) | Broken::Ended) => return failed(ErrorKind::NodeRefused),
-                Err(Broken::Alarm(Alarm::Deadline)) => return failed(self.or_too_long(ErrorKind::NodeConnectTimeout)),
+                Err(Broken::Alarm(Alarm::Deadline)) => {
+                    return failed(self.or_too_long(ErrorKind::NodeConnectTimeout));
+                }
                 Err(Broken::Alarm(_)) => return Err(Miss::Gone(Gone::Stopped)),
             }
         }
@@ -153,8 +159,9 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
         pool: &Pool,
         place: NodePlace,
         (link, reused): (Link<D::Stream>, bool),
-    ) -> Result<AtNode<D::Stream>, Miss> {
-        let name = pool.nodes.get(place.node.index()).map_or_else(|| Arc::from(""), |node| Arc::clone(&node.name));
+    ) -> Result<Box<AtNode<D::Stream>>, Miss> {
+        let name =
+            pool.nodes.get(place.node.index()).map_or_else(|| Arc::from(""), |node| Arc::clone(&node.name));
         let server = self.request.pinned.catalog.virtual_server(self.request.virtual_server);
         let mut out = self.worker.buffers.output();
         let onward = Onward {
@@ -171,9 +178,8 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
         let limits = self.request.pinned.limits(self.request.virtual_server);
         let mut upload = Relay::new(self.request.body, coding, limits, out);
         upload.held = self.terms.expects_continue && self.client.link.input.is_empty();
-        let now = self.worker.clock.now();
-        upload.pace_by(self.transaction.request_flow(place.pool, now), &self.worker.clock);
-        let mut at = AtNode {
+        upload.pace_by(self.transaction.request_flow(place.pool, self.now), &self.worker.clock);
+        let mut at = Box::new(AtNode {
             link,
             place,
             name,
@@ -182,8 +188,8 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
             body: BodyKind::None,
             keep_alive: false,
             _in_flight: pool.enter(place.node),
-        };
-        match self.await_head(&mut at, pool, now.tick).await {
+        });
+        match self.await_head(&mut at, pool).await {
             Ok(()) => Ok(at),
             Err(miss) => {
                 self.body_begun |= at.upload.has_begun();
@@ -201,7 +207,7 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
     }
 
     /// Until a final answer's head is in the transaction.
-    async fn await_head(&mut self, at: &mut AtNode<D::Stream>, pool: &Pool, now: Tick) -> Result<(), Stop> {
+    async fn await_head(&mut self, at: &mut AtNode<D::Stream>, pool: &Pool) -> Result<(), Stop> {
         let limits = self.request.pinned.limits(self.request.virtual_server).clone();
         let limits = http1::Limits { fields_max: 256, ..limits };
         let method = RequestMethod::of(self.transaction.request().method());
@@ -209,7 +215,7 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
         let mut interims = 0;
         let mut is_sent = self.request.body == BodyKind::None;
         let patience = if at.upload.held { CONTINUE_PATIENCE } else { pool.max_reply_time };
-        self.client.watch.set(now.saturating_add(patience).min(self.ceiling));
+        self.client.watch.set(self.now.tick.saturating_add(patience).min(self.ceiling));
         loop {
             match poll_fn(|context| self.poll_answer(at, &mut is_sent, context)).await {
                 Event::Bytes => {}
@@ -219,10 +225,12 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
                     continue;
                 }
                 Event::NodeClosed => return Err(Stop::Kind(ErrorKind::NodeClosed)),
-                Event::ClientFault(SenderFault::Cut) | Event::ClientGone => return Err(Stop::Gone(Gone::Left)),
-                Event::ClientFault(SenderFault::Bad(_)) => return Err(Stop::Kind(ErrorKind::ClientBody)),
+                Event::ClientFault(SenderFault::Cut) | Event::ClientGone => {
+                    return Err(Stop::Gone(Gone::Left));
+                }
+                Event::ClientFault(SenderFault::Bad) => return Err(Stop::Kind(ErrorKind::ClientBody)),
                 Event::Alarm(Alarm::Deadline) if at.upload.held => {
-                    self.let_body_come(at).await?;
+                    Box::pin(self.let_body_come(at)).await?;
                     let until = self.worker.clock.tick().saturating_add(pool.max_reply_time);
                     self.client.watch.set(until.min(self.ceiling));
                     continue;
@@ -252,7 +260,7 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
                         if interims > INTERIM_MAX {
                             return Err(Stop::Kind(ErrorKind::NodeBadResponse("too-many-interim")));
                         }
-                        self.pass_interim(at).await?;
+                        Box::pin(self.pass_interim(at)).await?;
                     }
                     Ok(Decoded::Partial) => {
                         let seen = scan.get_or_insert_with(|| HeadScan::new(&limits));
@@ -362,7 +370,10 @@ enum Stop {
 fn is_nodes_fault(kind: ErrorKind) -> bool {
     matches!(
         kind,
-        ErrorKind::NodeRefused | ErrorKind::NodeConnectTimeout | ErrorKind::NodeTimeout | ErrorKind::NodeClosed
+        ErrorKind::NodeRefused
+            | ErrorKind::NodeConnectTimeout
+            | ErrorKind::NodeTimeout
+            | ErrorKind::NodeClosed
     )
 }
 

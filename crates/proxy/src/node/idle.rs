@@ -1,6 +1,6 @@
 //! Connections to nodes that carry nothing now, kept for the next request of this worker.
 
-use crate::wire::{Link, Wire};
+use crate::wire::Wire;
 use engine::NodeIndex;
 use engine::catalog::{Catalog, PoolId};
 use shaping::Tick;
@@ -141,12 +141,4 @@ fn is_quiet<S: Wire>(stream: &mut S) -> bool {
     let mut room = ReadBuf::new(&mut byte);
     let mut context = Context::from_waker(Waker::noop());
     matches!(Pin::new(stream).poll_read(&mut context, &mut room), Poll::Pending)
-}
-
-/// A connection to a node while it is used.
-pub(crate) struct NodeLink<S> {
-    pub(crate) link: Link<S>,
-    pub(crate) place: NodePlace,
-    /// It has carried a request before: the node may have closed it at this very moment.
-    pub(crate) reused: bool,
 }

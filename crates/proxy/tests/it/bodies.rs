@@ -19,7 +19,8 @@ fn chunks_and_trailers_are_framed_anew_both_ways() {
         assert!(node.head().await.contains("Transfer-Encoding: chunked\r\n"));
         let body = node.hear_until("\r\n\r\n").await;
         assert_eq!(body, "3\r\nabc\r\n2\r\nde\r\n0\r\nX-Sum: 5\r\n\r\n");
-        node.say("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nfine\r\n0\r\nX-T: 1\r\n\r\n").await;
+        node.say("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nfine\r\n0\r\nX-T: 1\r\n\r\n")
+            .await;
         client.head().await;
         assert_eq!(client.hear_until("\r\n\r\n").await, "4\r\nfine\r\n0\r\nX-T: 1\r\n\r\n");
         client.say(GET).await;
@@ -69,9 +70,7 @@ fn a_node_that_wants_the_body_is_passed_on_as_100_continue() {
     on_paused_time(async {
         let site = Site::new(PLAIN);
         let mut client = site.client();
-        client
-            .say("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n")
-            .await;
+        client.say("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n").await;
         let mut node = site.node().await;
         assert!(node.head().await.contains("Expect: 100-continue\r\n"));
         node.say("HTTP/1.1 100 Continue\r\n\r\n").await;
@@ -88,9 +87,7 @@ fn a_node_that_says_nothing_gets_the_body_after_a_second() {
     on_paused_time(async {
         let site = Site::new(PLAIN);
         let mut client = site.client();
-        client
-            .say("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n")
-            .await;
+        client.say("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n").await;
         let mut node = site.node().await;
         node.head().await;
         assert_eq!(client.head().await, "HTTP/1.1 100 Continue\r\n\r\n");
@@ -109,9 +106,7 @@ fn a_node_that_refuses_a_body_spares_the_client_sending_it() {
     on_paused_time(async {
         let site = Site::new(PLAIN);
         let mut client = site.client();
-        client
-            .say("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n")
-            .await;
+        client.say("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n").await;
         let mut node = site.node().await;
         node.head().await;
         node.say("HTTP/1.1 413 Content Too Large\r\nContent-Length: 0\r\n\r\n").await;
@@ -165,10 +160,19 @@ fn an_upgrade_joins_both_streams() {
             .await;
         let mut node = site.node().await;
         let head = node.head().await;
-        assert!(head.contains("Upgrade: websocket\r\n") && head.contains("Connection: Upgrade\r\n"), "{head}");
-        node.say("HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\nfirst").await;
+        assert!(
+            head.contains("Upgrade: websocket\r\n") && head.contains("Connection: Upgrade\r\n"),
+            "{head}"
+        );
+        node.say(
+            "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\nfirst",
+        )
+        .await;
         let head = client.head().await;
-        assert!(head.contains("Upgrade: websocket\r\n") && head.contains("Connection: Upgrade\r\n"), "{head}");
+        assert!(
+            head.contains("Upgrade: websocket\r\n") && head.contains("Connection: Upgrade\r\n"),
+            "{head}"
+        );
         assert_eq!(client.exactly(5).await, b"first");
         client.say("to the node").await;
         assert_eq!(node.exactly(11).await, b"to the node");
@@ -222,8 +226,7 @@ fn a_slow_receiver_slows_the_sender_and_little_is_held() {
         let piece = vec![b'x'; 16 * 1024];
         let mut sent = 0_u64;
         // The client does not read: what goes in is what pipes and the relay hold.
-        while let Ok(count) =
-            tokio::time::timeout(Duration::from_millis(10), node.stream.write(&piece)).await
+        while let Ok(count) = tokio::time::timeout(Duration::from_millis(10), node.stream.write(&piece)).await
         {
             sent += count.unwrap() as u64;
         }

@@ -1,6 +1,6 @@
 //! What clients may do, and what they are told.
 
-use crate::kit::{GET, OK, PLAIN, Site, catalog, on_paused_time, Reach};
+use crate::kit::{GET, OK, PLAIN, Reach, Site, catalog, on_paused_time};
 use std::time::Duration;
 
 #[test]
@@ -101,7 +101,10 @@ fn the_client_is_told_to_the_node_and_cannot_tell_it_otherwise() {
             .await;
         let head = site.node().await.head().await;
         assert!(head.contains("\r\nX-Forwarded-For: 192.0.2.1\r\nX-Forwarded-Proto: http\r\n"), "{head}");
-        assert!(head.contains("\r\nHost: site.example:80\r\n") && head.contains("\r\nX-End: 2\r\n"), "{head}");
+        assert!(
+            head.contains("\r\nHost: site.example:80\r\n") && head.contains("\r\nX-End: 2\r\n"),
+            "{head}"
+        );
         assert!(head.contains("\r\nX-Forwarded-Host: site.example:80\r\n"), "{head}");
         for absent in ["1.2.3.4", "evil", "Proxy", "X-Hop", "TE:", "Keep-Alive", "https"] {
             assert!(!head.contains(absent), "{absent} in {head}");
@@ -121,7 +124,9 @@ fn a_trusted_proxy_is_believed_and_added() {
         let mut node = site.node().await;
         let head = node.head().await;
         assert!(head.contains("\r\nX-Forwarded-For: 8.8.8.8, 9.9.9.9, 192.0.2.1\r\n"), "{head}");
-        assert!(head.contains("\r\nX-Forwarded-Proto: https\r\n") && head.contains("\r\nVia: 1.1 tidegate\r\n"));
+        assert!(
+            head.contains("\r\nX-Forwarded-Proto: https\r\n") && head.contains("\r\nVia: 1.1 tidegate\r\n")
+        );
         node.say(OK).await;
         assert!(client.hear_until("hi").await.contains("\r\nVia: 1.1 tidegate\r\n"));
     });

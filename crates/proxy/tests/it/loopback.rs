@@ -9,7 +9,9 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 fn text(listen: &[String], node: SocketAddr) -> String {
-    format!("[virtual_servers.site]\nlisten = {listen:?}\npool = \"nodes\"\n[pools.nodes]\nnodes = [\"{node}\"]\n")
+    format!(
+        "[virtual_servers.site]\nlisten = {listen:?}\npool = \"nodes\"\n[pools.nodes]\nnodes = [\"{node}\"]\n"
+    )
 }
 
 fn start(text: &str) -> Result<Running, StartError> {
@@ -29,7 +31,10 @@ fn bound(running: &Running) -> SocketAddr {
 }
 
 /// A node that serves `connections` connections, each on its own thread.
-fn node(connections: usize, serve: impl Fn(TcpStream) + Send + Clone + 'static) -> (SocketAddr, JoinHandle<()>) {
+fn node(
+    connections: usize,
+    serve: impl Fn(TcpStream) + Send + Clone + 'static,
+) -> (SocketAddr, JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let thread = std::thread::spawn(move || {
@@ -177,9 +182,7 @@ fn what_is_not_done_when_the_grace_is_over_is_cut() {
 fn an_answer_that_ends_with_its_connection_is_reset_when_the_node_dies() {
     let (address, node) = node(1, |mut stream| {
         read_head(&mut stream);
-        stream
-            .write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nshort\r\n")
-            .unwrap();
+        stream.write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nshort\r\n").unwrap();
     });
     let running = start(&text(&["127.0.0.1:0".into()], address)).unwrap();
     let mut client = TcpStream::connect(bound(&running)).unwrap();

@@ -44,6 +44,8 @@ fn a_client_that_leaves_the_queue_gives_its_place_back() {
         let mut node = site.node().await;
         node.head().await;
         node.say(OK).await;
+        assert!(first.rest().await.ends_with("hi"));
+        drop(node);
         let mut leaver = site.client();
         leaver.say(GET).await;
         let mut waiter = site.client();
