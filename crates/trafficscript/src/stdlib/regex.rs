@@ -61,6 +61,10 @@ fn regexmatch<H: Host>(call: &mut Call<'_, H>) -> Answer {
         Ok(pattern.find_at(&subject, 0, &mut groups)?)
     });
     match found {
+        Err(FaultKind::BadPattern(why)) => {
+            call.warn(format!("bad regular expression: {why}"));
+            false.into()
+        }
         Err(kind) => Answer::Fault(kind),
         Ok(false) => false.into(),
         Ok(true) => {
@@ -94,7 +98,7 @@ fn regexsub<H: Host>(call: &mut Call<'_, H>) -> Result<Answer, FaultKind> {
     let text = call.string(0);
     let replacement = call.bytes(2);
     let room = call.memory_left();
-    with_pattern(call, case, |call, pattern| {
+    let replaced = with_pattern(call, case, |call, pattern| {
         call.burn(pattern.cost(text.len()))?;
         let mut groups = Groups::default();
         if !pattern.find_at(&text, 0, &mut groups)? {
@@ -128,7 +132,14 @@ fn regexsub<H: Host>(call: &mut Call<'_, H>) -> Result<Answer, FaultKind> {
         }
         out.append(text.get(copied..).unwrap_or(&[]));
         Ok(Answer::from(out))
-    })
+    });
+    match replaced {
+        Err(FaultKind::BadPattern(why)) => {
+            call.warn(format!("bad regular expression: {why}"));
+            Ok(Answer::from(text))
+        }
+        done => done,
+    }
 }
 
 /// Adds the replacement, with the groups in it.
