@@ -18,13 +18,14 @@ fn main() -> ExitCode {
     let workers = words.get(2).and_then(|word| word.parse().ok()).unwrap_or(NonZeroUsize::MIN);
     let rate: u32 = words.get(3).and_then(|word| word.parse().ok()).unwrap_or(0);
     let class = if rate > 0 { "bandwidth_class = \"paced\"\n" } else { "" };
-    let mut text = format!(
+    let classes = match rate {
+        0 => String::new(),
+        rate => format!("[bandwidth_classes.paced]\nmaximum = {rate}\nsharing = \"connection\"\n"),
+    };
+    let text = format!(
         "[virtual_servers.all]\nlisten = \"{listen}\"\npool = \"nodes\"\nvia = true\nkeepalive_timeout = \"300s\"\n\
-         {class}[pools.nodes]\nnodes = [\"{node}\"]\nmax_idle_connections_pernode = 1024\n"
+         {class}[pools.nodes]\nnodes = [\"{node}\"]\nmax_idle_connections_pernode = 1024\n{classes}"
     );
-    if rate > 0 {
-        text += &format!("[bandwidth_classes.paced]\nmaximum = {rate}\nsharing = \"connection\"\n");
-    }
     let files = MemoryFiles::default().with("forward.toml", text);
     let loaded = Catalog::load(Path::new("forward.toml"), &files, engine::builtins::builtins());
     let Some(catalog) = loaded.catalog else {

@@ -27,6 +27,7 @@ mod clock;
 mod http;
 mod listener;
 mod log_writer;
+mod messages;
 mod node;
 mod server;
 mod timers;

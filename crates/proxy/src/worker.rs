@@ -5,13 +5,14 @@ use crate::buffers::Buffers;
 use crate::clock::Clock;
 use crate::http::connection;
 use crate::log_writer::{BATCH_BYTES, LogTarget, LogWriter};
+use crate::messages::Messages;
 use crate::node::connect::{Dial, Tcp};
 use crate::node::idle::IdleNodes;
 use crate::timers::Timers;
 use crate::wakes::Wakes;
 use crate::wire::Wire;
 use engine::catalog::{Catalog, Timeouts, VirtualServer, VirtualServerId};
-use engine::{Heads, RequestId, Shared};
+use engine::{Heads, RequestId, Shared, Transaction};
 use shaping::Tick;
 use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
@@ -59,6 +60,8 @@ pub struct Worker<D: Dial = Tcp> {
     /// Connections close when they have answered.
     pub(crate) draining: Cell<bool>,
     pub(crate) log: Option<Log>,
+    messages: Messages,
+    observer: RefCell<Option<Observer>>,
     pinned: RefCell<Rc<Pinned>>,
     heads: RefCell<Vec<Heads>>,
     next_connection: Cell<u64>,
@@ -68,6 +71,9 @@ pub struct Worker<D: Dial = Tcp> {
     pub(crate) emptied: Notify,
     sweep: Notify,
 }
+
+/// Looks at each transaction when it is over.
+type Observer = Box<dyn Fn(&Transaction)>;
 
 /// Where a connection's two ends are.
 #[derive(Clone, Copy, Debug)]
@@ -158,6 +164,8 @@ impl<D: Dial> Worker<D> {
             connections_max: settings.connections_max.max(1),
             draining: Cell::new(false),
             log,
+            messages: Messages::default(),
+            observer: RefCell::new(None),
             pinned: RefCell::new(Rc::new(nothing)),
             heads: RefCell::new(Vec::new()),
             next_connection: Cell::new((index as u64) << 48),
@@ -181,6 +189,22 @@ impl<D: Dial> Worker<D> {
     pub async fn serve<S: Wire>(self: Rc<Self>, stream: S, ends: Ends) {
         self.shared.counters().connections.add_one();
         connection::serve(self, stream, ends).await;
+    }
+
+    /// From now on `look` sees each transaction of this worker when it is over, after its log line.
+    pub fn observe(&self, look: impl Fn(&Transaction) + 'static) {
+        *self.observer.borrow_mut() = Some(Box::new(look));
+    }
+
+    /// A transaction is over: its messages go to the process log, and whoever observes sees it.
+    #[inline]
+    pub(crate) fn report(&self, transaction: &Transaction) {
+        for message in transaction.messages() {
+            self.messages.pass_on(&message, self.clock.tick());
+        }
+        if let Some(observer) = &*self.observer.borrow() {
+            observer(transaction);
+        }
     }
 
     /// The catalog in force, as this worker sees it.

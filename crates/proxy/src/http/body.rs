@@ -81,6 +81,15 @@ pub(crate) enum SenderFault {
     Bad,
 }
 
+/// When the first byte was written, for who wants to know.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) enum FirstByte {
+    #[default]
+    Unwanted,
+    Awaited,
+    At(Tick),
+}
+
 /// One body (with the head before it) under way.
 pub(crate) struct Relay {
     decoder: BodyDecoder,
@@ -103,10 +112,7 @@ pub(crate) struct Relay {
     payload_taken: u64,
     /// Bytes written, head and framing included.
     pub(crate) bytes_written: u64,
-    /// Somebody wants to know when the first byte was written.
-    pub(crate) notes_first_byte: bool,
-    /// When the first byte was written.
-    pub(crate) first_byte_at: Option<Tick>,
+    pub(crate) first_byte: FirstByte,
 }
 
 impl Relay {
@@ -126,8 +132,7 @@ impl Relay {
             moved: true,
             payload_taken: 0,
             bytes_written: 0,
-            notes_first_byte: false,
-            first_byte_at: None,
+            first_byte: FirstByte::Unwanted,
         }
     }
 
@@ -296,7 +301,7 @@ impl Relay {
         };
         let offered = first.len() + second.len();
         match written {
-            Poll::Ready(Ok(0)) | Poll::Ready(Err(_)) => Poll::Ready(Err(Failure::Receiver)),
+            Poll::Ready(Ok(0) | Err(_)) => Poll::Ready(Err(Failure::Receiver)),
             Poll::Ready(Ok(count)) => {
                 self.wrote(count, reader, around.clock);
                 if count < offered {
@@ -312,8 +317,8 @@ impl Relay {
     }
 
     fn wrote<R>(&mut self, count: usize, reader: &mut Link<R>, clock: &Clock) {
-        if self.notes_first_byte && self.first_byte_at.is_none() {
-            self.first_byte_at = Some(clock.tick());
+        if self.first_byte == FirstByte::Awaited {
+            self.first_byte = FirstByte::At(clock.tick());
         }
         self.moved = true;
         self.bytes_written += count as u64;

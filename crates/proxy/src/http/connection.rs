@@ -28,7 +28,7 @@ pub(crate) struct Client<S> {
     pub(crate) connection: Rc<Connection>,
     ends: Ends,
     /// Requests read so far.
-    requests: u32,
+    pub(crate) requests: u32,
 }
 
 /// What came instead of a head.
@@ -36,7 +36,17 @@ enum NoHead {
     /// Nothing is owed to the client.
     Over,
     /// It must be told.
-    Refused(Refusal),
+    Refused(Box<Refused>),
+}
+
+/// A request that is not served, with what is known of it.
+pub(crate) struct Refused {
+    pub(crate) refusal: Refusal,
+    pub(crate) pinned: Rc<Pinned>,
+    /// Where it arrived; the default of the address where the Host says nothing.
+    pub(crate) virtual_server: VirtualServerId,
+    /// What could be read.
+    pub(crate) heads: Heads,
 }
 
 /// A request that is answered without being understood.
@@ -66,8 +76,9 @@ pub(crate) async fn serve<S: Wire, D: Dial>(worker: Rc<Worker<D>>, stream: S, en
     loop {
         let after = match next_head(&worker, &mut client).await {
             Ok((request, heads)) => Box::pin(transact(&worker, &mut client, request, heads)).await,
-            Err(NoHead::Refused(refusal)) => {
-                Box::pin(refuse::refuse(&worker, &mut client, refusal)).await;
+            Err(NoHead::Refused(refused)) => {
+                client.requests = client.requests.saturating_add(1);
+                Box::pin(refuse::refuse(&worker, &mut client, *refused)).await;
                 After::Part
             }
             Err(NoHead::Over) => After::Close,
@@ -141,9 +152,9 @@ async fn next_head<S: Wire, D: Dial>(
     let Some(server) = pinned.at_listener(client.ends.listen) else { return Err(NoHead::Over) };
     let mut heads = worker.take_heads();
     match decode(client, &pinned, server, &mut heads) {
-        Ok(Decoded::Complete { consumed, body }) => accept(worker, client, (pinned, heads), (consumed, body)),
+        Ok(Decoded::Complete { consumed, body }) => accept(client, (pinned, server, heads), (consumed, body)),
         Ok(Decoded::Partial) => Box::pin(rest_of_head(worker, client, (pinned, server), heads)).await,
-        Err(bad) => Err(refused(worker, heads, Refusal::Bad(bad))),
+        Err(bad) => Err(refused((pinned, server), heads, Refusal::Bad(bad))),
     }
 }
 
@@ -192,7 +203,9 @@ async fn rest_of_head<S: Wire, D: Dial>(
         match client.link.fill(&client.watch, &worker.buffers, (Size::Small, HEAD_READ_BYTES)).await {
             Ok(0) | Err(Broken::Ended | Broken::Io(_)) => return Err(NoHead::Over),
             Ok(_) => {}
-            Err(Broken::Alarm(Alarm::Deadline)) => return Err(refused(worker, heads, Refusal::TooSlow)),
+            Err(Broken::Alarm(Alarm::Deadline)) => {
+                return Err(refused((pinned, server), heads, Refusal::TooSlow));
+            }
             Err(Broken::Alarm(_)) => return Err(NoHead::Over),
         }
         if !scan.is_ready(client.link.input.bytes()) {
@@ -200,34 +213,36 @@ async fn rest_of_head<S: Wire, D: Dial>(
         }
         match decode(client, &pinned, server, &mut heads) {
             Ok(Decoded::Complete { consumed, body }) => {
-                return accept(worker, client, (pinned, heads), (consumed, body));
+                return accept(client, (pinned, server, heads), (consumed, body));
             }
             Ok(Decoded::Partial) => {}
-            Err(bad) => return Err(refused(worker, heads, Refusal::Bad(bad))),
+            Err(bad) => return Err(refused((pinned, server), heads, Refusal::Bad(bad))),
         }
     }
 }
 
 /// A whole head: finds its virtual server.
-fn accept<S, D: Dial>(
-    worker: &Worker<D>,
+fn accept<S>(
     client: &mut Client<S>,
-    (pinned, heads): (Rc<Pinned>, Heads),
+    (pinned, default, heads): (Rc<Pinned>, VirtualServerId, Heads),
     (consumed, body): (usize, BodyKind),
 ) -> Result<(Request, Heads), NoHead> {
     client.link.input.consume(consumed);
     let host = heads.request.host().or_else(|| heads.request.target_authority());
     let Some(virtual_server) = pinned.catalog.select(client.ends.listen, host) else {
-        return Err(refused(worker, heads, Refusal::UnknownHost));
+        return Err(refused((pinned, default), heads, Refusal::UnknownHost));
     };
     client.requests = client.requests.saturating_add(1);
     Ok((Request { pinned, virtual_server, body, head_bytes: consumed }, heads))
 }
 
 #[cold]
-fn refused<D: Dial>(worker: &Worker<D>, heads: Heads, refusal: Refusal) -> NoHead {
-    worker.return_heads(heads);
-    NoHead::Refused(refusal)
+fn refused(
+    (pinned, virtual_server): (Rc<Pinned>, VirtualServerId),
+    heads: Heads,
+    refusal: Refusal,
+) -> NoHead {
+    NoHead::Refused(Box::new(Refused { refusal, pinned, virtual_server, heads }))
 }
 
 /// That a connection is there; tells the worker when it goes, and whether it went by a defect of ours.

@@ -11,7 +11,7 @@
 //!          Close   ── nothing                                └──▶ finish: log line, heads back
 //! ```
 
-use super::body::{Coding, Failure, Relay, Surroundings};
+use super::body::{Coding, Failure, FirstByte, Relay, Surroundings};
 use super::connection::Client;
 use super::forward::{Framing, Reply, write_response};
 use super::node_side::AtNode;
@@ -69,6 +69,7 @@ pub(super) enum Gone {
 }
 
 /// What the client asked of the connection.
+#[expect(clippy::struct_excessive_bools, reason = "four facts of a head that do not depend on each other")]
 pub(super) struct Terms {
     pub(super) version: Version,
     pub(super) is_head: bool,
@@ -249,7 +250,7 @@ impl<'a, S: Wire, D: Dial> Exchange<'a, S, D> {
         let limits = self.request.pinned.limits(self.request.virtual_server);
         let mut download = Relay::new(kind, coding, limits, out);
         download.pace_by(self.transaction.response_flow(self.now), &self.worker.clock);
-        download.notes_first_byte = self.is_logged();
+        download.first_byte = self.first_byte();
 
         let outcome = self.relay_both(&mut download, &mut at).await;
         self.note_sent(&mut download);
@@ -306,8 +307,11 @@ impl<'a, S: Wire, D: Dial> Exchange<'a, S, D> {
         .await
     }
 
-    fn is_logged(&self) -> bool {
-        self.worker.log.is_some() && self.request.pinned.log_target(self.request.virtual_server).is_some()
+    /// Only log lines tell it, and asking the time costs.
+    fn first_byte(&self) -> FirstByte {
+        let is_logged = self.worker.log.is_some()
+            && self.request.pinned.log_target(self.request.virtual_server).is_some();
+        if is_logged { FirstByte::Awaited } else { FirstByte::Unwanted }
     }
 
     /// How the node's answer is told to this client.
@@ -341,6 +345,7 @@ impl<'a, S: Wire, D: Dial> Exchange<'a, S, D> {
     }
 
     /// Keeps the node's connection if nothing is under way on it and nothing came that was not asked for.
+    #[expect(clippy::boxed_local, reason = "it is large, and comes boxed")]
     fn keep_node(&self, mut at: Box<AtNode<D::Stream>>, relayed: BodyKind) {
         let is_clean = at.keep_alive
             && relayed == at.body
@@ -378,7 +383,7 @@ impl<'a, S: Wire, D: Dial> Exchange<'a, S, D> {
         let limits = self.request.pinned.limits(self.request.virtual_server);
         let mut download = Relay::new(BodyKind::None, Coding::Plain, limits, out);
         download.pace_by(self.transaction.response_flow(self.worker.clock.now()), &self.worker.clock);
-        download.notes_first_byte = self.is_logged();
+        download.first_byte = self.first_byte();
         let written = self.write_answer(&mut download).await;
         self.note_sent(&mut download);
         self.sent.body_bytes = self.sent.bytes.saturating_sub(head_bytes as u64);
@@ -454,7 +459,10 @@ impl<'a, S: Wire, D: Dial> Exchange<'a, S, D> {
         self.sent = Sent {
             body_bytes: download.payload_written(),
             bytes: download.bytes_written,
-            first_byte_at: download.first_byte_at,
+            first_byte_at: match download.first_byte {
+                FirstByte::At(tick) => Some(tick),
+                FirstByte::Unwanted | FirstByte::Awaited => None,
+            },
         };
         download.recycle(&self.worker.buffers);
     }
@@ -493,6 +501,7 @@ impl<'a, S: Wire, D: Dial> Exchange<'a, S, D> {
             };
             log.line(target, &worker.shared, |out| transaction.write_log_line(&delivery, now, out));
         }
+        worker.report(&transaction);
         worker.return_heads(transaction.recycle());
         after
     }

@@ -81,8 +81,7 @@ pub(crate) fn write_request(onward: &Onward<'_>, out: &mut Vec<u8>) {
     let trusted = !onward.server.trusted_proxies.is_empty() && onward.server.trusts(onward.peer.address);
     encode::request_head(out, head, |name, _, known| match known {
         Known::XForwardedFor | Known::ContentLength | Known::Expect => false,
-        Known::XForwardedProto | Known::XForwardedHost => trusted,
-        Known::Forwarded => trusted,
+        Known::XForwardedProto | Known::XForwardedHost | Known::Forwarded => trusted,
         _ => !options.is_hop_by_hop(name, known),
     });
     if !fields.has(Known::Host) {

@@ -1,10 +1,12 @@
 //! Saying no to what could not be understood, and parting from a client that may still be sending.
 
-use super::connection::{Client, Refusal};
+use super::connection::{Client, Refusal, Refused};
 use crate::buffers::Size;
 use crate::node::connect::Dial;
 use crate::wire::Wire;
 use crate::worker::Worker;
+use accesslog::ConnectionState;
+use engine::{Delivery, Now};
 use http1::encode;
 use message::reason_of;
 use std::time::Duration;
@@ -26,6 +28,15 @@ impl Refusal {
         }
     }
 
+    /// Why, as a word for the log.
+    const fn code(self) -> &'static str {
+        match self {
+            Self::Bad(bad) => bad.code(),
+            Self::TooSlow => "head-too-slow",
+            Self::UnknownHost => "unknown-host",
+        }
+    }
+
     /// Why, for people.
     const fn reason(self) -> &'static str {
         match self {
@@ -36,9 +47,11 @@ impl Refusal {
     }
 }
 
-/// Answers; the connection is to be parted from then.
-pub(crate) async fn refuse<S: Wire, D: Dial>(worker: &Worker<D>, client: &mut Client<S>, refusal: Refusal) {
+/// Answers, and writes the log line; the connection is to be parted from then.
+pub(crate) async fn refuse<S: Wire, D: Dial>(worker: &Worker<D>, client: &mut Client<S>, refused: Refused) {
+    let arrived = worker.clock.now();
     worker.shared.counters().bad_requests.add_one();
+    let refusal = refused.refusal;
     let body = format!("{}\n", refusal.reason());
     let mut out = worker.buffers.output();
     encode::status_line(&mut out, refusal.status(), reason_of(refusal.status()).as_bytes());
@@ -46,10 +59,44 @@ pub(crate) async fn refuse<S: Wire, D: Dial>(worker: &Worker<D>, client: &mut Cl
     encode::content_length(&mut out, body.len() as u64);
     encode::end_head(&mut out);
     out.extend_from_slice(body.as_bytes());
-    client.watch.set(worker.clock.tick().saturating_add(ANSWER_TIME));
-    // A client that does not take its answer has parted already.
-    let _gone = client.link.write_all(&client.watch, &out).await;
+    client.watch.set(arrived.tick.saturating_add(ANSWER_TIME));
+    let is_told = client.link.write_all(&client.watch, &out).await.is_ok();
+    let (all, payload) = if is_told { (out.len(), body.len()) } else { (0, 0) };
     worker.buffers.return_output(out);
+    log(worker, client, &refused, (all as u64, payload as u64, arrived));
+    worker.return_heads(refused.heads);
+}
+
+fn log<S, D: Dial>(
+    worker: &Worker<D>,
+    client: &Client<S>,
+    refused: &Refused,
+    (bytes_sent, body_bytes_sent, arrived): (u64, u64, Now),
+) {
+    let target = refused.pinned.log_target(refused.virtual_server);
+    let (Some(log), Some(target)) = (&worker.log, target) else { return };
+    let facts = client.connection.facts();
+    let now = worker.clock.now();
+    let line = engine::Refused {
+        virtual_server: refused.pinned.catalog.virtual_server(refused.virtual_server),
+        facts,
+        head: &refused.heads.request,
+        status: refused.refusal.status(),
+        code: refused.refusal.code(),
+        id: worker.request_id(facts.id, client.requests),
+        request_number: client.requests,
+        arrived,
+    };
+    let delivery = Delivery {
+        body_bytes_sent,
+        bytes_sent,
+        bytes_received: client.link.input.len() as u64,
+        first_byte_at: (bytes_sent > 0).then_some(arrived.tick),
+        node: None,
+        connection: if bytes_sent > 0 { ConnectionState::Closed } else { ConnectionState::Aborted },
+        utc_offset_seconds: worker.clock.utc_offset_seconds(now),
+    };
+    log.line(target, &worker.shared, |out| line.write_log_line(&delivery, now, out));
 }
 
 /// Half-closes, and discards for a moment what still comes. Nothing of it is interpreted.

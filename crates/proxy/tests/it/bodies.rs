@@ -300,7 +300,7 @@ fn a_paced_body_comes_at_its_rate_and_in_small_pieces() {
                 silence = silence.max(site.elapsed().saturating_sub(last));
                 last = site.elapsed();
             }
-            (last - started, silence)
+            (last.saturating_sub(started), silence)
         };
         let ((), (took, silence)) = tokio::join!(feeder, eater);
         // 100 KB a second.

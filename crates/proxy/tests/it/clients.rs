@@ -173,14 +173,8 @@ fn too_large_a_head_is_refused_by_name() {
         let site = Site::new(PLAIN);
         let mut client = site.client();
         let long = format!("GET / HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "x".repeat(70_000));
-        let (_, answer) = tokio::join!(
-            async {
-                // The proxy may stop reading at any point.
-                let _refused = tokio::io::AsyncWriteExt::write_all(&mut client.stream, long.as_bytes()).await;
-            },
-            async { Duration::ZERO }
-        );
-        assert_eq!(answer, Duration::ZERO);
+        // The proxy may stop reading at any point.
+        let _refused = tokio::io::AsyncWriteExt::write_all(&mut client.stream, long.as_bytes()).await;
         assert!(client.rest().await.starts_with("HTTP/1.1 431 "));
     });
 }
