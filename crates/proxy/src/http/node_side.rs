@@ -102,16 +102,20 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
         index: NodeIndex,
     ) -> Result<Box<AtNode<D::Stream>>, Miss> {
         let place = NodePlace { generation: self.request.pinned.generation, pool: pool.1, node: index };
-        if let Some(stream) = self.worker.idle.take(place) {
-            match self.attempt(pool.0, place, (Link::new(stream), true)).await {
+        let mut idle = self.worker.idle.take(place);
+        // One place in the code from which an attempt is made: the future is large, and each place costs its size.
+        loop {
+            let (stream, reused) = match idle.take() {
+                Some(stream) => (stream, true),
+                None => (Box::pin(self.connect(pool.0, index)).await?, false),
+            };
+            match self.attempt(pool.0, place, (Link::new(stream), reused)).await {
                 Err(Miss::Failed { error, reused: true })
                     if error.kind == ErrorKind::NodeClosed
                         && error.may_retry(self.transaction.request().method()) => {}
                 answered => return answered,
             }
         }
-        let stream = Box::pin(self.connect(pool.0, index)).await?;
-        self.attempt(pool.0, place, (Link::new(stream), false)).await
     }
 
     async fn connect(&mut self, pool: &Pool, index: NodeIndex) -> Result<D::Stream, Miss> {
