@@ -350,7 +350,9 @@ impl Relay {
         let size = match &self.pace {
             None => Size::Large,
             Some(pace) => {
-                self.read_limit = pace.quantum.clamp(PACED_READ_BYTES_MIN, PACED_READ_BYTES_MAX);
+                // Two grants ahead: the next can then be used at once, and a slow body still holds little.
+                self.read_limit =
+                    pace.quantum.saturating_mul(2).clamp(PACED_READ_BYTES_MIN, PACED_READ_BYTES_MAX);
                 Size::Small
             }
         };
@@ -388,7 +390,7 @@ struct Pace {
     flow: Flow,
     /// Granted and not yet written.
     allowance: usize,
-    /// What is worth reading at once.
+    /// The usual grant, as far as seen.
     quantum: usize,
     sleep: Pin<Box<Sleep>>,
     is_waiting: bool,
@@ -417,9 +419,12 @@ impl Pace {
             if self.allowance == 0 {
                 self.sleep.as_mut().reset(clock.instant(grant.again_at));
                 self.is_waiting = true;
+            } else if self.allowance < wanted {
+                self.quantum = self.allowance;
+            } else {
+                // There was more to be had than there was to send.
+                self.quantum = self.quantum.max(wanted);
             }
-            // Two quanta; and where all that was there was granted, try with more.
-            self.quantum = self.allowance.saturating_mul(2);
         }
         Poll::Ready(self.allowance)
     }
