@@ -100,7 +100,11 @@ fn has_suffix(path: &Path, suffix: &str) -> bool {
 fn read(path: &Path) -> Result<Source, String> {
     if path == Path::new(STANDARD_INPUT) {
         let mut text = Vec::new();
-        std::io::stdin().lock().take(RULE_BYTES_READ_MAX).read_to_end(&mut text).map_err(|error| words(&error))?;
+        std::io::stdin()
+            .lock()
+            .take(RULE_BYTES_READ_MAX)
+            .read_to_end(&mut text)
+            .map_err(|error| words(&error))?;
         return Ok(Source::new("standard input", text));
     }
     Ok(Source::new(path.display().to_string(), Disk.read(path)?))

@@ -79,7 +79,12 @@ fn catalog(guard: Guard, node: &str) -> anyhow::Result<Catalog> {
 }
 
 /// One half of the story, with a site and a proxy of its own. Gives whether it was played to its end.
-fn act(story: &Rc<Story>, is_guarded: bool, results: &mut Results, table: &mut Table) -> anyhow::Result<bool> {
+fn act(
+    story: &Rc<Story>,
+    is_guarded: bool,
+    results: &mut Results,
+    table: &mut Table,
+) -> anyhow::Result<bool> {
     let site = Site::start(SMALL).context("cannot start the sample site")?;
     let guard = if is_guarded { Guard::Enforce } else { Guard::Off };
     let catalog = catalog(guard, &site.address.to_string())?;

@@ -91,12 +91,11 @@ fn origin(options: &RunOptions) -> anyhow::Result<(Origin, Option<Site>)> {
         }
         tracing::info!("{DEFAULT_CATALOG} in this folder is left aside, since --to is given");
     }
-    let (node, site) = match &options.to {
-        Some(url) => (node_of(url).map_err(Mistake)?, None),
-        None => {
-            let site = Site::start(Capacity::AMPLE).context("cannot start the sample site")?;
-            (site.address.to_string(), Some(site))
-        }
+    let (node, site) = if let Some(url) = &options.to {
+        (node_of(url).map_err(Mistake)?, None)
+    } else {
+        let site = Site::start(Capacity::AMPLE).context("cannot start the sample site")?;
+        (site.address.to_string(), Some(site))
     };
     let guard = match options.guard {
         Some(GuardMode::Off) => Guard::Off,
@@ -119,7 +118,8 @@ fn node_of(url: &str) -> Result<String, String> {
     if authority.is_empty() || authority.contains(['/', '?', '#', '@']) {
         return Err(format!("--to {url}: expected http://host:port and nothing behind it"));
     }
-    let has_port = authority.rsplit_once(':').is_some_and(|(host, _)| !host.contains(':') || host.ends_with(']'));
+    let has_port =
+        authority.rsplit_once(':').is_some_and(|(host, _)| !host.contains(':') || host.ends_with(']'));
     Ok(if has_port { authority.to_owned() } else { format!("{authority}:80") })
 }
 
@@ -166,8 +166,10 @@ fn workers(options: &RunOptions, catalog: &Catalog) -> NonZeroUsize {
 pub(crate) fn start(catalog: Catalog, workers: NonZeroUsize) -> Result<Running, StartError> {
     let (clock, wakes) = (Clock::system(), Wakes::new());
     let random = RandomState::new();
-    let options =
-        SharedOptions { seed: [random.hash_one(0_u8), random.hash_one(1_u8)], bounds: catalog.settings.bounds() };
+    let options = SharedOptions {
+        seed: [random.hash_one(0_u8), random.hash_one(1_u8)],
+        bounds: catalog.settings.bounds(),
+    };
     let shared = Shared::new(catalog, &options, Box::new(wakes.clone()), clock.now());
     Proxy::start(shared, (wakes, clock), Options { workers, ..Options::for_this_machine() })
 }
@@ -184,7 +186,8 @@ fn explained(error: StartError, origin: &Origin) -> anyhow::Error {
             "something else listens there; choose another address with --listen, or port 0 for any".to_owned()
         }
         (Some(ErrorKind::PermissionDenied), _) => {
-            "ports below 1024 are for root, or for programs with the capability CAP_NET_BIND_SERVICE".to_owned()
+            "ports below 1024 are for root, or for programs with the capability CAP_NET_BIND_SERVICE"
+                .to_owned()
         }
         (Some(ErrorKind::AddrNotAvailable), _) => "this machine has no such address".to_owned(),
         _ => return error.into(),

@@ -85,7 +85,8 @@ impl Site {
                 }
             }
         })?;
-        let address = told.recv().unwrap_or_else(|_| Err(io::Error::other("the sample site ended at once")))?;
+        let address =
+            told.recv().unwrap_or_else(|_| Err(io::Error::other("the sample site ended at once")))?;
         Ok(Self { address, stop: Some(stop), thread: Some(thread) })
     }
 }

@@ -118,7 +118,8 @@ fn visit(options: &TryOptions, virtual_server: VirtualServerId) -> anyhow::Resul
         let (name, value) = field(line)?;
         let is_host = name.eq_ignore_ascii_case("host");
         let fields = request.fields_mut();
-        let put = if is_host { fields.set(name.as_bytes(), value) } else { fields.add(name.as_bytes(), value) };
+        let put =
+            if is_host { fields.set(name.as_bytes(), value) } else { fields.add(name.as_bytes(), value) };
         put.with_context(|| format!("--header '{line}'"))?;
     }
     if let Some(data) = &options.data {
@@ -130,7 +131,10 @@ fn visit(options: &TryOptions, virtual_server: VirtualServerId) -> anyhow::Resul
         .with_context(|| format!("--response-status {status}"))?;
     for line in &options.response_header {
         let (name, value) = field(line)?;
-        reply.fields_mut().add(name.as_bytes(), value).with_context(|| format!("--response-header '{line}'"))?;
+        reply
+            .fields_mut()
+            .add(name.as_bytes(), value)
+            .with_context(|| format!("--response-header '{line}'"))?;
     }
     if let Some(data) = &options.response_body {
         reply.fields_mut().set(b"Content-Length", body(data)?.len().to_string().as_bytes())?;
@@ -207,7 +211,10 @@ mod tests {
     #[test]
     fn a_url_is_taken_apart_as_a_browser_would() {
         assert_eq!(split_url("http://a.example").unwrap(), (false, Some("a.example"), "/"));
-        assert_eq!(split_url("https://a.example:8443/x?y#z").unwrap(), (true, Some("a.example:8443"), "/x?y"));
+        assert_eq!(
+            split_url("https://a.example:8443/x?y#z").unwrap(),
+            (true, Some("a.example:8443"), "/x?y")
+        );
         assert!(split_url("ftp://a.example/").is_err());
         assert!(split_url("http:///x").is_err());
     }

@@ -93,7 +93,8 @@ impl Browser {
             request = request.header(REFERER, referer);
         }
         if !self.cookies.is_empty() {
-            let pairs: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            let pairs: Vec<String> =
+                self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
             request = request.header(COOKIE, pairs.join("; "));
         }
         request.body(Empty::new()).map_err(|_| Failed)

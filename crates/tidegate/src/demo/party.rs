@@ -2,7 +2,7 @@
 
 use super::SITE_NAME;
 use super::browser::{Browser, Failed, Wish};
-use super::tally::{Phase, Tally};
+use super::tally::{Phase, Tally, Took};
 use crate::site::{AUDIO, PAGES, page_parts};
 use hyper::StatusCode;
 use std::cell::Cell;
@@ -79,7 +79,9 @@ pub(super) fn come(story: &Rc<Story>, proxy: SocketAddr, tally: &Rc<Tally>) {
     tokio::task::spawn_local(stream(scene.clone(), (crowd_from, HOTLINKERS_EVERY), 3, |scene, from| {
         hotlinker(scene, from, Some(HOTLINK_REFERER))
     }));
-    tokio::task::spawn_local(stream(scene, (crowd_from, SILENT_EVERY), 4, |scene, from| hotlinker(scene, from, None)));
+    tokio::task::spawn_local(stream(scene, (crowd_from, SILENT_EVERY), 4, |scene, from| {
+        hotlinker(scene, from, None)
+    }));
 }
 
 /// One after the other, each from the next address of the party's own network.
@@ -114,7 +116,8 @@ async fn visitor(scene: Scene, from: Ipv4Addr, own: Rc<str>) {
             browser = Browser::new(from, scene.proxy);
         }
         if elapsed < scene.story.counted() {
-            scene.tally.page(phase, is_whole.then(|| begun.elapsed()));
+            let took = if is_whole { Took::Whole(begun.elapsed()) } else { Took::Never };
+            scene.tally.page(phase, took);
         }
         tokio::time::sleep_until(Instant::now() + scene.story.reading).await;
     }
@@ -132,7 +135,9 @@ async fn parts(browser: &mut Browser, page: &str, tally: &Tally) -> Result<(), F
     let page = format!("http://{SITE_NAME}{page}");
     for path in page_parts() {
         let wish = Wish { path, referer: Some(&page) };
-        if browser.fetch(wish, |count, is_marked| tally.marked_bytes(count, is_marked)).await? != StatusCode::OK {
+        if browser.fetch(wish, |count, is_marked| tally.marked_bytes(count, is_marked)).await?
+            != StatusCode::OK
+        {
             return Err(Failed);
         }
     }

@@ -2,7 +2,7 @@
 
 use super::party::{CROWD_REFERER, HOTLINK_REFERER, Story};
 use super::table::{drawn, percent, time};
-use super::tally::{Pages, Phase, Results, Tally, per_second};
+use super::tally::{Pages, Phase, Results, Tally, Took, per_second};
 use serde::Serialize;
 use std::io::Write;
 use std::time::Duration;
@@ -26,14 +26,20 @@ impl Gain {
     fn of(before: &Pages, after: &Pages, patience: Duration) -> Option<Self> {
         let (share_before, share_after) = (before.share_whole()?, after.share_whole()?);
         let (middle_before, middle_after) = (before.percentile(50)?, after.percentile(50)?);
-        let or_patience = |took: Option<Duration>| took.unwrap_or(patience).as_secs_f64().max(1e-3);
-        let middle = middle_after.map(|after| or_patience(middle_before) / or_patience(Some(after)));
+        let (is_at_least, before) = match middle_before {
+            Took::Whole(before) => (false, before),
+            Took::Never => (true, patience),
+        };
+        let middle = match middle_after {
+            Took::Whole(after) => Some(before.as_secs_f64() / after.as_secs_f64().max(1e-3)),
+            Took::Never => None,
+        };
         let pages = (share_before > 0.0).then(|| share_after / share_before);
         let more = pages.map_or(share_after > 0.0, |factor| factor >= NOTICEABLE);
         let fewer = pages.is_some_and(|factor| factor < 1.0 / NOTICEABLE);
         let sooner = middle.is_some_and(|factor| factor >= NOTICEABLE);
         let helped = !fewer && (more || sooner);
-        Some(Self { pages, middle, is_at_least: middle_before.is_none(), helped })
+        Some(Self { pages, middle, is_at_least, helped })
     }
 }
 
@@ -47,7 +53,10 @@ pub(super) fn print(results: &Results, story: &Story) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "{}", drawn(results, story))?;
     if !results.is_complete() {
-        writeln!(out, "Ended before the story was through: what stands here is of the part that was played.")?;
+        writeln!(
+            out,
+            "Ended before the story was through: what stands here is of the part that was played."
+        )?;
     }
     let Some(gain) = gain(results) else {
         writeln!(out, "Nothing can be compared yet.")?;
@@ -80,7 +89,7 @@ fn told(results: &Results, gain: &Gain, story: &Story) -> Vec<String> {
         None => String::new(),
     };
     let took = |pages: &Pages| match pages.percentile(50) {
-        Some(None) => format!("more than {} s", story.patience.as_secs()),
+        Some(Took::Never) => format!("more than {} s", story.patience.as_secs()),
         took => time(took, story.patience),
     };
     lines.push(format!(
@@ -93,13 +102,17 @@ fn told(results: &Results, gain: &Gain, story: &Story) -> Vec<String> {
     }
     if let Some(limit) = results.limits.entries_per_second {
         let let_in = per_second(after.crowd.let_in.get(), after.crowd_time(story));
-        lines.push(format!("From {CROWD_REFERER} {let_in:.1} a second were let in; the class allows {limit}."));
+        lines.push(format!(
+            "From {CROWD_REFERER} {let_in:.1} a second were let in; the class allows {limit}."
+        ));
     }
     if let Some(limit) = results.limits.marked_bytes_per_second {
         let marked = per_second(after.marked.get(), after.crowd_time(story)) * 8e-6;
         #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
         let limit = limit as f64 * 8e-6;
-        lines.push(format!("All who were marked got {marked:.1} Mbit/s together; the class allows {limit:.1}."));
+        lines.push(format!(
+            "All who were marked got {marked:.1} Mbit/s together; the class allows {limit:.1}."
+        ));
     }
     lines.push(format!(
         "{HOTLINK_REFERER} is one site more to the rule: its listeners queue and are marked like the crowd."
@@ -185,7 +198,10 @@ fn act_report(tally: &Tally, story: &Story) -> ActReport {
 }
 
 fn pages_report(pages: &Pages) -> PagesReport {
-    let millis = |percent| pages.percentile(percent).flatten().map(|took| took.as_secs_f64() * 1e3);
+    let millis = |percent| match pages.percentile(percent) {
+        Some(Took::Whole(took)) => Some(took.as_secs_f64() * 1e3),
+        Some(Took::Never) | None => None,
+    };
     PagesReport { pages: pages.count(), in_time: pages.whole(), p50_ms: millis(50), p99_ms: millis(99) }
 }
 
@@ -197,7 +213,10 @@ mod tests {
 
     fn pages(millis: &[Option<u64>]) -> Pages {
         let tally = Tally::default();
-        millis.iter().for_each(|took| tally.page(Phase::Crowd, took.map(Duration::from_millis)));
+        for took in millis {
+            let took = took.map_or(Took::Never, |millis| Took::Whole(Duration::from_millis(millis)));
+            tally.page(Phase::Crowd, took);
+        }
         tally.pages(Phase::Crowd)
     }
 

@@ -1,7 +1,7 @@
 //! The table that is drawn while the story is played: in place on a terminal, as lines elsewhere.
 
 use super::party::{CROWD_FACTOR, CROWD_REFERER, HOTLINK_REFERER, Story};
-use super::tally::{Phase, Results, Tally, per_second};
+use super::tally::{Phase, Results, Tally, Took, per_second};
 use crate::command_line::OutputFormat;
 use crate::site::Capacity;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -123,12 +123,15 @@ pub(super) fn drawn(results: &Results, story: &Story) -> String {
         acts.into_iter().flat_map(|act| [(act, Phase::Calm), (act, Phase::Crowd)]).collect();
     let mut table = format!("{:<30}{:>22}  {:>22}\n", "", "without a guard", "with the guard");
     // Writing to a string cannot fail.
-    let _written = writeln!(table, "{:<30}{:>11}{:>11}  {:>11}{:>11}", "", "before", "crowd", "before", "crowd");
+    let _written =
+        writeln!(table, "{:<30}{:>11}{:>11}  {:>11}{:>11}", "", "before", "crowd", "before", "crowd");
     let mut row = |name: &str, cell: &dyn Fn(&Tally, Phase) -> String| {
         let cells: Vec<String> = columns
             .iter()
             .map(|(tally, phase)| match tally {
-                Some(tally) if *phase == Phase::Calm || tally.elapsed.get() > story.calm => cell(tally, *phase),
+                Some(tally) if *phase == Phase::Calm || tally.elapsed.get() > story.calm => {
+                    cell(tally, *phase)
+                }
                 _ => String::new(),
             })
             .collect();
@@ -149,13 +152,11 @@ pub(super) fn drawn(results: &Results, story: &Story) -> String {
     row(&format!("  let in{class}"), &|tally, phase| in_crowd(phase, rate(tally.crowd.let_in.get(), tally)));
     let class = results.limits.marked_bytes_per_second;
     let class = class.map_or(String::new(), |limit| format!(" (class: {:.2})", megabytes(limit, ONE_SECOND)));
-    row(&format!("marked, MB/s{class}"), &|tally, phase| {
-        in_crowd(phase, speed(tally.marked.get(), tally))
+    row(&format!("marked, MB/s{class}"), &|tally, phase| in_crowd(phase, speed(tally.marked.get(), tally)));
+    row("hot-linkers, MB/s", &|tally, phase| in_crowd(phase, speed(tally.hotlinkers.bytes.get(), tally)));
+    row("hot-linkers, no referer, MB/s", &|tally, phase| {
+        in_crowd(phase, speed(tally.silent.bytes.get(), tally))
     });
-    row("hot-linkers, MB/s", &|tally, phase| {
-        in_crowd(phase, speed(tally.hotlinkers.bytes.get(), tally))
-    });
-    row("hot-linkers, no referer, MB/s", &|tally, phase| in_crowd(phase, speed(tally.silent.bytes.get(), tally)));
     table
 }
 
@@ -170,11 +171,11 @@ pub(super) fn percent(share: Option<f64>) -> String {
 }
 
 /// How long a page took, in two or three digits.
-pub(super) fn time(took: Option<Option<Duration>>, patience: Duration) -> String {
+pub(super) fn time(took: Option<Took>, patience: Duration) -> String {
     match took {
         None => "-".to_owned(),
-        Some(None) => format!("> {} s", patience.as_secs()),
-        Some(Some(took)) if took < ONE_SECOND => format!("{} ms", took.as_millis()),
-        Some(Some(took)) => format!("{:.1} s", took.as_secs_f64()),
+        Some(Took::Never) => format!("> {} s", patience.as_secs()),
+        Some(Took::Whole(took)) if took < ONE_SECOND => format!("{} ms", took.as_millis()),
+        Some(Took::Whole(took)) => format!("{:.1} s", took.as_secs_f64()),
     }
 }

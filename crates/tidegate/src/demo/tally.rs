@@ -35,9 +35,18 @@ pub(super) enum Phase {
     Crowd,
 }
 
-/// What the visitors of one phase saw: how long each page took, `None` if it never came whole.
+/// How long a page took with all that belongs to it. What never came is slower than all that did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Took {
+    /// So long.
+    Whole(Duration),
+    /// Patience was over first, or something failed.
+    Never,
+}
+
+/// What the visitors of one phase saw.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Pages(Vec<Option<Duration>>);
+pub(super) struct Pages(Vec<Took>);
 
 impl Pages {
     pub(super) fn count(&self) -> usize {
@@ -45,7 +54,7 @@ impl Pages {
     }
 
     pub(super) fn whole(&self) -> usize {
-        self.0.iter().flatten().count()
+        self.0.iter().filter(|took| **took != Took::Never).count()
     }
 
     /// The share that came whole and in time; `None` before the first.
@@ -54,10 +63,10 @@ impl Pages {
         (!self.0.is_empty()).then(|| self.whole() as f64 / self.count() as f64)
     }
 
-    /// How long the page took that so many of a hundred were not slower than. The inner `None`: it never came.
-    pub(super) fn percentile(&self, percent: usize) -> Option<Option<Duration>> {
+    /// How long the page took that so many of a hundred were not slower than; `None` before the first.
+    pub(super) fn percentile(&self, percent: usize) -> Option<Took> {
         let mut sorted = self.0.clone();
-        sorted.sort_by_key(|took| took.unwrap_or(Duration::MAX));
+        sorted.sort_unstable();
         let rank = (sorted.len() * percent).div_ceil(100).max(1);
         sorted.get(rank - 1).copied()
     }
@@ -88,7 +97,7 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    pub(super) fn page(&self, phase: Phase, took: Option<Duration>) {
+    pub(super) fn page(&self, phase: Phase, took: Took) {
         let pages = match phase {
             Phase::Calm => &self.calm,
             Phase::Crowd => &self.under_crowd,
@@ -167,14 +176,14 @@ mod tests {
     fn a_page_that_never_came_is_slower_than_any_that_did() {
         let tally = Tally::default();
         for millis in 1..=98 {
-            tally.page(Phase::Crowd, Some(Duration::from_millis(millis)));
+            tally.page(Phase::Crowd, Took::Whole(Duration::from_millis(millis)));
         }
-        tally.page(Phase::Crowd, None);
-        tally.page(Phase::Crowd, None);
+        tally.page(Phase::Crowd, Took::Never);
+        tally.page(Phase::Crowd, Took::Never);
         let pages = tally.pages(Phase::Crowd);
-        assert_eq!(pages.percentile(50), Some(Some(Duration::from_millis(50))));
-        assert_eq!(pages.percentile(98), Some(Some(Duration::from_millis(98))));
-        assert_eq!(pages.percentile(99), Some(None));
+        assert_eq!(pages.percentile(50), Some(Took::Whole(Duration::from_millis(50))));
+        assert_eq!(pages.percentile(98), Some(Took::Whole(Duration::from_millis(98))));
+        assert_eq!(pages.percentile(99), Some(Took::Never));
         assert_eq!(pages.share_whole(), Some(0.98));
         assert_eq!(tally.pages(Phase::Calm).percentile(50), None);
     }

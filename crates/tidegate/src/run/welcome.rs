@@ -2,6 +2,7 @@
 
 use crate::site::AUDIO;
 use engine::catalog::Guard;
+use std::fmt::Write;
 use std::net::SocketAddr;
 
 /// What to open and what to try.
@@ -27,10 +28,11 @@ Open {at}/ in a browser, or try:
     );
     if is_sample && let Some(audio) = AUDIO.first() {
         let download = "-o /dev/null -w '%{speed_download} bytes/s\\n'";
-        text += &format!(
+        // Writing to a string cannot fail.
+        let _written = writeln!(
+            text,
             "  # an audio file, for a visitor of that crowd (marked by a cookie)
-  curl -s {download} -b AbusiveReferer=1 {at}{audio}
-"
+  curl -s {download} -b AbusiveReferer=1 {at}{audio}"
         );
     }
     text += match guard {
@@ -39,7 +41,9 @@ Open {at}/ in a browser, or try:
             "\nThe guard observes: what it would do stands in the log lines on standard output, and nobody is held up.\n\
              Start with --guard enforce to see the crowd wait.\n"
         }
-        Guard::Enforce => "\nThe guard is in force. What it does stands in the log lines on standard output.\n",
+        Guard::Enforce => {
+            "\nThe guard is in force. What it does stands in the log lines on standard output.\n"
+        }
     };
     text += if is_sample {
         "Behind it is the built-in sample site; to guard your own, start with --to http://host:port. Ctrl-C ends it.\n\n"

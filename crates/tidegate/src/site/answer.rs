@@ -6,8 +6,8 @@ use bytes::Bytes;
 use http_body_util::{Either, Empty};
 use hyper::body::Incoming;
 use hyper::header::{
-    ACCEPT_RANGES, ALLOW, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, IF_MODIFIED_SINCE, IF_NONE_MATCH,
-    IF_RANGE, LAST_MODIFIED, RANGE,
+    ACCEPT_RANGES, ALLOW, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, IF_MODIFIED_SINCE,
+    IF_NONE_MATCH, IF_RANGE, LAST_MODIFIED, RANGE,
 };
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use std::collections::BTreeMap;
@@ -116,7 +116,9 @@ fn nothing() -> AnswerBody {
 }
 
 fn not_found() -> Item {
-    let text = Bytes::from_static(b"<!doctype html>\n<title>Not found</title>\n<p>There is no such page here.</p>\n");
+    let text = Bytes::from_static(
+        b"<!doctype html>\n<title>Not found</title>\n<p>There is no such page here.</p>\n",
+    );
     let material = Material::Text(text);
     Item { content_type: "text/html; charset=utf-8", is_page: false, material, etag: String::new() }
 }

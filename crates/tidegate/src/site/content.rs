@@ -11,8 +11,13 @@ use std::rc::Rc;
 pub(crate) const PAGES: [&str; 4] = ["/", "/week-1", "/week-2", "/week-3"];
 
 /// The audio files.
-pub(crate) const AUDIO: [&str; 5] =
-    ["/audio/cover-1.wav", "/audio/cover-2.wav", "/audio/cover-3.wav", "/audio/cover-4.wav", "/audio/cover-5.wav"];
+pub(crate) const AUDIO: [&str; 5] = [
+    "/audio/cover-1.wav",
+    "/audio/cover-2.wav",
+    "/audio/cover-3.wav",
+    "/audio/cover-4.wav",
+    "/audio/cover-5.wav",
+];
 
 /// What a browser fetches for a page, besides itself.
 pub(crate) fn page_parts() -> [&'static str; 5] {
@@ -173,8 +178,10 @@ fn page(number: usize) -> String {
     }
     html.push_str("</p>\n");
     for (place, path) in (1..).zip(AUDIO) {
-        let _written =
-            writeln!(html, "<p>Cover {place}<br><audio controls preload=\"none\" src=\"{path}\"></audio></p>");
+        let _written = writeln!(
+            html,
+            "<p>Cover {place}<br><audio controls preload=\"none\" src=\"{path}\"></audio></p>"
+        );
     }
     html
 }

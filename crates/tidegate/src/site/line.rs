@@ -70,7 +70,8 @@ impl Body for Sending {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         if self.under_way.is_none() {
-            let piece = self.material.piece(self.left.start, PIECE_BYTES.min(self.left.end - self.left.start));
+            let piece =
+                self.material.piece(self.left.start, PIECE_BYTES.min(self.left.end - self.left.start));
             if piece.is_empty() {
                 return Poll::Ready(None);
             }

@@ -1,1 +1,12 @@
-fn main() {}
+//! The real binary, from outside: its verbs, its signals, real origins behind it, and the two published rules.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on must end")]
+
+mod bad_input;
+mod check;
+mod kit;
+mod origins;
+mod run;
+mod same_decisions;
+mod seeds;
+mod story;
+mod trying;
