@@ -116,6 +116,8 @@ async fn serve(listener: TcpListener, capacity: Capacity) {
         drop(free);
         // A client that is gone before it is accepted is no reason to stop.
         let Ok((stream, _)) = listener.accept().await else { continue };
+        // Pieces go out as they come; a refusal only makes it slower.
+        let _slower = stream.set_nodelay(true);
         let (workers, origin) = (Arc::clone(&workers), Rc::clone(&origin));
         tokio::task::spawn_local(async move {
             let service = service_fn(move |request| {

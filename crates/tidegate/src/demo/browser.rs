@@ -84,6 +84,7 @@ impl Browser {
             Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable => {}
             bound => bound?,
         }
+        socket.set_nodelay(true)?;
         socket.connect(self.to).await
     }
 

@@ -101,9 +101,12 @@ fn told(results: &Results, gain: &Gain, story: &Story) -> Vec<String> {
         lines.push("The guard did not help here.".to_owned());
     }
     if let Some(limit) = results.limits.entries_per_second {
-        let let_in = per_second(after.crowd.let_in.get(), after.crowd_time(story));
+        let (let_in, time) = (after.crowd.let_in.get(), after.crowd_time(story));
+        // A start at each end of so many seconds: one second's worth more than there are seconds.
+        let most = u64::from(limit) * (time.as_secs() + 1);
         lines.push(format!(
-            "From {CROWD_REFERER} {let_in:.1} a second were let in; the class allows {limit}."
+            "From {CROWD_REFERER} {let_in} were let in within {:.1} s; {limit} in any second make {most} at most.",
+            time.as_secs_f64()
         ));
     }
     if let Some(limit) = results.limits.marked_bytes_per_second {

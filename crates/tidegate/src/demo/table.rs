@@ -75,7 +75,6 @@ impl Table {
                 };
                 let now = format!("{act}, {scene}: {} of {} s", elapsed.as_secs(), story.act().as_secs());
                 bar.set_message(format!("{}\n{now}", drawn(results, story)));
-                bar.tick();
             }
             Self::Lines(last) => {
                 let this = (is_guarded, elapsed.as_secs() / LINE_EVERY.as_secs());

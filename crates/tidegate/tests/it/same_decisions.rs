@@ -214,7 +214,7 @@ fn text_of(guest: &Guest) -> String {
     let mut text = format!("GET {} HTTP/1.1\r\nHost: site.example\r\n", guest.path);
     for (name, value) in [("Referer", guest.referer), ("Cookie", guest.cookie)] {
         if let Some(value) = value {
-            text += &format!("{name}: {value}\r\n");
+            text.extend([name, ": ", value, "\r\n"]);
         }
     }
     text + "\r\n"

@@ -24,7 +24,7 @@ fn a_short_demo_plays_both_acts_and_the_class_holds() {
     assert_eq!(report["complete"], true);
     let number = |act: &str, key: &str| report[act][key].as_f64().unwrap();
     assert!(number("unguarded", "crowd_came_per_second") > 0.0, "{report:#}");
-    assert_eq!(number("unguarded", "marked_bytes_per_second"), 0.0, "{report:#}");
+    assert!(number("unguarded", "marked_bytes_per_second") <= 0.0, "{report:#}");
     // In any second five at most were let go; so were they in all, and the first five at once.
     let seconds = 6.5 + 1.0;
     let let_in = number("guarded", "crowd_let_in_per_second") * 6.5;
