@@ -145,7 +145,8 @@ impl Registry {
     /// What [`Registry::enter`] would do, in a world where nobody leaves and everybody is on time. Nobody waits: virtual
     /// tickets go by themselves as time passes.
     ///
-    /// For a registry of its own, on which nothing but this and [`Registry::backlog`] is called. Fed with the same
+    /// For a registry of its own, on which nothing but this and what does not wait ([`Registry::try_start`],
+    /// [`Registry::peek`], [`Registry::backlog`]) is called. Fed with the same
     /// lists by [`Registry::adopt`] from the beginning it has the same ids.
     pub fn shadow_enter(&self, class: RateClassId, context: Option<&[u8]>, now: Tick) -> ShadowEntry {
         let live = self.rates.get(class.0);

@@ -350,7 +350,8 @@ impl Shard {
         }
     }
 
-    fn settle(&mut self, slot: usize, now: u64, tickets: &Tickets) {
+    /// In a shadow registry: lets the virtual tickets of a context go whose time has come. Elsewhere nothing.
+    pub(crate) fn settle(&mut self, slot: usize, now: u64, tickets: &Tickets) {
         let Some(instance) = self.slots.get_mut(slot).filter(|instance| instance.queue.is_some()) else {
             return;
         };

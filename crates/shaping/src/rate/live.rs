@@ -128,13 +128,18 @@ impl LiveRateClass {
                 shard.pass(now);
                 return true;
             };
+            shard.settle(slot, now, &house.tickets);
             shard.try_start(slot, now)
         };
         self.use_context(context, now, house, ask).0
     }
 
     pub(crate) fn peek(&self, context: Option<&[u8]>, now: u64, house: &House) -> bool {
-        self.look_at_context(context, now, house, Shard::peek).unwrap_or(true)
+        let ask = |shard: &mut Shard, slot, now| {
+            shard.settle(slot, now, &house.tickets);
+            shard.peek(slot, now)
+        };
+        self.look_at_context(context, now, house, ask).unwrap_or(true)
     }
 
     pub(crate) fn backlog(&self, context: Option<&[u8]>, now: u64, house: &House) -> u32 {

@@ -199,6 +199,18 @@ fn shadows_that_nobody_asks_for_again_do_not_keep_their_tickets() {
 }
 
 #[test]
+fn virtual_tickets_are_gone_when_somebody_asks_who_does_not_wait() {
+    let (registry, id) = house(limits(1, 0));
+    assert_eq!(registry.shadow_enter(id, None, at(0)), ShadowEntry::Started);
+    assert!(matches!(registry.shadow_enter(id, None, at(0)), ShadowEntry::Queued { .. }));
+    assert!(!registry.peek(id, None, at(0)));
+    assert!(!registry.try_start(id, None, at(0)));
+    assert!(!registry.try_start(id, None, at(1_000)), "the one who waited has this second");
+    assert!(registry.peek(id, None, at(2_000)));
+    assert!(registry.try_start(id, None, at(2_000)));
+}
+
+#[test]
 fn threads_share_a_class_exactly() {
     let (registry, id) = house(limits(0, 500));
     let started: u32 = std::thread::scope(|scope| {
