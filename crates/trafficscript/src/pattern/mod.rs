@@ -160,11 +160,11 @@ impl Pattern {
     }
 
     /// Instructions that one more search of what is left of a subject counts as. Linear searches of parts that
-    /// overlap are quadratic in sum, so long rests are counted as well: one for 32 KiB.
+    /// overlap are quadratic in sum (a chain looks for the end of the line each time), so long rests are counted as
+    /// well: one for 32 KiB.
     pub(crate) fn cost(&self, left: usize) -> u64 {
         match &self.engine {
-            Engine::Chain(_) => 0,
-            Engine::Linear { .. } => left as u64 >> 15,
+            Engine::Chain(_) | Engine::Linear { .. } => left as u64 >> 15,
             Engine::Backtracking(_) => PATTERN_STEPS_COST,
         }
     }
