@@ -1,7 +1,10 @@
 //! What outlives a transaction: the client's connection.
 
-use std::cell::Cell;
+use crate::transaction::Stage;
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 /// What the shell knows of a connection when it accepts it.
 #[derive(Clone, Copy, Debug)]
@@ -21,14 +24,23 @@ pub struct ConnectionFacts {
 #[derive(Debug)]
 pub struct Connection {
     facts: ConnectionFacts,
-    /// Bit `n`: the rule attached at place `n` has run here (`run = "first"`); request rules and response rules.
-    ran: [Cell<u64>; 2],
+    /// What has run here of all that is to run once (`run = "first"`): as many as catalogs have, at most.
+    ran: RefCell<BTreeSet<AttachmentName>>,
+}
+
+/// An attachment by names, which outlive a reload and tell the virtual servers of one address apart.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct AttachmentName {
+    pub(crate) virtual_server: Arc<str>,
+    pub(crate) stage: Stage,
+    pub(crate) place: u16,
+    pub(crate) rule: Arc<str>,
 }
 
 impl Connection {
     /// A connection that has carried nothing yet.
     pub fn new(facts: ConnectionFacts) -> Self {
-        Self { facts, ran: [Cell::new(0), Cell::new(0)] }
+        Self { facts, ran: RefCell::default() }
     }
 
     /// What was known at accept.
@@ -36,16 +48,8 @@ impl Connection {
         &self.facts
     }
 
-    /// Whether the attachment at `place` of the given list (0 request, 1 response) runs here for the first time,
-    /// and notes that it has. Places beyond 63 count as new each time.
-    pub(crate) fn is_first_run(&self, list: usize, place: usize) -> bool {
-        let (Some(cell), Some(bit)) =
-            (self.ran.get(list), 1_u64.checked_shl(u32::try_from(place).unwrap_or(64)))
-        else {
-            return true;
-        };
-        let first = cell.get() & bit == 0;
-        cell.set(cell.get() | bit);
-        first
+    /// Whether this attachment runs here for the first time; notes that it has.
+    pub(crate) fn is_first_run(&self, attachment: AttachmentName) -> bool {
+        self.ran.borrow_mut().insert(attachment)
     }
 }

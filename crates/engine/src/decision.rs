@@ -9,7 +9,7 @@ use std::borrow::Cow;
 /// Where in a rule something happened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RulePlace {
-    /// The rule's name.
+    /// The rule's name, or that of the library it imports where the line stands there.
     pub rule: String,
     /// Line in its text, from 1.
     pub line: u32,

@@ -7,7 +7,7 @@ use crate::limits::{PATTERN_CACHE_MAX, RunLimits};
 use crate::pattern::{Case, Pattern};
 use crate::program::Program;
 use crate::value::Value;
-use source::Span;
+use source::{Source, Span};
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -220,9 +220,9 @@ impl<'a, H> Call<'a, H> {
         &mut self.scratch.captures
     }
 
-    /// The call in the text that is running.
-    pub fn span(&self) -> Span {
-        self.site.program.place(self.site.at).1
+    /// The text that is running (the rule, or a library it imports), and the call in it.
+    pub fn place(&self) -> (&'a Arc<Source>, Span) {
+        self.site.program.place(self.site.at)
     }
 
     /// Bytes of strings and arrays the run may still make. A function that can make much more than it was given
@@ -338,7 +338,7 @@ impl<'a, H: Host> Call<'a, H> {
 
     /// Says that something is odd; the rule goes on.
     pub fn warn(&mut self, text: impl Into<String>) {
-        let (source, span) = self.site.program.place(self.site.at);
+        let (source, span) = self.place();
         self.host.warn(Warning { text: text.into(), source: Arc::clone(source), span });
     }
 }

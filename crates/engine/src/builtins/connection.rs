@@ -90,8 +90,8 @@ pub(super) const ROWS: [Builtin<Host>; 7] = [
 ];
 
 fn discard(call: &mut Call<'_, Host>) -> Answer {
-    let span = call.span();
-    call.host.note(span, Note::Discard);
+    let place = call.place();
+    call.host.note(place, Note::Discard);
     if !call.host.observes() {
         call.host.end = Some(End::Discard);
     }
@@ -104,7 +104,11 @@ fn sleep(call: &mut Call<'_, Host>) -> Answer {
     }
     let wanted = Duration::from_millis(u64::try_from(call.integer(0)).unwrap_or(0));
     let length = wanted.min(Duration::from_secs(limits::SLEEP_SECONDS_MAX));
-    let until = call.host.now.tick.saturating_add(length);
+    let until = call.host.now.tick.saturating_add(length).min(call.host.deadline);
+    if until <= call.host.now.tick {
+        // Not a wait: one would give the run new fuel, and a loop of such would never end.
+        return 1.into();
+    }
     call.host.waiting = Some(Waiting::Sleep { until });
     Answer::Wait
 }

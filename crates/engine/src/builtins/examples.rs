@@ -71,12 +71,12 @@ fn outcome<H>(row: &Builtin<H>, example: &Example) -> Result<String, String> {
     });
     let visited = rehearsal.run();
     let events = visited.iter().flat_map(|visited| &visited.record.events);
-    let logged = events.filter_map(|(_, event)| match event {
+    let mut logged = events.filter_map(|(_, event)| match event {
         Event::Log { text, .. } => text.strip_prefix('=').map(str::to_owned),
         Event::Fault { text } => Some(format!("fault: {text}")),
         _ => None,
     });
-    Ok(logged.last().unwrap_or_default())
+    Ok(logged.next_back().unwrap_or_default())
 }
 
 /// `GET /path` or `response 404`, then fields.

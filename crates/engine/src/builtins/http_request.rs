@@ -156,8 +156,8 @@ fn get_header(call: &mut Call<'_, Host>) -> Answer {
     if let Some(value) = call.host.request.fields().joined(&name) {
         return Answer::Value(value.as_ref().into());
     }
-    let span = call.span();
-    call.host.note_absent(span, &name);
+    let place = call.place();
+    call.host.note_absent(place, &name);
     "".into()
 }
 
@@ -165,8 +165,8 @@ fn header_exists(call: &mut Call<'_, Host>) -> Answer {
     let name = call.bytes(0);
     let exists = call.host.request.fields().contains(&name);
     if !exists {
-        let span = call.span();
-        call.host.note_absent(span, &name);
+        let place = call.place();
+        call.host.note_absent(place, &name);
     }
     exists.into()
 }
@@ -176,15 +176,15 @@ fn get_cookie(call: &mut Call<'_, Host>) -> Answer {
     if let Some(value) = call.host.request.fields().cookie(&name) {
         return Answer::Value(value.into());
     }
-    let span = call.span();
-    call.host.note_absent(span, b"Cookie");
+    let place = call.place();
+    call.host.note_absent(place, b"Cookie");
     "".into()
 }
 
 fn host_header(call: &mut Call<'_, Host>) -> Answer {
     let Some(host) = call.host.request.host() else {
-        let span = call.span();
-        call.host.note_absent(span, b"Host");
+        let place = call.place();
+        call.host.note_absent(place, b"Host");
         return "".into();
     };
     Answer::Value(host_name(host).to_ascii_lowercase().into())
@@ -209,8 +209,8 @@ enum Edit {
 fn edit(call: &mut Call<'_, Host>, edit: Edit) -> Answer {
     let (name, value) = (call.string(0), call.string(1));
     if call.host.observes() {
-        let span = call.span();
-        call.host.note(span, Note::Field { side: "request", name });
+        let place = call.place();
+        call.host.note(place, Note::Field { side: "request", name });
         return "".into();
     }
     if let Err(problem) = edit_request(call.host, edit, &name, &value) {

@@ -189,20 +189,22 @@ fn set_cookie(call: &mut Call<'_, Host>) -> Answer {
     let pair = [&name[..], b"=", &cookie::value(&raw)].concat();
     let edit =
         ResponseEdit::Cookie { name: name.clone(), pair: ByteString::from(pair), attributes, fallback };
-    call.host.shared.counters().marks_set.add_one();
     ask(call, Note::Cookie { name }, edit);
     "".into()
 }
 
 /// Does a change to the response now, if there is one, or keeps it; in a rule that observes it is only written down.
 fn ask(call: &mut Call<'_, Host>, note: Note, edit: ResponseEdit) {
-    let span = call.span();
+    let place = call.place();
     let observes = call.host.observes();
     if observes || matches!(note, Note::Cookie { .. }) {
-        call.host.note(span, note);
+        call.host.note(place, note);
     }
     if observes {
         return;
+    }
+    if matches!(edit, ResponseEdit::Cookie { .. }) {
+        call.host.shared.counters().marks_set.add_one();
     }
     if call.host.is_response_stage() {
         if call.host.response.fields().bytes() > limits::HEAD_BYTES_MAX {
@@ -274,8 +276,8 @@ fn redirect(call: &mut Call<'_, Host>) -> Answer {
 }
 
 fn respond(call: &mut Call<'_, Host>, built: Built) -> Answer {
-    let span = call.span();
-    call.host.note(span, Note::Respond { status: built.status });
+    let place = call.place();
+    call.host.note(place, Note::Respond { status: built.status });
     if !call.host.observes() {
         call.host.end = Some(End::Respond(Box::new(built)));
     }

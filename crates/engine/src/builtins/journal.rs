@@ -60,7 +60,7 @@ pub(super) const ROWS: [Builtin<Host>; 4] = [
 
 fn write(call: &mut Call<'_, Host>, level: &'static str) -> Answer {
     let text = log_text(&call.bytes(0), limits::LOG_TEXT_BYTES_MAX);
-    let span = call.span();
-    call.host.note(span, Note::Log { level, text });
+    let place = call.place();
+    call.host.note(place, Note::Log { level, text });
     "".into()
 }

@@ -14,6 +14,8 @@ mod rate;
 mod shape;
 mod text;
 
+pub(crate) use text::log_text;
+
 use crate::transaction::Host;
 use std::sync::LazyLock;
 use trafficscript::{Builtin, Builtins, Stages};

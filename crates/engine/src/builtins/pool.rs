@@ -38,13 +38,13 @@ pub(super) const ROWS: [Builtin<Host>; 2] = [
 
 fn choose(call: &mut Call<'_, Host>, ends: bool) -> Answer {
     let name = call.string(0);
-    let span = call.span();
+    let place = call.place();
     let is_discard = &name[..] == b"discard";
     let chosen = call.host.catalog.pool_by_name(&name);
     if chosen.is_none() && !is_discard {
         call.warn(format!("there is no pool \"{name}\"; the virtual server's own is used"));
     }
-    call.host.note(span, Note::Pool { pool: name });
+    call.host.note(place, Note::Pool { pool: name });
     if !call.host.observes() {
         if is_discard {
             call.host.end = Some(End::Discard);

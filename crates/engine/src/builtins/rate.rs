@@ -158,6 +158,6 @@ fn peek(call: &mut Call<'_, Host>) -> Answer {
 
 fn note(call: &mut Call<'_, Host>, backlog: u32, result: RateResult, waited_micros: u64) -> usize {
     let (class, context): (ByteString, _) = (call.string(0), call.optional_string(1));
-    let span = call.span();
-    call.host.note(span, Note::Rate { class, context, backlog, waited_micros, result })
+    let place = call.place();
+    call.host.note(place, Note::Rate { class, context, backlog, waited_micros, result })
 }

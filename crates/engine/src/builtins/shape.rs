@@ -76,8 +76,8 @@ fn set(call: &mut Call<'_, Host>, side: &'static str) -> Answer {
         call.warn(format!("there is no bandwidth class \"{class}\""));
         return 0.into();
     }
-    let span = call.span();
-    call.host.note(span, Note::BandwidthClass { side, class: class.clone() });
+    let place = call.place();
+    call.host.note(place, Note::BandwidthClass { side, class: class.clone() });
     if !call.host.observes() {
         let choice = if class.is_empty() { ClassChoice::None } else { ClassChoice::Named(class) };
         match side {

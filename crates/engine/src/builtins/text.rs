@@ -45,7 +45,7 @@ pub(super) fn percent_encode(text: &[u8], keep: impl Fn(u8) -> bool) -> Vec<u8> 
 }
 
 /// One line for a log: control characters as `\n`, `\xhh`; cut at `bytes_max` with a mark.
-pub(super) fn log_text(text: &[u8], bytes_max: usize) -> String {
+pub(crate) fn log_text(text: &[u8], bytes_max: usize) -> String {
     let trimmed = text.strip_suffix(b"\n").unwrap_or(text);
     let shown = trimmed.get(..bytes_max).unwrap_or(trimmed);
     let mut out = String::with_capacity(shown.len());

@@ -1,5 +1,6 @@
 //! The world as a rule sees it: one request, its response, and what has been decided so far.
 
+use crate::builtins::log_text;
 use crate::catalog::{Catalog, PoolId, VirtualServer};
 use crate::connection::Connection;
 use crate::decision::RateResult;
@@ -9,28 +10,18 @@ use crate::time::Now;
 use crate::transaction::{Arrival, Knowledge};
 use message::{RequestHead, ResponseHead};
 use shaping::{Tick, Ticket};
-use source::Span;
+use source::{Source, Span};
 use std::rc::Rc;
 use std::sync::Arc;
 use trafficscript::{ByteString, Warning};
 
 /// Which list of rules is running.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Stage {
     /// Before a node is chosen.
     Request,
     /// On the answer, a node's or our own.
     Response,
-}
-
-impl Stage {
-    /// 0 for request rules, 1 for response rules.
-    pub(crate) fn list(self) -> usize {
-        match self {
-            Self::Request => 0,
-            Self::Response => 1,
-        }
-    }
 }
 
 /// Which attachment is running.
@@ -111,6 +102,8 @@ pub(crate) enum Waiting {
 #[derive(Clone, Debug)]
 pub(crate) struct Noted {
     pub(crate) running: Option<Running>,
+    /// The text that was running: the rule's, or that of a library it imports.
+    pub(crate) source: Arc<Source>,
     pub(crate) at: u32,
     pub(crate) note: Note,
 }
@@ -168,6 +161,8 @@ pub struct Host {
     pub(crate) arrival: Arrival,
     pub(crate) arrived: Now,
     pub(crate) now: Now,
+    /// When the virtual server's patience with rules that wait ends.
+    pub(crate) deadline: Tick,
     pub(crate) request: RequestHead,
     pub(crate) response: ResponseHead,
     pub(crate) running: Option<Running>,
@@ -197,23 +192,25 @@ impl Host {
     }
 
     /// Writes a line of the record and says which it is. A rule in a loop cannot grow it beyond
-    /// [`limits::NOTES_MAX`]; what is beyond is counted.
-    pub(crate) fn note(&mut self, span: Span, note: Note) -> usize {
-        if self.notes.len() >= limits::NOTES_MAX {
+    /// [`limits::NOTES_MAX`]; what is beyond is counted, and gets a number that no line has.
+    pub(crate) fn note(&mut self, (source, span): (&Arc<Source>, Span), note: Note) -> usize {
+        let number = self.notes.len();
+        if number >= limits::NOTES_MAX {
             self.notes_dropped = self.notes_dropped.saturating_add(1);
         } else {
-            self.notes.push(Noted { running: self.running, at: span.start, note });
+            let (running, source) = (self.running, Arc::clone(source));
+            self.notes.push(Noted { running, source, at: span.start, note });
         }
-        self.notes.len().saturating_sub(1)
+        number
     }
 
     /// A fact of the request that a rule reads as empty: if the source of the request could not know it, the
     /// decision is marked as undecidable.
-    pub(crate) fn note_absent(&mut self, span: Span, fact: &[u8]) {
+    pub(crate) fn note_absent(&mut self, place: (&Arc<Source>, Span), fact: &[u8]) {
         if let Knowledge::Only(known) = &self.arrival.knowledge
             && !known.iter().any(|name| name.eq_ignore_ascii_case(fact))
         {
-            self.note(span, Note::Undecidable { fact: ByteString::from(fact) });
+            self.note(place, Note::Undecidable { fact: ByteString::from(fact) });
         }
     }
 }
@@ -221,6 +218,8 @@ impl Host {
 impl trafficscript::Host for Host {
     fn warn(&mut self, warning: Warning) {
         self.shared.counters().rule_warnings.add_one();
-        self.note(warning.span, Note::Warning { text: warning.text });
+        // A warning quotes what clients sent: it must stay one line, and short.
+        let text = log_text(warning.text.as_bytes(), limits::LOG_TEXT_BYTES_MAX);
+        self.note((&warning.source, warning.span), Note::Warning { text });
     }
 }

@@ -5,7 +5,7 @@
 //!            │                                           │
 //!            ├────▶ Forward{pool} ─ response_received ─▶ Deliver ─┐
 //!            │             └─ failed ─▶ Answer ───────────────────┤
-//!            ├────▶ Answer (built by a rule or by us) ────────────┼─▶ finish: one record, one log line
+//!            ├────▶ Answer (built by a rule or by us) ────────────┼─▶ one record, one log line
 //!            └────▶ Close  (discard) ─────────────────────────────┘
 //! ```
 //!
@@ -23,7 +23,7 @@ pub(crate) use host::{Built, ClassChoice, End, Note, ResponseEdit, Stage, Waitin
 pub(crate) use outcome::{apply_one, cookie_name};
 pub use record::Message;
 
-use crate::catalog::{Catalog, PoolId, QueueTimeoutAction, VirtualServer, VirtualServerId};
+use crate::catalog::{Catalog, PoolId, QueueTimeoutAction, Timeouts, VirtualServer, VirtualServerId};
 use crate::connection::Connection;
 use crate::decision::RateResult;
 use crate::error::TransactionError;
@@ -140,8 +140,6 @@ pub struct Transaction {
     run: Option<Run>,
     body: Vec<u8>,
     origin: Origin,
-    /// When the virtual server's patience with waiting rules ends.
-    deadline: Tick,
     /// Instructions of the runs that are over.
     instructions: u64,
 }
@@ -156,7 +154,7 @@ impl Transaction {
         now: Now,
     ) -> Self {
         shared.counters().requests.add_one();
-        let deadline = now.tick.saturating_add(catalog.virtual_server(arrival.virtual_server).timeouts.idle);
+        let deadline = patience_ends(&catalog.virtual_server(arrival.virtual_server).timeouts, now, now);
         Self {
             host: Host {
                 shared: Arc::clone(shared),
@@ -165,6 +163,7 @@ impl Transaction {
                 arrival,
                 arrived: now,
                 now,
+                deadline,
                 request: heads.request,
                 response: heads.response,
                 running: None,
@@ -181,7 +180,6 @@ impl Transaction {
             run: None,
             body: Vec::new(),
             origin: Origin::Undecided,
-            deadline,
             instructions: 0,
         }
     }
@@ -210,6 +208,8 @@ impl Transaction {
     /// The node's response head is in [`Self::response_slot`].
     pub fn response_received(&mut self, now: Now) -> Next {
         self.host.now = now;
+        // Bytes have moved: what rules wait for on the response has the server's patience for itself.
+        self.host.deadline = patience_ends(&self.virtual_server().timeouts, self.host.arrived, now);
         self.origin = Origin::Node;
         self.host.shared.counters().responses_from_nodes.add_one();
         self.begin_response_rules()
@@ -319,11 +319,7 @@ impl Transaction {
                 self.begin_response_rules()
             }
             Some(End::Discard) => self.discard(),
-            Some(End::QueueRefused { retry_after }) => {
-                self.host.shared.counters().queue_refused.add_one();
-                self.origin = Origin::Error("queue-refused");
-                self.answer_with(outcome::try_later(retry_after))
-            }
+            Some(End::QueueRefused { retry_after }) => self.queue_refused(retry_after),
             Some(End::Pool) | None => match self.host.pool.or(self.virtual_server().pool) {
                 Some(pool) => {
                     self.state = State::AtNode { pool };
@@ -353,15 +349,18 @@ impl Transaction {
                 self.build(*built);
             }
             Some(End::Discard) => return self.discard(),
-            Some(End::QueueRefused { retry_after }) => {
-                self.origin = Origin::Error("queue-refused");
-                return self.answer_with(outcome::try_later(retry_after));
-            }
+            Some(End::QueueRefused { retry_after }) => return self.queue_refused(retry_after),
             Some(End::Pool) | None => {}
         }
         let next = if self.origin == Origin::Node { Next::Deliver } else { Next::Answer };
         self.state = State::Decided(next);
         next
+    }
+
+    fn queue_refused(&mut self, retry_after: core::time::Duration) -> Next {
+        self.host.shared.counters().queue_refused.add_one();
+        self.origin = Origin::Error("queue-refused");
+        self.answer_with(outcome::try_later(retry_after))
     }
 
     fn queue_timed_out(&mut self, retry_after: core::time::Duration) -> Next {
@@ -403,6 +402,12 @@ impl Transaction {
             self.host.settle_rate(note, now.since(since), result);
         }
     }
+}
+
+/// The end of the wait of rules: `timeout` after bytes last moved, and before the whole has taken too long.
+fn patience_ends(timeouts: &Timeouts, arrived: Now, moved: Now) -> Tick {
+    let whole = timeouts.transaction.map_or(Tick::MAX, |length| arrived.tick.saturating_add(length));
+    moved.tick.saturating_add(timeouts.idle).min(whole)
 }
 
 impl Drop for Transaction {

@@ -62,6 +62,9 @@ pub(crate) fn apply_one(head: &mut ResponseHead, edit: &ResponseEdit) {
     match edit {
         ResponseEdit::Set(name, value) => {
             let _checked = fields.set(name, value);
+            if name.eq_ignore_ascii_case(b"Set-Cookie") {
+                keep_from_shared_caches(head);
+            }
         }
         ResponseEdit::Add(name, value) if name.eq_ignore_ascii_case(b"Set-Cookie") => {
             let _checked = fields.add(name, value);
@@ -171,6 +174,13 @@ mod tests {
         apply(&mut head, &[add("vary", "Referer"), add("Set-Cookie", "b=2")]);
         assert_eq!(head.fields().get(b"Vary"), Some(&b"Accept, Referer"[..]));
         assert_eq!(head.fields().all(b"Set-Cookie").count(), 2);
+    }
+
+    #[test]
+    fn a_cookie_that_is_set_as_a_field_makes_the_answer_private_too() {
+        let mut head = head(&[("Cache-Control", "public")]);
+        apply(&mut head, &[ResponseEdit::Set(ByteString::from("Set-Cookie"), ByteString::from("a=1"))]);
+        assert_eq!(head.fields().get(b"Cache-Control"), Some(&b"private"[..]));
     }
 
     #[test]

@@ -4,6 +4,8 @@ use super::host::{Host, Note, Noted, Stage};
 use super::{Origin, Transaction};
 use crate::decision::{DecisionRecord, Event, Outcome, RulePlace};
 use std::borrow::Cow;
+use std::path::Path;
+use std::sync::Arc;
 use trafficscript::ByteString;
 
 /// A line for the process log.
@@ -60,7 +62,7 @@ impl Transaction {
 }
 
 impl Host {
-    /// The rule and line of a note; `None` for what no rule did.
+    /// The rule (or the library it imports) and the line of a note; `None` for what no rule did.
     pub(super) fn place_of(&self, noted: &Noted) -> Option<RulePlace> {
         let running = noted.running?;
         let virtual_server = self.virtual_server();
@@ -69,9 +71,11 @@ impl Host {
             Stage::Response => &virtual_server.response_rules,
         };
         let rule = &list.get(usize::from(running.place))?.rule;
-        let at = rule.source.position(noted.at);
+        let at = noted.source.position(noted.at);
+        let is_library = !Arc::ptr_eq(&noted.source, &rule.source);
+        let library = Path::new(noted.source.name()).file_stem().filter(|_| is_library);
         Some(RulePlace {
-            rule: rule.name.to_string(),
+            rule: library.map_or(rule.name.to_string(), |name| name.to_string_lossy().into_owned()),
             line: at.line,
             column: at.column,
             observed: running.observes,

@@ -2,12 +2,14 @@
 
 use super::host::Running;
 use super::{Ask, End, Host, Note, Stage, State, Transaction, Waiting, outcome};
-use crate::builtins::builtins;
+use crate::builtins::{builtins, log_text};
 use crate::catalog::{Attachment, Mode, OnRuleError, RunFrequency};
+use crate::connection::AttachmentName;
 use crate::decision::RateResult;
 use crate::limits;
 use core::time::Duration;
 use shaping::{Poll, Tick};
+use std::sync::Arc;
 use trafficscript::{Fault, Run, Step, Value};
 
 /// How far the rules of a stage got.
@@ -77,7 +79,7 @@ impl Transaction {
     /// Looks at what a rule waits for; `Answer(None)` if it does not wait.
     fn waited(&mut self) -> Waited {
         let now = self.host.now.tick;
-        let deadline = self.deadline;
+        let deadline = self.host.deadline;
         match self.host.waiting.take() {
             None => Waited::Answer(None),
             Some(Waiting::Sleep { until }) if until <= now => Waited::Answer(Some(Value::from(1))),
@@ -147,7 +149,8 @@ impl Transaction {
     fn fault(&mut self, fault: &Fault) {
         self.host.shared.counters().rule_faults.add_one();
         let observes = self.host.observes();
-        self.host.note(fault.span, Note::Fault { text: fault.to_string() });
+        let text = log_text(fault.to_string().as_bytes(), limits::LOG_TEXT_BYTES_MAX);
+        self.host.note((&fault.source, fault.span), Note::Fault { text });
         if observes {
             return;
         }
@@ -162,9 +165,16 @@ impl Transaction {
 }
 
 fn is_to_run(attachment: &Attachment, host: &Host, stage: Stage, place: u16) -> bool {
-    attachment.enabled
-        && (attachment.run == RunFrequency::Every
-            || host.connection.is_first_run(stage.list(), usize::from(place)))
+    let is_due = || match attachment.run {
+        RunFrequency::Every => true,
+        RunFrequency::First => host.connection.is_first_run(AttachmentName {
+            virtual_server: Arc::clone(&host.virtual_server().name),
+            stage,
+            place,
+            rule: Arc::clone(&attachment.rule.name),
+        }),
+    };
+    attachment.enabled && is_due()
 }
 
 impl Host {

@@ -1,4 +1,5 @@
 //! Integration tests of the engine.
 #![expect(clippy::unwrap_used, reason = "a test may stop at what it did not expect")]
 
+mod records;
 mod spec;

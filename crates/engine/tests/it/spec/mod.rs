@@ -39,6 +39,7 @@ files! {
     functions_http = "functions/http.md",
     functions_rate = "functions/rate.md",
     functions_log = "functions/log.md",
+    functions_connection = "functions/connection.md",
     shaping_rate = "shaping/rate.md",
     shaping_bandwidth = "shaping/bandwidth.md",
     catalog_mistakes = "catalog/mistakes.md",
