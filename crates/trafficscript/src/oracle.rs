@@ -364,12 +364,12 @@ impl<H: Host> Oracle<'_, H> {
         };
         let mut root = match slot {
             Ok(slot) => std::mem::take(&mut scope.slots[slot]),
-            Err(number) => self.scratch.captures.value(number).into_own()?,
+            Err(number) => self.scratch.captures.value(number),
         };
         let outcome = place::write(&mut root, keys, value);
         match slot {
             Ok(slot) => scope.slots[slot] = root.clone(),
-            Err(number) => self.scratch.captures.set(number, root.clone()),
+            Err(number) => self.scratch.captures.set(number, root.clone().into_own()?),
         }
         if let Err(odd) = outcome {
             self.warn(odd);
