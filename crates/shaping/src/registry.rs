@@ -34,7 +34,8 @@ impl Default for Bounds {
 
 /// All live state of all classes, shared by all threads.
 ///
-/// Every call locks at most one small piece of state at a time, computes, and unlocks; none calls out. A class keeps its id
+/// Every call locks small pieces of state for a computation only (one shard of a class, one division); none calls out while
+/// it holds a lock. A class keeps its id
 /// for the life of the registry, so a caller may keep the id as long as it likes; a class that it does not have limits
 /// nothing.
 pub struct Registry {
