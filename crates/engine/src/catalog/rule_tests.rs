@@ -269,6 +269,7 @@ fn the_embedded_rule_takes_hosts_out_of_referers_and_compares_them_whole() {
     let rule = std::str::from_utf8(rule).unwrap();
     let subs = &rule[rule.find("sub hostOf").unwrap()..];
     let long = format!("http://{}/", "a".repeat(254));
+    let users = format!("http://{}a.example/", "@".repeat(60_000));
     let hosts = [
         ("http://a.example/x?y", "a.example"),
         ("https://A.Example:8443/", "a.example"),
@@ -284,6 +285,7 @@ fn the_embedded_rule_takes_hosts_out_of_referers_and_compares_them_whole() {
         ("http:///x", "(none)"),
         ("nothing", "(none)"),
         (long.as_str(), "(none)"),
+        (users.as_str(), "(none)"),
     ];
     let lists = [
         ("a.example", "b.example a.example", true),
