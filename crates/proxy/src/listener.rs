@@ -60,9 +60,6 @@ fn socket(address: SocketAddr, shared_by_workers: bool) -> io::Result<StdListene
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     if shared_by_workers {
-        // Inherited by every connection: the end of a piece must not wait for the client's acknowledgement (40 ms) of
-        // what went before.
-        socket.set_tcp_nodelay(true)?;
         socket.listen(BACKLOG)?;
     }
     Ok(socket.into())

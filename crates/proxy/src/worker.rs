@@ -3,7 +3,6 @@
 
 use crate::buffers::Buffers;
 use crate::clock::Clock;
-use crate::http::body::Crowd;
 use crate::http::connection;
 use crate::log_writer::{BATCH_BYTES, LogTarget, LogWriter};
 use crate::messages::Messages;
@@ -55,7 +54,6 @@ pub struct Worker<D: Dial = Tcp> {
     pub(crate) clock: Clock,
     pub(crate) timers: Rc<Timers>,
     pub(crate) buffers: Buffers,
-    pub(crate) paced: Crowd,
     pub(crate) idle: IdleNodes<D::Stream>,
     pub(crate) dial: D,
     pub(crate) connections_max: usize,
@@ -161,7 +159,6 @@ impl<D: Dial> Worker<D> {
         let worker = Rc::new(Self {
             timers: Timers::new(settings.clock.clone()),
             buffers: Buffers::default(),
-            paced: Crowd::default(),
             idle: IdleNodes::new(),
             dial,
             connections_max: settings.connections_max.max(1),

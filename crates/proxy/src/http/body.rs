@@ -15,7 +15,6 @@ use crate::timers::Watch;
 use crate::wire::{Link, Wire};
 use http1::{BadBody, BodyDecoder, BodyEvent, BodyKind, Limits, encode};
 use shaping::{Flow, Tick};
-use std::cell::Cell;
 use std::future::Future;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -35,11 +34,6 @@ const LARGEST_READ_BYTES: usize = 256 * 1024;
 /// The reads of a paced body: a quantum or two at usual rates.
 const PACED_READ_BYTES_MIN: usize = 2 * 1024;
 const PACED_READ_BYTES_MAX: usize = 16 * 1024;
-
-/// Paced transfers of one worker that take each of their turns in time.
-const CROWD_MIN: u32 = 100;
-const DELAY_PER_TRANSFER_MICROS: u64 = 100;
-const DELAY_MAX: Duration = Duration::from_millis(25);
 
 /// How payload is framed for the receiver.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -143,8 +137,8 @@ impl Relay {
     }
 
     /// From now on what is written is granted by `flow`.
-    pub(crate) fn pace_by(&mut self, flow: Option<Flow>, clock: &Clock, crowd: &Crowd) {
-        self.pace = flow.map(|flow| Box::new(Pace::new(flow, clock, crowd)));
+    pub(crate) fn pace_by(&mut self, flow: Option<Flow>, clock: &Clock) {
+        self.pace = flow.map(|flow| Box::new(Pace::new(flow, clock)));
         self.read_limit = if self.pace.is_some() { PACED_READ_BYTES_MIN } else { FIRST_READ_BYTES };
     }
 
@@ -391,24 +385,9 @@ impl Relay {
     }
 }
 
-/// How many paced transfers a worker has. Many take their turns less often, in larger pieces: 1,000 at 25 turns a
-/// second cost half of what they cost at 100.
-#[derive(Clone, Default)]
-pub(crate) struct Crowd(Rc<Cell<u32>>);
-
-impl Crowd {
-    /// How much later than it could a transfer takes its next turn. What is due then is granted at once, as long as
-    /// it is not later than 50 ms.
-    fn delay(&self) -> Duration {
-        Duration::from_micros(u64::from(self.0.get().saturating_sub(CROWD_MIN)) * DELAY_PER_TRANSFER_MICROS)
-            .min(DELAY_MAX)
-    }
-}
-
 /// A transfer in a bandwidth class.
 struct Pace {
     flow: Flow,
-    crowd: Crowd,
     /// Granted and not yet written.
     allowance: usize,
     /// The usual grant, as far as seen.
@@ -418,11 +397,9 @@ struct Pace {
 }
 
 impl Pace {
-    fn new(flow: Flow, clock: &Clock, crowd: &Crowd) -> Self {
-        crowd.0.set(crowd.0.get() + 1);
+    fn new(flow: Flow, clock: &Clock) -> Self {
         Self {
             flow,
-            crowd: crowd.clone(),
             allowance: 0,
             quantum: 0,
             sleep: Box::pin(tokio::time::sleep_until(clock.instant(Tick::ZERO))),
@@ -453,8 +430,7 @@ impl Pace {
         while self.allowance < wanted {
             let grant = self.flow.grant((wanted - self.allowance) as u64, now);
             if grant.bytes == 0 {
-                let until = grant.again_at.saturating_add(self.crowd.delay());
-                self.sleep.as_mut().reset(clock.instant(until));
+                self.sleep.as_mut().reset(clock.instant(grant.again_at));
                 self.is_waiting = true;
                 self.quantum = self.allowance.max(self.quantum / 2);
                 return;
@@ -468,12 +444,6 @@ impl Pace {
 
     fn used(&mut self, count: usize) {
         self.allowance = self.allowance.saturating_sub(count);
-    }
-}
-
-impl Drop for Pace {
-    fn drop(&mut self) {
-        self.crowd.0.set(self.crowd.0.get().saturating_sub(1));
     }
 }
 

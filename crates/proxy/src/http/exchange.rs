@@ -249,7 +249,7 @@ impl<'a, S: Wire, D: Dial> Exchange<'a, S, D> {
         let kind = if wants_body { at.body } else { BodyKind::None };
         let limits = self.request.pinned.limits(self.request.virtual_server);
         let mut download = Relay::new(kind, coding, limits, out);
-        download.pace_by(self.transaction.response_flow(self.now), &self.worker.clock, &self.worker.paced);
+        download.pace_by(self.transaction.response_flow(self.now), &self.worker.clock);
         download.first_byte = self.first_byte();
 
         let outcome = self.relay_both(&mut download, &mut at).await;
@@ -382,11 +382,7 @@ impl<'a, S: Wire, D: Dial> Exchange<'a, S, D> {
         }
         let limits = self.request.pinned.limits(self.request.virtual_server);
         let mut download = Relay::new(BodyKind::None, Coding::Plain, limits, out);
-        download.pace_by(
-            self.transaction.response_flow(self.worker.clock.now()),
-            &self.worker.clock,
-            &self.worker.paced,
-        );
+        download.pace_by(self.transaction.response_flow(self.worker.clock.now()), &self.worker.clock);
         download.first_byte = self.first_byte();
         let written = self.write_answer(&mut download).await;
         self.note_sent(&mut download);
@@ -449,12 +445,8 @@ impl<'a, S: Wire, D: Dial> Exchange<'a, S, D> {
             to_client: Relay::new(BodyKind::UntilClose, Coding::Plain, limits, out),
             to_node: Relay::new(BodyKind::UntilClose, Coding::Plain, limits, Vec::new()),
         };
-        ways.to_client.pace_by(self.transaction.response_flow(now), &self.worker.clock, &self.worker.paced);
-        ways.to_node.pace_by(
-            self.transaction.request_flow(at.place.pool, now),
-            &self.worker.clock,
-            &self.worker.paced,
-        );
+        ways.to_client.pace_by(self.transaction.response_flow(now), &self.worker.clock);
+        ways.to_node.pace_by(self.transaction.request_flow(at.place.pool, now), &self.worker.clock);
         let watch = Rc::clone(&self.client.watch);
         let around = Self::around(self.worker, &watch, (&self.request, self.ceiling));
         let is_orderly = tunnel::run(&mut ways, (&mut self.client.link, &mut at.link), &around).await;

@@ -182,11 +182,7 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
         let limits = self.request.pinned.limits(self.request.virtual_server);
         let mut upload = Relay::new(self.request.body, coding, limits, out);
         upload.held = self.terms.expects_continue && self.client.link.input.is_empty();
-        upload.pace_by(
-            self.transaction.request_flow(place.pool, self.now),
-            &self.worker.clock,
-            &self.worker.paced,
-        );
+        upload.pace_by(self.transaction.request_flow(place.pool, self.now), &self.worker.clock);
         let mut at = Box::new(AtNode {
             link,
             place,
