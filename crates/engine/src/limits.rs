@@ -43,3 +43,7 @@ pub const SLEEP_SECONDS_MAX: u64 = 3600;
 /// What one run of a rule may use: instructions between waits, memory, depth.
 pub const RUN: trafficscript::RunLimits =
     trafficscript::RunLimits { instructions_max: 100_000, memory_bytes_max: 64 << 20, sub_depth_max: 100 };
+
+/// Bytes of a cookie's value, as written. Browsers drop a cookie of more than 4 KiB in all, and a mark that is dropped
+/// marks nobody.
+pub const COOKIE_VALUE_BYTES_MAX: usize = 3 << 10;

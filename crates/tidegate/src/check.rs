@@ -9,6 +9,7 @@ use engine::builtins::builtins;
 use engine::catalog::{Files, RuleStage, check_rule};
 use serde::Serialize;
 use source::{Diagnostic, DiagnosticId, PlainDiagnostic, Severity, Source, render_human};
+use std::collections::BTreeSet;
 use std::io::{IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -63,6 +64,9 @@ pub(crate) fn run(options: &CheckOptions) -> anyhow::Result<Verdict> {
             }
         }
     }
+    // A rule that is named beside the catalog that uses it is told of once.
+    let mut told = BTreeSet::new();
+    diagnostics.retain(|diagnostic| told.insert(diagnostic.one_line()));
     report(&diagnostics, options.format, paths.len())?;
     let has = |severity| diagnostics.iter().any(|diagnostic| diagnostic.severity == severity);
     Ok(if has(Severity::Error) {

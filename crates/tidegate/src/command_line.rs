@@ -9,7 +9,7 @@ use std::time::Duration;
 
 /// A reverse proxy that runs TrafficScript rules and shapes traffic exactly and fairly.
 #[derive(Debug, Parser)]
-#[command(name = "tidegate", version, about, max_term_width = 100)]
+#[command(name = "tidegate", version, max_term_width = 100)]
 pub(crate) struct CommandLine {
     #[command(subcommand)]
     pub(crate) verb: Verb,

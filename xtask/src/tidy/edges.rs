@@ -57,7 +57,7 @@ const ROOMS: [Room; 10] = [
         ours: &["source", "message", "trafficscript", "shaping", "accesslog", "engine", "proxy", "http1"],
         // serde_json: `check` and `try` as data; toml: what fills in the embedded catalog; jiff: dates of the demo;
         // hyper and its kin: the built-in sample site and the demo's visitors, which are other people's programs to
-        // the proxy; rustix: the limit of open files; bytes: bodies of the sample site
+        // the proxy; rustix: the limit of open files; bytes: bodies of the sample site; mimalloc: the allocator
         outside: &[
             "clap",
             "anyhow",
@@ -69,6 +69,7 @@ const ROOMS: [Room; 10] = [
             "toml",
             "indicatif",
             "jiff",
+            "mimalloc",
             "socket2",
             "bytes",
             "hyper",

@@ -186,7 +186,12 @@ fn set_cookie(call: &mut Call<'_, Host>) -> Answer {
         None => None,
     };
     let fallback = cookie::default_attributes(call.host.connection.facts().tls);
-    let pair = [&name[..], b"=", &cookie::value(&raw)].concat();
+    let mut value = cookie::value(&raw);
+    if value.len() > limits::COOKIE_VALUE_BYTES_MAX {
+        call.warn(format!("the value of cookie {name} is cut at {} bytes", limits::COOKIE_VALUE_BYTES_MAX));
+        value.truncate(limits::COOKIE_VALUE_BYTES_MAX);
+    }
+    let pair = [&name[..], b"=", &value].concat();
     let edit =
         ResponseEdit::Cookie { name: name.clone(), pair: ByteString::from(pair), attributes, fallback };
     ask(call, Note::Cookie { name }, edit);
@@ -206,12 +211,16 @@ fn ask(call: &mut Call<'_, Host>, note: Note, edit: ResponseEdit) {
     if matches!(edit, ResponseEdit::Cookie { .. }) {
         call.host.shared.counters().marks_set.add_one();
     }
-    if call.host.is_response_stage() {
-        if call.host.response.fields().bytes() > limits::HEAD_BYTES_MAX {
-            call.warn("the response's head would become too long");
-        } else {
-            apply_one(&mut call.host.response, &edit);
-        }
+    let is_now = call.host.is_response_stage();
+    let held = if is_now {
+        call.host.response.fields().bytes()
+    } else {
+        call.host.edits.iter().map(ResponseEdit::bytes).sum()
+    };
+    if held.saturating_add(edit.bytes()) > limits::HEAD_BYTES_MAX {
+        call.warn("the response's head would become too long");
+    } else if is_now {
+        apply_one(&mut call.host.response, &edit);
     } else if call.host.edits.len() >= limits::RESPONSE_EDITS_MAX {
         call.warn("too many changes to the response");
     } else {

@@ -318,6 +318,7 @@ impl Checker<'_> {
             return None;
         }
         let destination = match path.value.0.as_str() {
+            "off" => return None,
             "-" => Destination::Stdout,
             "stderr" => Destination::Stderr,
             file => Destination::File(self.folder.join(PathBuf::from(file))),

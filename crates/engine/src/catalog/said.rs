@@ -110,7 +110,7 @@ said_table! {
 said_table! {
     /// Where and how requests are logged.
     "an access log" AccessLogTable {
-        /// The file (relative to the folder of the catalog), `"-"` for standard output, or `"stderr"`.
+        /// The file (relative to the folder of the catalog), `"-"` for standard output, `"stderr"`, or `"off"`.
         path: Text => required,
         /// A named format (`combined`, `common`, `vhost_combined`, `tidegate`, `json`), or a LogFormat as Apache has it.
         format: Text => "combined",

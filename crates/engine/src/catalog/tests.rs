@@ -83,6 +83,15 @@ fn errors_of(section: &str, lines: &str) -> Vec<String> {
 }
 
 #[test]
+fn a_log_that_is_off_is_no_file() {
+    let text = "[virtual_servers.a]\nlisten = \":80\"\npool = \"p\"\naccess_log = \"off\"\n[pools.p]\nnodes = [\"a:1\"]\n";
+    let files = MemoryFiles::default().with("tidegate.toml", text);
+    let builtins = crate::builtins::builtins();
+    let catalog = Catalog::load(Path::new("tidegate.toml"), &files, builtins).catalog.unwrap();
+    assert!(catalog.virtual_servers[0].access_log.is_none());
+}
+
+#[test]
 fn a_good_catalog_means_what_it_says() {
     let loaded = load(GOOD);
     let errors: Vec<_> = loaded.diagnostics.iter().filter(|d| d.severity == Severity::Error).collect();
