@@ -61,6 +61,19 @@ pub(crate) enum ResponseEdit {
     },
 }
 
+impl ResponseEdit {
+    /// Bytes that it adds to a head, at most; none where it only takes away.
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Self::Set(name, value) | Self::Add(name, value) => name.len().saturating_add(value.len()),
+            Self::Remove(_) => 0,
+            Self::Cookie { pair, attributes, .. } => {
+                pair.len().saturating_add(attributes.as_ref().map_or(0, |given| given.len()))
+            }
+        }
+    }
+}
+
 /// An answer that a rule (or an error) wrote.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Built {

@@ -150,9 +150,11 @@ impl Transaction {
         shared: &Arc<Shared>,
         catalog: &Arc<Catalog>,
         arrival: Arrival,
-        (connection, heads): (&Rc<Connection>, Heads),
+        (connection, mut heads): (&Rc<Connection>, Heads),
         now: Now,
     ) -> Self {
+        // What is never answered is logged without anybody else's answer.
+        heads.response.clear();
         shared.counters().requests.add_one();
         let deadline = patience_ends(&catalog.virtual_server(arrival.virtual_server).timeouts, now, now);
         Self {

@@ -4,22 +4,20 @@ use core::time::Duration;
 use engine::builtins::builtins;
 use engine::catalog::{MemoryFiles, VirtualServerId};
 use engine::decision::Event;
-use engine::{Catalog, Knowledge, Rehearsal, SharedOptions, Visit, Visited, WallTime};
+use engine::{
+    Arrival, Catalog, Connection, ConnectionFacts, Delivery, Heads, Knowledge, Next, Now, Rehearsal,
+    RequestId, Shared, SharedOptions, Transaction, Visit, Visited, Wake, WallTime,
+};
 use message::{RequestHead, ResponseHead, Version};
+use shaping::{Tick, TicketId};
 use std::net::SocketAddr;
 use std::path::Path;
+use std::rc::Rc;
 
 /// One `GET target` under a rule that may import the library `lib`.
 fn visit(target: &str, rule: &str, library: &str) -> Visited {
-    let catalog = "[virtual_servers.site]\nlisten = \":80\"\npool = \"web\"\nrequest_rules = \"main\"\n\
-                   [pools.web]\nnodes = \"192.0.2.81:80\"\n[rate_classes.standard]\n";
-    let files = MemoryFiles::default()
-        .with("tidegate.toml", catalog.to_owned())
-        .with("rules/main.rts", rule.to_owned())
-        .with("rules/lib.rts", library.to_owned());
-    let loaded = Catalog::load(Path::new("tidegate.toml"), &files, builtins());
     let mut rehearsal =
-        Rehearsal::new(loaded.catalog.unwrap(), &SharedOptions::default(), WallTime(1_000_000));
+        Rehearsal::new(catalog(rule, library), &SharedOptions::default(), WallTime(1_000_000));
     rehearsal.add(Visit {
         at: Duration::ZERO,
         connection: 1,
@@ -32,6 +30,18 @@ fn visit(target: &str, rule: &str, library: &str) -> Visited {
         tls: false,
     });
     rehearsal.run().remove(0)
+}
+
+fn catalog(rule: &str, library: &str) -> Catalog {
+    let catalog = "[virtual_servers.site]\nlisten = \":80\"\npool = \"web\"\nrequest_rules = \"main\"\n\
+                   access_log = { path = \"-\", format = \"%>s %{Set-Cookie}o\" }\n\
+                   [pools.web]\nnodes = \"192.0.2.81:80\"\n[rate_classes.standard]\n";
+    let files = MemoryFiles::default()
+        .with("tidegate.toml", catalog.to_owned())
+        .with("rules/main.rts", rule.to_owned())
+        .with("rules/lib.rts", library.to_owned());
+    let loaded = Catalog::load(Path::new("tidegate.toml"), &files, builtins());
+    loaded.catalog.unwrap()
 }
 
 #[test]
@@ -68,4 +78,55 @@ fn a_record_that_is_full_keeps_what_it_holds() {
     let rule = "$n = 0;\nwhile( $n < 300 ) { rate.use.noQueue( \"standard\" ); $n = $n + 1; }";
     let visited = visit("/", rule, "");
     assert_eq!(visited.record.events.len(), 256);
+}
+
+#[test]
+fn what_a_rule_adds_to_a_response_is_bounded_in_either_stage() {
+    let rule = "$a = \"aaaaaaaaaaaaaaaa\"; while( string.length( $a ) < 10000 ) $a = $a . $a;\n\
+                $n = 0; while( $n < 100 ) { http.addResponseHeader( \"X-A\", $a ); $n = $n + 1; }";
+    let visited = visit("/", rule, "");
+    let bytes = visited.response.unwrap().fields().bytes();
+    assert!((40_000..=64 << 10).contains(&bytes), "{bytes}");
+    let is_told = |event: &Event| matches!(event, Event::Warning { text } if text.contains("too long"));
+    assert!(visited.record.events.iter().any(|(_, event)| is_told(event)));
+}
+
+/// Nobody waits in these tests.
+struct Nobody;
+
+impl Wake for Nobody {
+    fn wake(&self, _: TicketId) {}
+}
+
+#[test]
+fn what_is_never_answered_is_logged_without_the_answer_that_stood_in_its_head_before() {
+    let now = Now { tick: Tick::ZERO, wall: WallTime(0) };
+    let shared =
+        Shared::new(catalog("connection.discard();", ""), &SharedOptions::default(), Box::new(Nobody), now);
+    let address = SocketAddr::from(([192, 0, 2, 1], 50_000));
+    let facts = ConnectionFacts { id: 1, peer: address, local: address, tls: false };
+    let mut heads = Heads::default();
+    heads.response.fields_mut().add(b"Set-Cookie", b"secret=of-another").unwrap();
+    let arrival = Arrival {
+        virtual_server: VirtualServerId(0),
+        client: address.ip(),
+        request_number: 1,
+        id: RequestId(1),
+        knowledge: Knowledge::All,
+    };
+    let connection = Rc::new(Connection::new(facts));
+    let mut transaction = Transaction::begin(&shared, &shared.catalog(), arrival, (&connection, heads), now);
+    assert_eq!(transaction.advance(now), Next::Close);
+    let delivery = Delivery {
+        body_bytes_sent: 0,
+        bytes_sent: 0,
+        bytes_received: 0,
+        first_byte_at: None,
+        node: None,
+        connection: accesslog::ConnectionState::Closed,
+        utc_offset_seconds: 0,
+    };
+    let mut line = Vec::new();
+    transaction.write_log_line(&delivery, now, &mut line);
+    assert_eq!(String::from_utf8(line).unwrap().trim_end(), "444 -");
 }
