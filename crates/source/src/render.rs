@@ -148,7 +148,8 @@ mod tests {
     #[test]
     fn a_caret_stands_under_the_mistake_also_after_bytes_that_are_not_text() {
         let text = Arc::new(Source::new("r.rts", b"\xff\x07 bad = 1;\n".to_vec()));
-        let mistake = Diagnostic::error(DiagnosticId("syntax"), "no such thing").at(&text, Span::new(3, 6), "this");
+        let mistake =
+            Diagnostic::error(DiagnosticId("syntax"), "no such thing").at(&text, Span::new(3, 6), "this");
         let shown = render_human(&[mistake], false);
         assert!(shown.contains("error[syntax]: no such thing"), "{shown}");
         assert!(shown.contains("r.rts:1:4"), "{shown}");
@@ -157,7 +158,8 @@ mod tests {
 
     #[test]
     fn a_diagnostic_without_a_text_still_says_what_to_do() {
-        let missing = Diagnostic::error(DiagnosticId("missing-file"), "there is no tidegate.toml").help("write one");
+        let missing =
+            Diagnostic::error(DiagnosticId("missing-file"), "there is no tidegate.toml").help("write one");
         let shown = render_human(&[missing], false);
         assert!(shown.contains("there is no tidegate.toml") && shown.contains("write one"), "{shown}");
     }

@@ -78,7 +78,10 @@ impl Source {
         let at = at.min(offset(self.bytes.len()));
         let line = self.line_starts.partition_point(|start| *start <= at).max(1) - 1;
         let before = self.slice(Span::new(self.line_starts[line], at));
-        Position { line: offset(line + 1), column: offset(String::from_utf8_lossy(before).chars().count() + 1) }
+        Position {
+            line: offset(line + 1),
+            column: offset(String::from_utf8_lossy(before).chars().count() + 1),
+        }
     }
 
     /// The span of a line (counted from 1) without its newline; `None` beyond the last.
