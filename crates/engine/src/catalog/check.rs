@@ -218,8 +218,6 @@ impl Checker<'_> {
             via: table.via.value()?.0,
             trusted_proxies: many(&table.trusted_proxies).iter().map(|network| network.value.0).collect(),
             timeouts: timeouts(table)?,
-            max_client_buffer: bytes(table.max_client_buffer.value()?.0),
-            max_server_buffer: bytes(table.max_server_buffer.value()?.0),
             max_request_head: bytes(table.max_request_head.value()?.0),
             max_fields: usize::try_from(table.max_fields.value()?.0).unwrap_or(usize::MAX),
         })

@@ -14,7 +14,6 @@ use toml::de::DeValue;
 /// A length of time that must not be zero.
 type Positive = Length<1>;
 /// A buffer for one connection.
-type Buffer = Size<4_096, 16_777_216>;
 
 said_table! {
     /// The catalog: everything that is declared, in one file, with the rules in the folder `rules` beside it.
@@ -82,10 +81,6 @@ said_table! {
         keepalive_timeout: Positive => "10s",
         /// How long a request and its response may last in all; 0 sets no limit.
         max_transaction_duration: Length<0> => 0,
-        /// How much is read from a client before a node has taken it.
-        max_client_buffer: Buffer => "64 KiB",
-        /// How much is read from a node before the client has taken it.
-        max_server_buffer: Buffer => "64 KiB",
         /// The longest head of a request: request line and fields.
         max_request_head: Size<1_024, 1_048_576> => "64 KiB",
         /// The most fields in the head of a request.

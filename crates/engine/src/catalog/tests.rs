@@ -25,7 +25,7 @@ trusted_proxies = ["10.0.0.0/8", "::1"]
 timeout = "2m"
 connect_timeout = 1.5
 max_transaction_duration = "1h"
-max_client_buffer = "32 KiB"
+max_request_head = "32 KiB"
 
 [virtual_servers."the rest"]
 listen = ":8080"
@@ -121,7 +121,7 @@ fn a_good_catalog_means_what_it_says() {
     assert_eq!(shop.timeouts.connect, Duration::from_millis(1_500));
     assert_eq!(shop.timeouts.keepalive, Duration::from_secs(10));
     assert_eq!(shop.timeouts.transaction, Some(Duration::from_hours(1)));
-    assert_eq!((shop.max_client_buffer, shop.max_server_buffer), (32 << 10, 64 << 10));
+    assert_eq!((shop.max_request_head, shop.max_fields), (32 << 10, 100));
     let rest = &catalog.virtual_servers[1];
     assert_eq!((rest.pool, rest.timeouts.transaction), (None, None));
     assert_eq!(rest.listen, ["0.0.0.0:8080".parse().unwrap()]);
@@ -186,7 +186,7 @@ on_rule_error = 503
 access_log = { path = \"a.log\", format = \"combind\" }
 via = \"yes\"
 timeout = \"5 fortnights\"
-max_client_buffer = \"1 KiB\"
+max_request_head = \"1 B\"
 protocol = \"https\"
 
 [pools.app]
@@ -221,7 +221,7 @@ sharing = \"cluster\"
         ("bad-value", 11, 41),
         ("bad-value", 12, 7),
         ("bad-value", 13, 11),
-        ("bad-value", 14, 21),
+        ("bad-value", 14, 20),
         ("bad-value", 15, 12),
         ("bad-value", 18, 10),
         ("bad-value", 18, 22),
@@ -268,7 +268,7 @@ fn a_message_names_the_near_word() {
         ("virtual_server", "listen = \":1\"\npool = \"p\"\ntimeout = \"25h\"", "longer than a day"),
         (
             "virtual_server",
-            "listen = \":1\"\npool = \"p\"\nmax_client_buffer = \"64 kib\"",
+            "listen = \":1\"\npool = \"p\"\nmax_request_head = \"64 kib\"",
             "did you mean \"64 KiB\"?",
         ),
         ("virtual_server", "listen = \":1\"\npool = \"p\"\naccess_log = \"\"", "expected the path"),

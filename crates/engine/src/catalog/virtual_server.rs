@@ -40,10 +40,6 @@ pub struct VirtualServer {
     pub trusted_proxies: Vec<IpNet>,
     /// How long things may take.
     pub timeouts: Timeouts,
-    /// Bytes read from a client and not yet sent to a node, at most.
-    pub max_client_buffer: usize,
-    /// Bytes read from a node and not yet sent to a client, at most.
-    pub max_server_buffer: usize,
     /// Bytes of a request's head (request line and fields), at most; a longer one is refused with 431.
     pub max_request_head: usize,
     /// Fields of a request's head, at most; more are refused with 431.
