@@ -25,7 +25,7 @@ pub const CLASSES_MAX: usize = 25_000;
 /// Bytes of a host name (RFC 1035); a longer Host cannot be one, and is not searched for.
 pub const HOST_BYTES_MAX: usize = 253;
 
-/// Lines of one transaction's decision record. A rule that logs in a loop fills it; what is beyond is counted only.
+/// Lines of one transaction's decision record. A rule that logs in a loop fills it; what is beyond is left out.
 pub const NOTES_MAX: usize = 256;
 
 /// Changes to the response that rules may ask for before there is one.

@@ -186,8 +186,6 @@ pub struct Host {
     pub(crate) end: Option<End>,
     pub(crate) waiting: Option<Waiting>,
     pub(crate) notes: Vec<Noted>,
-    /// Notes that did not fit any more.
-    pub(crate) notes_dropped: u32,
 }
 
 impl Host {
@@ -205,12 +203,10 @@ impl Host {
     }
 
     /// Writes a line of the record and says which it is. A rule in a loop cannot grow it beyond
-    /// [`limits::NOTES_MAX`]; what is beyond is counted, and gets a number that no line has.
+    /// [`limits::NOTES_MAX`]; what is beyond is left out, and gets a number that no line has.
     pub(crate) fn note(&mut self, (source, span): (&Arc<Source>, Span), note: Note) -> usize {
         let number = self.notes.len();
-        if number >= limits::NOTES_MAX {
-            self.notes_dropped = self.notes_dropped.saturating_add(1);
-        } else {
+        if number < limits::NOTES_MAX {
             let (running, source) = (self.running, Arc::clone(source));
             self.notes.push(Noted { running, source, at: span.start, note });
         }

@@ -176,7 +176,6 @@ impl Transaction {
                 end: None,
                 waiting: None,
                 notes: Vec::new(),
-                notes_dropped: 0,
             },
             state: State::RequestRules { next: 0 },
             run: None,
@@ -386,9 +385,15 @@ impl Transaction {
         self.build(built);
         outcome::apply(&mut self.host.response, &self.host.edits);
         self.host.edits.clear();
-        self.run = None;
+        self.end_run();
         self.state = State::Decided(Next::Answer);
         Next::Answer
+    }
+
+    /// Gives up a run in the middle; what it did counts.
+    fn end_run(&mut self) {
+        let run = self.run.take();
+        self.instructions = self.instructions.saturating_add(run.map_or(0, |run| run.instructions()));
     }
 
     fn build(&mut self, built: Built) {

@@ -38,7 +38,7 @@ impl Transaction {
             Waited::Answer(answer) => answer,
             Waited::Still(ask) => return RulesStep::Asked(ask),
             Waited::TimedOut { retry_after } => {
-                self.run = None;
+                self.end_run();
                 return RulesStep::TimedOut { retry_after };
             }
         };
