@@ -13,7 +13,6 @@ use toml::de::DeValue;
 
 /// A length of time that must not be zero.
 type Positive = Length<1>;
-/// A buffer for one connection.
 
 said_table! {
     /// The catalog: everything that is declared, in one file, with the rules in the folder `rules` beside it.
