@@ -17,6 +17,6 @@ pub struct Grant {
     /// How many bytes may be sent now; 0 to all that was asked. They are spent, sent or not.
     pub bytes: u64,
     /// When it is worth asking again. Not later than the asked tick if all was granted. Asking earlier does no harm and
-    /// gives nothing; asking more than 50 ms later gives the turn to the others.
+    /// gives nothing; asking more than 50 ms later gives the turn to the others, if there are any.
     pub again_at: Tick,
 }

@@ -12,7 +12,7 @@ use crate::rate::{Entry, Poll, RateClassId, ShadowEntry, Ticket, Wakes};
 use crate::reading::{BandwidthReading, NAMED_MAX, RateReading, Readings};
 use crate::roster::Roster;
 use hashbrown::HashTable;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 /// Bounds of a registry. Running out of either makes it stricter, never looser.
@@ -42,6 +42,8 @@ pub struct Registry {
     house: House,
     rates: Roster<LiveRateClass>,
     bandwidths: Roster<Arc<LiveBandwidthClass>>,
+    /// Transfers of all bandwidth classes together.
+    crowd: Arc<AtomicU64>,
     rate_names: RwLock<Names>,
     bandwidth_names: RwLock<Names>,
     /// One edit at a time.
@@ -56,6 +58,7 @@ impl Registry {
             house: House { tickets, key: seed, contexts_max: bounds.contexts_max },
             rates: Roster::new(),
             bandwidths: Roster::new(),
+            crowd: Arc::default(),
             rate_names: RwLock::default(),
             bandwidth_names: RwLock::default(),
             editing: Mutex::new(()),
@@ -94,7 +97,7 @@ impl Registry {
             let id = names.name(name);
             match self.bandwidths.get(id) {
                 Some(live) => live.adopt(class),
-                None => drop(self.bandwidths.put(id, Arc::new(LiveBandwidthClass::new(class)))),
+                None => drop(self.bandwidths.put(id, Arc::new(LiveBandwidthClass::new(class, &self.crowd)))),
             }
         }
         replace(&self.bandwidth_names, names);

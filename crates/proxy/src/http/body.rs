@@ -410,36 +410,31 @@ impl Pace {
     /// How many bytes may be written now; never 0.
     fn poll_grant(&mut self, context: &mut Context<'_>, clock: &Clock, wanted: usize) -> Poll<usize> {
         loop {
-            if self.is_waiting && self.allowance == 0 {
-                ready!(self.sleep.as_mut().poll(context));
-                self.is_waiting = false;
-            }
-            if !self.is_waiting {
-                self.gather(clock, wanted);
-            }
             if self.allowance > 0 {
                 return Poll::Ready(self.allowance);
             }
+            if self.is_waiting {
+                ready!(self.sleep.as_mut().poll(context));
+                self.is_waiting = false;
+            }
+            self.ask(clock, wanted);
         }
     }
 
-    /// Asks until it has all, or there is no more for now. One grant is small, to be fair to others; who comes late
-    /// is due several, and one write for all of them.
-    fn gather(&mut self, clock: &Clock, wanted: usize) {
-        let now = clock.tick();
-        while self.allowance < wanted {
-            let grant = self.flow.grant((wanted - self.allowance) as u64, now);
-            if grant.bytes == 0 {
-                self.sleep.as_mut().reset(clock.instant(grant.again_at));
-                self.is_waiting = true;
-                self.quantum = self.allowance.max(self.quantum / 2);
-                return;
-            }
-            self.allowance =
-                self.allowance.saturating_add(usize::try_from(grant.bytes).unwrap_or(usize::MAX));
+    /// Asks for what is due, and sleeps until the next turn if that is not all.
+    fn ask(&mut self, clock: &Clock, wanted: usize) {
+        let grant = self.flow.grant(wanted as u64, clock.tick());
+        self.allowance = usize::try_from(grant.bytes).unwrap_or(usize::MAX);
+        if self.allowance >= wanted {
+            // There may be more to be had than there was to send.
+            self.quantum = self.quantum.max(wanted);
+            return;
         }
-        // There may be more to be had than there was to send.
-        self.quantum = self.quantum.max(wanted);
+        self.sleep.as_mut().reset(clock.instant(grant.again_at));
+        self.is_waiting = true;
+        if self.allowance > 0 {
+            self.quantum = self.allowance.max(self.quantum / 2);
+        }
     }
 
     fn used(&mut self, count: usize) {

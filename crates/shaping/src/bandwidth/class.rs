@@ -1,6 +1,7 @@
 //! What an operator says of a bandwidth class, and the class as it lives.
 
 use super::fair::Fair;
+use super::pace::Terms;
 use crate::rate::live::lock;
 use core::num::NonZeroU64;
 use std::collections::HashMap;
@@ -32,18 +33,21 @@ pub(crate) struct LiveBandwidthClass {
     sharing: AtomicU64,
     pub(crate) bytes: AtomicU64,
     pub(crate) flows: AtomicU64,
+    /// Transfers of all classes together.
+    crowd: Arc<AtomicU64>,
     machine: Arc<Mutex<Fair>>,
     /// One division for each connection that has transfers.
     connections: Mutex<HashMap<u64, Arc<Mutex<Fair>>>>,
 }
 
 impl LiveBandwidthClass {
-    pub(crate) fn new(class: &BandwidthClass) -> Self {
+    pub(crate) fn new(class: &BandwidthClass, crowd: &Arc<AtomicU64>) -> Self {
         let this = Self {
             rate: AtomicU64::new(0),
             sharing: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
             flows: AtomicU64::new(0),
+            crowd: Arc::clone(crowd),
             machine: Arc::new(Mutex::new(Fair::default())),
             connections: Mutex::new(HashMap::new()),
         };
@@ -56,8 +60,26 @@ impl LiveBandwidthClass {
         self.sharing.store(u64::from(class.sharing == Sharing::Connection), Ordering::Relaxed);
     }
 
+    /// One transfer more.
+    pub(crate) fn count_in(&self) {
+        self.flows.fetch_add(1, Ordering::Relaxed);
+        self.crowd.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// One transfer less.
+    pub(crate) fn count_out(&self) {
+        self.flows.fetch_sub(1, Ordering::Relaxed);
+        self.crowd.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// What a grant goes by now.
     #[inline]
-    pub(crate) fn bytes_per_second(&self) -> NonZeroU64 {
+    pub(crate) fn terms(&self) -> Terms {
+        Terms { rate: self.bytes_per_second(), crowd: self.crowd.load(Ordering::Relaxed) }
+    }
+
+    #[inline]
+    fn bytes_per_second(&self) -> NonZeroU64 {
         NonZeroU64::new(self.rate.load(Ordering::Relaxed)).unwrap_or(NonZeroU64::MIN)
     }
 

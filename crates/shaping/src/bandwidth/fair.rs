@@ -13,24 +13,19 @@
 //!
 //! A lane is *hungry* while it was granted less than it wanted (it counts in N), *resting* when it got all (it keeps what
 //! was left of its turn for a moment, and gains nothing), else *idle*. Hungry lanes that do not come back within
-//! [`GRACE_NANOS`] of their turn become idle, and what had gathered for them is divided again. So nothing is lost while
-//! anybody wants it. Only when *everybody* is late by more than [`SLACK_NANOS`] (the process was stopped) the time beyond
-//! is gone: no burst makes up for it.
+//! [`GRACE_MIN_NANOS`] of their turn, or the slack if that is longer, become idle, and what had gathered for them is divided
+//! again. So nothing is lost while anybody wants it. Only when *everybody* is late by more than the slack (a turn and a half
+//! or so: the process was stopped, or there is but one) the time beyond is gone: no burst makes up for it, and nobody's
+//! grace runs out in it.
 
 use super::Grant;
-use super::pace::{Pace, SLEEP_MAX_NANOS, mul_div};
+use super::pace::{Pace, SLEEP_MAX_NANOS, Terms, mul_div};
 use crate::Tick;
 use core::num::NonZeroU64;
 
 const NANOS: u64 = 1_000_000_000;
-/// How late a hungry lane may be before its turn goes to the others.
-pub(crate) const GRACE_NANOS: u64 = 50_000_000;
-/// How long a lane that got all it wanted keeps what was left.
-const REST_NANOS: u64 = 10_000_000;
-/// How much lateness of everybody is made up.
-const SLACK_NANOS: u64 = 20_000_000;
-/// How much time is saved up while nobody wants anything.
-const SAVED_NANOS: u64 = 10_000_000;
+/// How late a hungry lane may be at least before its turn goes to the others.
+const GRACE_MIN_NANOS: u64 = 50_000_000;
 /// How many late lanes are looked past to find one that is still to come.
 const LATE_LOOKS: usize = 8;
 const NOWHERE: u32 = u32::MAX;
@@ -40,6 +35,8 @@ const NOWHERE: u32 = u32::MAX;
 pub(crate) struct Fair {
     rate: u64,
     last: u64,
+    /// How much time is gone because everybody was late.
+    lost: u64,
     clock: u128,
     undivided: u64,
     lanes: Vec<Lane>,
@@ -62,6 +59,7 @@ struct Lane {
     allowance_bytes: u64,
     opens_at: u64,
     due_at: u64,
+    /// In time that is not lost.
     expires_at: u64,
     before: u32,
     after: u32,
@@ -90,6 +88,7 @@ impl Default for Fair {
         Self {
             rate: 0,
             last: 0,
+            lost: 0,
             clock: 0,
             undivided: 0,
             lanes: Vec::new(),
@@ -148,9 +147,12 @@ impl Fair {
         if passed == 0 {
             return;
         }
-        if passed > SLACK_NANOS && self.hungry.count > 0 {
+        let slack = self.pace.slack_nanos;
+        if passed > slack && self.hungry.count > 0 {
             let expected = self.next_due().max(self.last);
-            passed = passed.min(expected.saturating_add(SLACK_NANOS).saturating_sub(self.last));
+            let most = expected.saturating_add(slack).saturating_sub(self.last);
+            self.lost = self.lost.saturating_add(passed.saturating_sub(most));
+            passed = passed.min(most);
         }
         self.last = self.last.max(now);
         self.undivided = self.undivided.saturating_add(self.rate.saturating_mul(passed));
@@ -176,17 +178,19 @@ impl Fair {
             self.clock = self.clock.saturating_add(u128::from(each));
             self.undivided %= sharers;
         } else {
-            self.undivided = self.undivided.min(self.rate.saturating_mul(SAVED_NANOS));
+            // a turn is saved up while nobody wants anything
+            self.undivided = self.undivided.min(self.rate.saturating_mul(self.pace.usual_nanos));
         }
     }
 
     /// Lanes that did not come back in time make room.
     #[inline]
     fn expire(&mut self) {
+        let lived = self.lived();
         let mut expired = false;
         for list in [self.hungry, self.resting] {
             let mut lane = list.first;
-            while let Some(it) = self.lanes.get(to_usize(lane)).filter(|it| it.expires_at < self.last) {
+            while let Some(it) = self.lanes.get(to_usize(lane)).filter(|it| it.expires_at < lived) {
                 let after = it.after;
                 self.make_idle(lane);
                 lane = after;
@@ -196,6 +200,11 @@ impl Fair {
         if expired {
             self.divide();
         }
+    }
+
+    /// The time that counts for those who do not come back.
+    const fn lived(&self) -> u64 {
+        self.last.saturating_sub(self.lost)
     }
 
     /// Takes a lane out of its list; what had gathered for it is undivided again.
@@ -218,14 +227,14 @@ impl Fair {
     }
 
     /// Asks for `want` bytes, more than none, for `lane`.
-    pub(crate) fn ask(&mut self, lane: u32, want: u64, rate: NonZeroU64, now: u64) -> Grant {
+    pub(crate) fn ask(&mut self, lane: u32, want: u64, terms: Terms, now: u64) -> Grant {
         self.advance(now);
-        self.rate = rate.get();
+        self.rate = terms.rate.get();
         let now = self.last;
         self.expire();
         let was = self.unlink(lane);
         let sharers = NonZeroU64::MIN.saturating_add(self.hungry.count);
-        self.pace.renew(rate, sharers);
+        self.pace.renew(terms, sharers);
         self.make_hungry(lane, was, want);
         let gathered = self.gathered(lane);
         let due_bytes = gathered / NANOS;
@@ -236,7 +245,8 @@ impl Fair {
         if now >= it.opens_at {
             it.allowance_bytes = pace.grant_max_bytes;
         }
-        let worth = if was == State::Hungry { it.target_bytes } else { it.target_bytes.min(want) };
+        it.target_bytes = it.target_bytes.min(pace.turn_bytes);
+        let worth = it.target_bytes.min(want);
         let bytes = if due_bytes >= worth { due_bytes.min(want).min(it.allowance_bytes) } else { 0 };
         let left = gathered.saturating_sub(bytes.saturating_mul(NANOS));
         if bytes > 0 {
@@ -251,7 +261,7 @@ impl Fair {
             self.rest(lane, left);
             now
         } else {
-            self.wait(lane, left, sharers, rate)
+            self.wait(lane, want.saturating_sub(bytes), left, sharers)
         };
         Grant { bytes, again_at: Tick::from_nanos(again_at) }
     }
@@ -285,7 +295,7 @@ impl Fair {
     fn rest(&mut self, lane: u32, left: u64) {
         let kept = left.min(self.pace.turn_bytes.saturating_mul(2).saturating_mul(NANOS));
         self.undivided = self.undivided.saturating_add(left.saturating_sub(kept));
-        let expires_at = self.last.saturating_add(REST_NANOS);
+        let expires_at = self.lived().saturating_add(self.pace.usual_nanos);
         if let Some(it) = self.lanes.get_mut(to_usize(lane)) {
             it.state = State::Resting;
             it.saved = kept;
@@ -295,12 +305,13 @@ impl Fair {
         self.divide();
     }
 
-    /// The lane wants more; when it is worth its while.
-    fn wait(&mut self, lane: u32, left: u64, sharers: NonZeroU64, rate: NonZeroU64) -> u64 {
-        let now = self.last;
+    /// The lane wants `want` more; when it is worth its while.
+    fn wait(&mut self, lane: u32, want: u64, left: u64, sharers: NonZeroU64) -> u64 {
+        let (now, lived) = (self.last, self.lived());
+        let rate = NonZeroU64::new(self.rate).unwrap_or(NonZeroU64::MIN);
+        let grace = self.pace.slack_nanos.max(GRACE_MIN_NANOS);
         let Some(it) = self.lanes.get_mut(to_usize(lane)) else { return now };
-        it.target_bytes = it.target_bytes.min(self.pace.turn_bytes);
-        let missing = it.target_bytes.saturating_mul(NANOS).saturating_sub(left);
+        let missing = it.target_bytes.min(want).saturating_mul(NANOS).saturating_sub(left);
         // one nanosecond for what division rounds off, here and in the clock
         let gathering =
             if missing == 0 { 0 } else { mul_div(missing, sharers.get(), rate).saturating_add(2) };
@@ -308,7 +319,7 @@ impl Fair {
             if it.allowance_bytes == 0 || missing == 0 { it.opens_at.saturating_sub(now) } else { 0 };
         let wait = gathering.max(opens_in).clamp(1, SLEEP_MAX_NANOS);
         it.due_at = now.saturating_add(wait);
-        it.expires_at = it.due_at.saturating_add(GRACE_NANOS);
+        it.expires_at = lived.saturating_add(wait).saturating_add(grace);
         let due_at = it.due_at;
         self.link(lane);
         due_at

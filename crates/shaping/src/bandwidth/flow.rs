@@ -30,7 +30,7 @@ impl Flow {
     }
 
     pub(crate) fn new(class: &Arc<LiveBandwidthClass>, connection: u64, now: u64) -> Self {
-        class.flows.fetch_add(1, Ordering::Relaxed);
+        class.count_in();
         let sharing = class.sharing();
         let (fair, lane) = class.join(sharing, connection, now);
         Self { seat: Some(Seat { class: Arc::clone(class), fair, lane, sharing, connection }) }
@@ -38,9 +38,10 @@ impl Flow {
 
     /// Asks to send `want` bytes: what is there to send, not what may come later.
     ///
-    /// A flow that was granted less than it wanted has demand and keeps its turn until 50 ms after `again_at`; one that was
-    /// granted all keeps what is left of its turn for 10 ms. After that its share is the others'. Locks the class for a few
-    /// hundred instructions.
+    /// A flow that was granted less than it wanted has demand and keeps its turn until 50 ms after `again_at`, 60 ms where
+    /// turns are long; one that was granted all keeps what is left of its turn for 10 to 40 ms. After that its share is the
+    /// others'. Turns are longer the more flows the registry has: 10 ms up to a hundred, 40 ms from four hundred on. Locks
+    /// the division (of the class or of the connection in it) for a few hundred instructions.
     pub fn grant(&mut self, want: u64, now: Tick) -> Grant {
         let Some(seat) = self.seat.as_mut().filter(|_| want > 0) else {
             return Grant { bytes: want, again_at: now };
@@ -48,8 +49,8 @@ impl Flow {
         if seat.class.sharing() != seat.sharing {
             seat.move_over(now);
         }
-        let rate = seat.class.bytes_per_second();
-        let grant = lock(&seat.fair).ask(seat.lane, want, rate, now.nanos());
+        let terms = seat.class.terms();
+        let grant = lock(&seat.fair).ask(seat.lane, want, terms, now.nanos());
         if grant.bytes > 0 {
             seat.class.bytes.fetch_add(grant.bytes, Ordering::Relaxed);
         }
@@ -70,7 +71,7 @@ impl Drop for Flow {
     fn drop(&mut self) {
         if let Some(seat) = &self.seat {
             seat.leave();
-            seat.class.flows.fetch_sub(1, Ordering::Relaxed);
+            seat.class.count_out();
         }
     }
 }

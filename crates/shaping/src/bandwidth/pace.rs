@@ -8,48 +8,65 @@ const MILLISECOND: u64 = 1_000_000;
 /// Nobody sleeps longer than this, so that an edit is seen.
 pub(crate) const SLEEP_MAX_NANOS: u64 = NANOS;
 
+/// What a division goes by when one of its transfers asks.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Terms {
+    /// The limit, in bytes a second.
+    pub(crate) rate: NonZeroU64,
+    /// How many transfers live in all classes together.
+    pub(crate) crowd: u64,
+}
+
 /// The size and spacing of grants.
 ///
-/// A turn is 10 ms of a transfer's share, growing with the number of transfers to 40 ms from 400 on, so that a thousand
-/// transfers ask 25 000 times a second and not 100 000. Where that would be less than a packet or so, turns grow longer
-/// still: at most 25 ms or 512 bytes for one transfer alone, 250 ms or 1 460 bytes from 400 on.
+/// A turn is 10 ms of a transfer's share, growing with the number of transfers in all classes to 40 ms from 400 on: what a
+/// turn costs is the same whichever class it is of, and a thousand transfers are to ask 25 000 times a second and not
+/// 100 000. Where that would be less than a packet or so, turns grow longer still: at most 25 ms or 512 bytes for one
+/// transfer alone, 100 ms or 1 460 bytes where 160 and more share one limit.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Pace {
     rate: u64,
     sharers: u64,
+    /// The length of a turn that is more than a packet.
+    pub(crate) usual_nanos: u64,
     /// Bytes of a turn, at least 1.
     pub(crate) turn_bytes: u64,
-    /// A late transfer may make up for it by this much in one grant; below 50 ms of its share, or 2 920 bytes.
+    /// A late transfer may make up for it by this much in one grant; at most 50 ms of its share, or 2 920 bytes.
     pub(crate) grant_max_bytes: u64,
     /// Half a turn: grants of one transfer are at least this far apart.
     pub(crate) spacing_nanos: u64,
+    /// How much lateness of everybody is made up: a turn and a half, from 20 to 60 ms.
+    pub(crate) slack_nanos: u64,
 }
 
 impl Pace {
     /// The pace for `sharers` transfers; computed again only if something changed.
     #[inline]
-    pub(crate) fn renew(&mut self, rate: NonZeroU64, sharers: NonZeroU64) {
-        if self.rate != rate.get() || self.sharers != sharers.get() {
-            *self = Self::of(rate, sharers);
+    pub(crate) fn renew(&mut self, terms: Terms, sharers: NonZeroU64) {
+        // in whole milliseconds, so that it stays the same while transfers come and go
+        let usual_nanos = (terms.crowd / 10).clamp(10, 40).saturating_mul(MILLISECOND);
+        if self.rate != terms.rate.get() || self.sharers != sharers.get() || self.usual_nanos != usual_nanos {
+            *self = Self::of(terms.rate, sharers, usual_nanos);
         }
     }
 
-    fn of(rate: NonZeroU64, sharers: NonZeroU64) -> Self {
+    fn of(rate: NonZeroU64, sharers: NonZeroU64, usual_nanos: u64) -> Self {
         let count = sharers.get();
         let share_of = |nanos: u64| {
             mul_div(rate.get(), nanos, sharers.saturating_mul(NonZeroU64::MIN.saturating_add(NANOS - 1)))
         };
-        let turn_nanos = count.saturating_mul(MILLISECOND / 10).clamp(10 * MILLISECOND, 40 * MILLISECOND);
-        let long_nanos = count.saturating_mul(MILLISECOND / 8 * 5).clamp(25 * MILLISECOND, 250 * MILLISECOND);
+        let long_nanos = count.saturating_mul(MILLISECOND / 8 * 5).clamp(25 * MILLISECOND, 100 * MILLISECOND);
         let packet = count.saturating_mul(4).clamp(512, 1_460);
-        let turn_bytes = share_of(turn_nanos).max(share_of(long_nanos).min(packet)).max(1);
+        let turn_bytes = share_of(usual_nanos).max(share_of(long_nanos).min(packet)).max(1);
         let length = mul_div(turn_bytes.saturating_mul(NANOS), count, rate).min(SLEEP_MAX_NANOS);
         Self {
             rate: rate.get(),
             sharers: count,
+            usual_nanos,
             turn_bytes,
             grant_max_bytes: turn_bytes.saturating_add(turn_bytes / 4),
             spacing_nanos: length / 2,
+            slack_nanos: (length / 2).saturating_mul(3).clamp(20 * MILLISECOND, 60 * MILLISECOND),
         }
     }
 }

@@ -164,6 +164,51 @@ fn a_thousand_at_100_kilobytes_a_second_are_never_silent_for_long_and_ask_25_tim
 }
 
 #[test]
+fn a_thousand_connections_of_their_own_also_ask_25_times_a_second_and_each_gets_its_limit_to_the_turn() {
+    let mut drive = Drive::new(100_000, Sharing::Connection, &vec![GREEDY; 1_000]);
+    // hardly ever in time, and now and then a whole turn late
+    drive.late = |salt| if salt % 10 == 0 { 40 * MILLISECOND } else { salt % 4 * MILLISECOND };
+    drive.run(4 * SECOND);
+    assert!(drive.asked <= 4 * 27_000, "{}", drive.asked);
+    let mut sums = vec![0; 1_000];
+    for sent in &drive.sent {
+        sums[sent.1] += sent.2;
+    }
+    let (least, most) = (*sums.iter().min().unwrap(), *sums.iter().max().unwrap());
+    // under way: the turn to come, one that is late, and what was more than a grant the last time
+    assert!(least >= 400_000 - 9_500 && most <= 400_000, "{least} to {most}");
+    let longest = (0..1_000).step_by(50).map(|flow| drive.silence(flow, SECOND, 4 * SECOND)).max().unwrap();
+    assert!(longest <= 100 * MILLISECOND, "{longest}");
+    let largest = drive.sent.iter().map(|sent| sent.2).max().unwrap();
+    assert!(largest <= 5_000, "more than 50 ms of a share at once: {largest}");
+}
+
+#[test]
+fn turns_grow_with_the_transfers_of_all_classes() {
+    for (count, turn) in [(1_usize, 10), (100, 10), (250, 25), (400, 40), (2_000, 40)] {
+        let mut drive = Drive::new(1_000_000, Sharing::Connection, &vec![GREEDY; count]);
+        drive.run(SECOND);
+        // the first turn of each may have any length
+        let turns = count as u64 * (1_000 / turn);
+        assert!(drive.asked.abs_diff(turns) <= turns / 10 + 2 * count as u64, "{count}: {}", drive.asked);
+    }
+}
+
+#[test]
+fn long_turns_make_no_burst_either() {
+    let mut drive = Drive::new(100_000, Sharing::Connection, &vec![GREEDY; 1_000]);
+    drive.run(SECOND);
+    drive.alarms = (0..1_000).map(|nth| (core::cmp::Reverse(21 * SECOND), nth)).collect();
+    drive.run(22 * SECOND);
+    for flow in (0..1_000).step_by(50) {
+        // a turn, the slack, and what came meanwhile
+        let sent = drive.bytes_of(flow, 21 * SECOND, 21 * SECOND + 100 * MILLISECOND);
+        assert!(sent <= 4_000 + 6_000 + 10_000, "{sent}");
+        assert!(drive.bytes_of(flow, 21 * SECOND, 22 * SECOND) >= 100_000);
+    }
+}
+
+#[test]
 fn one_alone_is_smooth() {
     let mut drive = Drive::new(100_000, Sharing::Machine, &[GREEDY]);
     drive.late = |salt| salt % 2 * MILLISECOND;
