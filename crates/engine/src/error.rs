@@ -16,8 +16,10 @@ pub enum ErrorKind {
     NodeBadResponse(&'static str),
     /// The pool has no node that could be tried.
     NoNode,
-    /// The client stopped sending its request body, or sent a wrong one.
+    /// The client sent a request body whose framing is wrong.
     ClientBody,
+    /// The client stopped sending its request body.
+    ClientStalled,
     /// The transaction took longer than the virtual server's limit.
     TransactionTimeout,
 }
@@ -55,7 +57,7 @@ impl TransactionError {
     /// Whose fault.
     pub fn side(self) -> Side {
         match self.kind {
-            ErrorKind::ClientBody | ErrorKind::TransactionTimeout => Side::Client,
+            ErrorKind::ClientBody | ErrorKind::ClientStalled | ErrorKind::TransactionTimeout => Side::Client,
             _ => Side::Node,
         }
     }
@@ -87,6 +89,7 @@ impl TransactionError {
             }
             ErrorKind::NoNode => (503, "No server is ready for this site. Please try again in a moment."),
             ErrorKind::ClientBody => (400, "The request body could not be read."),
+            ErrorKind::ClientStalled => (408, "The rest of the request did not come in time."),
             ErrorKind::TransactionTimeout => (503, "The request took too long."),
         }
     }
@@ -101,6 +104,7 @@ impl TransactionError {
             ErrorKind::NodeBadResponse(_) => "node-bad-response",
             ErrorKind::NoNode => "no-node",
             ErrorKind::ClientBody => "client-body",
+            ErrorKind::ClientStalled => "client-stalled",
             ErrorKind::TransactionTimeout => "transaction-timeout",
         }
     }

@@ -2,11 +2,11 @@
 
 use crate::buffers::{Buffers, Input, Size};
 use crate::timers::{Alarm, Watch};
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::io;
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
-use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Waker, ready};
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, Interest, ReadBuf};
 use tokio::net::TcpStream;
 
 /// A two-way byte stream. Sockets are; so are the in-memory pipes of tests and replay.
@@ -14,12 +14,27 @@ pub trait Wire: AsyncRead + AsyncWrite + Unpin + 'static {
     /// Makes the end of this stream look like an accident to the other side: where a body is delimited by the end
     /// of the connection, an orderly end would say that it is complete.
     fn break_off(&mut self);
+
+    /// Whether the other side is known to have ended the stream, though what it sent before is not read yet. Nobody
+    /// is woken by that; who cannot read on asks from time to time.
+    fn has_ended_unread(&self) -> bool {
+        false
+    }
 }
 
 impl Wire for TcpStream {
     fn break_off(&mut self) {
         // A stream that cannot be told is closed in the ordinary way; there is nothing better to do.
         let _refused = self.set_zero_linger();
+    }
+
+    fn has_ended_unread(&self) -> bool {
+        let mut readiness = pin!(self.ready(Interest::READABLE));
+        match readiness.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(Ok(ready)) => ready.is_read_closed(),
+            Poll::Ready(Err(_)) => true,
+            Poll::Pending => false,
+        }
     }
 }
 

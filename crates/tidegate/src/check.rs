@@ -179,7 +179,10 @@ fn mend(options: &CheckOptions) -> anyhow::Result<Verdict> {
         let text = read_rule(path)?;
         let in_place = options.write && path != Path::new(STANDARD_INPUT);
         match (trafficscript::mend::newlines(text.bytes()), in_place) {
-            (None, false) => out.write_all(text.bytes())?,
+            (None, false) => {
+                writeln!(std::io::stderr(), "{}: no line breaks were lost; nothing to mend", path.display())?;
+                out.write_all(text.bytes())?;
+            }
             (None, true) => writeln!(out, "{}: nothing to mend", path.display())?,
             (Some(mended), false) => out.write_all(&mended)?,
             (Some(mended), true) => {

@@ -58,7 +58,7 @@ pub(crate) struct RunOptions {
     #[arg(long, value_name = "MODE", conflicts_with = "config")]
     pub(crate) guard: Option<GuardMode>,
     /// Threads that serve connections; default: what the catalog says, or one for each processor
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = workers)]
     pub(crate) workers: Option<NonZeroUsize>,
     /// The least important messages that are still logged
     #[arg(long, value_name = "LEVEL", default_value = "info")]
@@ -198,6 +198,13 @@ pub(crate) struct TryOptions {
     /// human or json
     #[arg(long, value_name = "FORMAT", default_value = "human")]
     pub(crate) format: OutputFormat,
+}
+
+/// Threads: as many as a catalog may ask for.
+fn workers(text: &str) -> Result<NonZeroUsize, String> {
+    let number =
+        text.parse::<NonZeroUsize>().map_err(|_| "expected a number of threads, at least 1".to_owned())?;
+    if number.get() > 1024 { Err("expected at most 1024 threads".to_owned()) } else { Ok(number) }
 }
 
 /// A length of time as catalogs write it: `10ms`, `1.5s`, `2m`, `1h`.

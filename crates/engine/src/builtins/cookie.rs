@@ -7,6 +7,15 @@ pub(super) fn value(raw: &[u8]) -> Vec<u8> {
     percent_encode(raw, |byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b',' | b';' | b'\\'))
 }
 
+/// Cuts an encoded value at `bytes_max`, or before an escape that would be torn there.
+pub(super) fn cut(value: &mut Vec<u8>, bytes_max: usize) {
+    value.truncate(bytes_max);
+    let tail = value.len().saturating_sub(2);
+    if let Some(at) = value.get(tail..).and_then(|tail| tail.iter().position(|byte| *byte == b'%')) {
+        value.truncate(tail + at);
+    }
+}
+
 /// Attributes from a rule's `;`-separated list, each behind `; `. Gives `None` where one holds what no attribute
 /// may (a control character or a comma-free line break), because cutting it could change its meaning.
 pub(super) fn attributes(list: &[u8]) -> Option<Vec<u8>> {
@@ -37,6 +46,15 @@ mod tests {
         assert_eq!(value(b"a.example:8080"), b"a.example:8080");
         assert_eq!(value(b"x; Domain=evil\r\nSet-Cookie: y=1"), b"x%3B%20Domain=evil%0D%0ASet-Cookie:%20y=1");
         assert_eq!(value("ä\"".as_bytes()), b"%C3%A4%22");
+    }
+
+    #[test]
+    fn a_long_value_is_cut_between_escapes() {
+        for (bytes_max, cut) in [(6, "a%20b"), (7, "a%20b"), (8, "a%20b%3B"), (3, "a")] {
+            let mut value = value(b"a b;c");
+            super::cut(&mut value, bytes_max);
+            assert_eq!(String::from_utf8_lossy(&value), cut, "{bytes_max}");
+        }
     }
 
     #[test]

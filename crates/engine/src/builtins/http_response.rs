@@ -189,7 +189,7 @@ fn set_cookie(call: &mut Call<'_, Host>) -> Answer {
     let mut value = cookie::value(&raw);
     if value.len() > limits::COOKIE_VALUE_BYTES_MAX {
         call.warn(format!("the value of cookie {name} is cut at {} bytes", limits::COOKIE_VALUE_BYTES_MAX));
-        value.truncate(limits::COOKIE_VALUE_BYTES_MAX);
+        cookie::cut(&mut value, limits::COOKIE_VALUE_BYTES_MAX);
     }
     let pair = [&name[..], b"=", &value].concat();
     let edit =

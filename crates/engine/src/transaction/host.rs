@@ -95,6 +95,8 @@ pub(crate) enum End {
     Pool,
     /// A rate class could not take the request.
     QueueRefused { retry_after: core::time::Duration },
+    /// It came to grief, and the virtual server wants the client told so.
+    Fault,
 }
 
 /// What a rule waits for.

@@ -321,6 +321,7 @@ impl Transaction {
             }
             Some(End::Discard) => self.discard(),
             Some(End::QueueRefused { retry_after }) => self.queue_refused(retry_after),
+            Some(End::Fault) => self.rule_error(),
             Some(End::Pool) | None => match self.host.pool.or(self.virtual_server().pool) {
                 Some(pool) => {
                     self.state = State::AtNode { pool };
@@ -351,11 +352,17 @@ impl Transaction {
             }
             Some(End::Discard) => return self.discard(),
             Some(End::QueueRefused { retry_after }) => return self.queue_refused(retry_after),
+            Some(End::Fault) => return self.rule_error(),
             Some(End::Pool) | None => {}
         }
         let next = if self.origin == Origin::Node { Next::Deliver } else { Next::Answer };
         self.state = State::Decided(next);
         next
+    }
+
+    fn rule_error(&mut self) -> Next {
+        self.origin = Origin::Error("rule-error");
+        self.answer_with(outcome::page(503, "This site cannot answer at the moment."))
     }
 
     fn queue_refused(&mut self, retry_after: core::time::Duration) -> Next {

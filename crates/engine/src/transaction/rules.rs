@@ -1,7 +1,7 @@
 //! Running the rules of a stage, one after the other, through waits.
 
 use super::host::Running;
-use super::{Ask, End, Host, Note, Stage, State, Transaction, Waiting, outcome};
+use super::{Ask, End, Host, Note, Stage, State, Transaction, Waiting};
 use crate::builtins::{builtins, log_text};
 use crate::catalog::{Attachment, Mode, OnRuleError, RunFrequency};
 use crate::connection::AttachmentName;
@@ -157,9 +157,7 @@ impl Transaction {
         self.host.end = match self.virtual_server().on_rule_error {
             OnRuleError::Next => self.host.end.take(),
             OnRuleError::Close => Some(End::Discard),
-            OnRuleError::ServiceUnavailable => {
-                Some(End::Respond(Box::new(outcome::page(503, "This site cannot answer at the moment."))))
-            }
+            OnRuleError::ServiceUnavailable => Some(End::Fault),
         };
     }
 }

@@ -33,10 +33,13 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 /// Bytes that a client may send ahead (of its body, or of its next request) while its request waits or is at a node.
-/// They are read to notice that the client leaves; when there are more, its leaving shows only later.
+/// They are read to notice that the client leaves; when there are more, it is asked for from time to time.
 pub(super) const AHEAD_BYTES_MAX: usize = 8 * 1024;
+/// How often a waiting client that has sent ahead so much is looked after.
+const LOOK_FOR_GONE: Duration = Duration::from_millis(250);
 
 /// A request as the wire gave it.
 pub(crate) struct Request {
@@ -200,7 +203,10 @@ impl<'a, S: Wire, D: Dial> Exchange<'a, S, D> {
         };
         self.client.watch.set(self.ceiling);
         let clock = &self.worker.clock;
-        let mut time = pin!(clock.sleep_until(until.min(self.ceiling)));
+        // Who has sent ahead all that is held is no longer read, so that its leaving wakes nobody: it is looked for.
+        let is_full = self.client.link.input.len() >= AHEAD_BYTES_MAX;
+        let look = if is_full { clock.tick().saturating_add(LOOK_FOR_GONE) } else { Tick::MAX };
+        let mut time = pin!(clock.sleep_until(until.min(self.ceiling).min(look)));
         poll_fn(|context| {
             if seat.is_some_and(|seat| seat.poll_woken(context).is_ready())
                 || time.as_mut().poll(context).is_ready()
@@ -209,6 +215,9 @@ impl<'a, S: Wire, D: Dial> Exchange<'a, S, D> {
             }
             if poll_gone(self.client, self.worker, Ended::MeansGone, context).is_ready() {
                 return Poll::Ready(Err(Gone::Left));
+            }
+            if !is_full && self.client.link.input.len() >= AHEAD_BYTES_MAX {
+                return Poll::Ready(Ok(()));
             }
             match self.client.watch.poll_alarm(context) {
                 Poll::Ready(Alarm::Deadline) => Poll::Ready(Ok(())),
@@ -541,7 +550,8 @@ pub(super) fn poll_gone<S: Wire, D: Dial>(
         }
         let held = client.link.input.len();
         if held >= AHEAD_BYTES_MAX {
-            return Poll::Pending;
+            let is_gone = ended == Ended::MeansGone && client.link.stream.has_ended_unread();
+            return if is_gone { Poll::Ready(()) } else { Poll::Pending };
         }
         let room = (Size::Small, AHEAD_BYTES_MAX - held);
         match client.link.poll_fill(context, &worker.buffers, room) {

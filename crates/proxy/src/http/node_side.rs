@@ -243,7 +243,7 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
                     let kind = if is_sent || at.upload.is_waiting_to_write() {
                         ErrorKind::NodeTimeout
                     } else {
-                        ErrorKind::ClientBody
+                        ErrorKind::ClientStalled
                     };
                     return Err(Stop::Kind(self.or_too_long(kind)));
                 }
