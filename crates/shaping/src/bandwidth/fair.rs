@@ -12,11 +12,11 @@
 //! ```
 //!
 //! A lane is *hungry* while it was granted less than it wanted (it counts in N), *resting* when it got all (it keeps what
-//! was left of its turn for a moment, and gains nothing), else *idle*. Hungry lanes that do not come back within
-//! [`GRACE_MIN_NANOS`] of their turn, or the slack if that is longer, become idle, and what had gathered for them is divided
-//! again. So nothing is lost while anybody wants it. Only when *everybody* is late by more than the slack (a turn and a half
+//! was left of its turn for a moment, and gains nothing), else *idle*. Hungry lanes that do not come back within 50
+//! to 60 ms of their turn become idle, and what had gathered for them is divided again. So nothing is lost while anybody wants it. Only when *everybody* is late by more than the slack (a turn and a half
 //! or so: the process was stopped, or there is but one) the time beyond is gone: no burst makes up for it, and nobody's
-//! grace runs out in it.
+//! grace runs out in it. So is the time in which more has gathered than can be late (the process has not the time to send
+//! what is due).
 
 use super::Grant;
 use super::pace::{Pace, SLEEP_MAX_NANOS, Terms, mul_div};
@@ -24,8 +24,6 @@ use crate::Tick;
 use core::num::NonZeroU64;
 
 const NANOS: u64 = 1_000_000_000;
-/// How late a hungry lane may be at least before its turn goes to the others.
-const GRACE_MIN_NANOS: u64 = 50_000_000;
 /// How many late lanes are looked past to find one that is still to come.
 const LATE_LOOKS: usize = 8;
 const NOWHERE: u32 = u32::MAX;
@@ -43,6 +41,8 @@ pub(crate) struct Fair {
     free: Vec<u32>,
     hungry: List,
     resting: List,
+    /// The sum of what the clock showed for the hungry.
+    drawn: u128,
     pace: Pace,
     joined: u32,
 }
@@ -95,6 +95,7 @@ impl Default for Fair {
             free: Vec::new(),
             hungry: EMPTY,
             resting: EMPTY,
+            drawn: 0,
             pace: Pace::default(),
             joined: 0,
         }
@@ -147,16 +148,35 @@ impl Fair {
         if passed == 0 {
             return;
         }
-        let slack = self.pace.slack_nanos;
-        if passed > slack && self.hungry.count > 0 {
-            let expected = self.next_due().max(self.last);
-            let most = expected.saturating_add(slack).saturating_sub(self.last);
+        if self.hungry.count > 0 {
+            let most = self.most_that_counts(passed);
             self.lost = self.lost.saturating_add(passed.saturating_sub(most));
             passed = passed.min(most);
         }
         self.last = self.last.max(now);
         self.undivided = self.undivided.saturating_add(self.rate.saturating_mul(passed));
         self.divide();
+    }
+
+    /// How much of the time that passed is divided: not what everybody overslept, nor more than the lanes can have to draw.
+    fn most_that_counts(&self, passed: u64) -> u64 {
+        let slack = self.pace.slack_nanos;
+        let mut most = passed;
+        if passed > slack {
+            let expected = self.next_due().max(self.last);
+            most = expected.saturating_add(slack).saturating_sub(self.last);
+        }
+        // where there are several some may have fallen silent, and what gathers for them is not lost
+        let silence = if self.hungry.count == 1 { 0 } else { self.pace.grace_nanos };
+        let nanos = self.pace.turn_nanos.saturating_add(slack).saturating_add(silence);
+        let full = u128::from(self.rate).saturating_mul(u128::from(nanos));
+        let gathered = self.clock.saturating_mul(u128::from(self.hungry.count)).saturating_sub(self.drawn);
+        let coming = u128::from(self.rate).saturating_mul(u128::from(most));
+        if gathered.saturating_add(coming) <= full {
+            return most;
+        }
+        let room = full.saturating_sub(gathered).checked_div(u128::from(self.rate)).unwrap_or(0);
+        most.min(u64::try_from(room).unwrap_or(u64::MAX))
     }
 
     /// When the next lane is expected that was not already late at the last call.
@@ -309,7 +329,6 @@ impl Fair {
     fn wait(&mut self, lane: u32, want: u64, left: u64, sharers: NonZeroU64) -> u64 {
         let (now, lived) = (self.last, self.lived());
         let rate = NonZeroU64::new(self.rate).unwrap_or(NonZeroU64::MIN);
-        let grace = self.pace.slack_nanos.max(GRACE_MIN_NANOS);
         let Some(it) = self.lanes.get_mut(to_usize(lane)) else { return now };
         let missing = it.target_bytes.min(want).saturating_mul(NANOS).saturating_sub(left);
         // one nanosecond for what division rounds off, here and in the clock
@@ -319,7 +338,7 @@ impl Fair {
             if it.allowance_bytes == 0 || missing == 0 { it.opens_at.saturating_sub(now) } else { 0 };
         let wait = gathering.max(opens_in).clamp(1, SLEEP_MAX_NANOS);
         it.due_at = now.saturating_add(wait);
-        it.expires_at = lived.saturating_add(wait).saturating_add(grace);
+        it.expires_at = lived.saturating_add(wait).saturating_add(self.pace.grace_nanos);
         let due_at = it.due_at;
         self.link(lane);
         due_at
@@ -330,7 +349,10 @@ impl Fair {
         let Some(it) = self.lanes.get(to_usize(lane)) else { return State::Free };
         let (was, before, after) = (it.state, it.before, it.after);
         let list = match was {
-            State::Hungry => &mut self.hungry,
+            State::Hungry => {
+                self.drawn = self.drawn.saturating_sub(it.drawn);
+                &mut self.hungry
+            }
             State::Resting => &mut self.resting,
             State::Idle | State::Free => return was,
         };
@@ -349,7 +371,12 @@ impl Fair {
     /// Puts a lane at the end of the list of its state.
     fn link(&mut self, lane: u32) {
         let Some(it) = self.lanes.get_mut(to_usize(lane)) else { return };
-        let list = if it.state == State::Hungry { &mut self.hungry } else { &mut self.resting };
+        let list = if it.state == State::Hungry {
+            self.drawn = self.drawn.saturating_add(it.drawn);
+            &mut self.hungry
+        } else {
+            &mut self.resting
+        };
         it.before = list.last;
         it.after = NOWHERE;
         list.count = list.count.saturating_add(1);

@@ -29,6 +29,8 @@ pub(crate) struct Pace {
     sharers: u64,
     /// The length of a turn that is more than a packet.
     pub(crate) usual_nanos: u64,
+    /// The length of a turn as it is: hours, where a limit is shared by more transfers than it has bytes a second.
+    pub(crate) turn_nanos: u64,
     /// Bytes of a turn, at least 1.
     pub(crate) turn_bytes: u64,
     /// A late transfer may make up for it by this much in one grant; at most 50 ms of its share, or 2 920 bytes.
@@ -37,6 +39,8 @@ pub(crate) struct Pace {
     pub(crate) spacing_nanos: u64,
     /// How much lateness of everybody is made up: a turn and a half, from 20 to 60 ms.
     pub(crate) slack_nanos: u64,
+    /// How late one may be before its turn goes to the others: 50 ms, or the slack if that is longer.
+    pub(crate) grace_nanos: u64,
 }
 
 impl Pace {
@@ -58,15 +62,19 @@ impl Pace {
         let long_nanos = count.saturating_mul(MILLISECOND / 8 * 5).clamp(25 * MILLISECOND, 100 * MILLISECOND);
         let packet = count.saturating_mul(4).clamp(512, 1_460);
         let turn_bytes = share_of(usual_nanos).max(share_of(long_nanos).min(packet)).max(1);
-        let length = mul_div(turn_bytes.saturating_mul(NANOS), count, rate).min(SLEEP_MAX_NANOS);
+        let turn_nanos = mul_div(turn_bytes.saturating_mul(NANOS), count, rate);
+        let length = turn_nanos.min(SLEEP_MAX_NANOS);
+        let slack_nanos = (length / 2).saturating_mul(3).clamp(20 * MILLISECOND, 60 * MILLISECOND);
         Self {
             rate: rate.get(),
             sharers: count,
             usual_nanos,
+            turn_nanos,
             turn_bytes,
             grant_max_bytes: turn_bytes.saturating_add(turn_bytes / 4),
             spacing_nanos: length / 2,
-            slack_nanos: (length / 2).saturating_mul(3).clamp(20 * MILLISECOND, 60 * MILLISECOND),
+            slack_nanos,
+            grace_nanos: slack_nanos.max(50 * MILLISECOND),
         }
     }
 }

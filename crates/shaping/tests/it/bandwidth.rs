@@ -209,6 +209,28 @@ fn long_turns_make_no_burst_either() {
 }
 
 #[test]
+fn a_process_without_the_time_to_send_what_is_due_does_not_save_it_up() {
+    for (limit, sharing) in [(100_000, Sharing::Connection), (100_000_000, Sharing::Machine)] {
+        let mut drive = Drive::new(limit, sharing, &vec![GREEDY; 1_000]);
+        drive.late = |_| 55 * MILLISECOND;
+        drive.run(10 * SECOND);
+        drive.late = |_| 0;
+        drive.run(12 * SECOND);
+        let sent = drive.bytes(10 * SECOND, 12 * SECOND);
+        // in no time more than two turns, the slack and the grace
+        assert!(sent <= 100_000_000 * 2 + 100_000_000 / 5, "{sent}");
+    }
+}
+
+#[test]
+fn a_limit_shared_by_more_transfers_than_it_has_bytes_a_second_is_met_too() {
+    let mut drive = Drive::new(100, Sharing::Machine, &vec![GREEDY; 1_000]);
+    drive.run(60 * SECOND);
+    let sent = drive.bytes(20 * SECOND, 60 * SECOND);
+    assert!((3_800..=4_040).contains(&sent), "{sent}");
+}
+
+#[test]
 fn one_alone_is_smooth() {
     let mut drive = Drive::new(100_000, Sharing::Machine, &[GREEDY]);
     drive.late = |salt| salt % 2 * MILLISECOND;
