@@ -156,13 +156,12 @@ impl Pool {
         }
     }
 
-    /// The node answered.
-    pub fn succeeded(&self, index: NodeIndex) {
-        if let Some(state) = self.state(index)
-            && state.failed_at.load(Ordering::Relaxed) != 0
-        {
-            state.failed_at.store(0, Ordering::Relaxed);
-        }
+    /// The node answered. Whether it was thought failed until now; true for one of those who tell of it.
+    #[inline]
+    pub fn succeeded(&self, index: NodeIndex) -> bool {
+        self.state(index).is_some_and(|state| {
+            state.failed_at.load(Ordering::Relaxed) != 0 && state.failed_at.swap(0, Ordering::Relaxed) != 0
+        })
     }
 
     /// Counts a request as under way at the node until the answer is dropped; `None` for an index that is not of

@@ -21,19 +21,23 @@ pub struct ConnectionOptions<'a> {
 /// Reads all `Connection` fields of a head. Costs one test of a bit where there is none.
 #[inline]
 pub fn connection_options(fields: &Fields) -> ConnectionOptions<'_> {
-    let mut options = ConnectionOptions { close: false, keep_alive: false, upgrade: false, named: None };
-    if fields.has(Known::Connection) {
-        for value in fields.all_known(Known::Connection) {
-            // Nearly always one word.
-            if !options.take(value) {
-                options.take_list(value, fields);
-            }
-        }
-    }
-    options
+    let options = ConnectionOptions { close: false, keep_alive: false, upgrade: false, named: None };
+    if fields.has(Known::Connection) { options.read(fields) } else { options }
 }
 
 impl<'a> ConnectionOptions<'a> {
+    // Not inlined, so that the test of the bit is.
+    #[inline(never)]
+    fn read(mut self, fields: &'a Fields) -> Self {
+        for value in fields.all_known(Known::Connection) {
+            // Nearly always one word.
+            if !self.take(value) {
+                self.take_list(value, fields);
+            }
+        }
+        self
+    }
+
     /// Notes one of the three words that we know; `false` for others.
     #[inline]
     fn take(&mut self, option: &[u8]) -> bool {

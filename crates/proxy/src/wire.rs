@@ -20,9 +20,34 @@ pub trait Wire: AsyncRead + AsyncWrite + Unpin + 'static {
     fn has_ended_unread(&self) -> bool {
         false
     }
+
+    /// Ready when reading is worth a try; otherwise the task is woken when it is. Always ready where that cannot be
+    /// told without reading.
+    fn poll_readable(&self, _context: &mut Context<'_>) -> Poll<()> {
+        Poll::Ready(())
+    }
+
+    /// Whether the other side has neither ended the stream nor sent anything that is not read yet. What came is lost.
+    fn is_quiet(&mut self) -> bool {
+        let mut byte = [0];
+        let mut room = ReadBuf::new(&mut byte);
+        let mut context = Context::from_waker(Waker::noop());
+        Pin::new(self).poll_read(&mut context, &mut room).is_pending()
+    }
 }
 
 impl Wire for TcpStream {
+    #[inline]
+    fn poll_readable(&self, context: &mut Context<'_>) -> Poll<()> {
+        // A stream that failed is readable: reading tells why.
+        self.poll_read_ready(context).map(|_| ())
+    }
+
+    #[inline]
+    fn is_quiet(&mut self) -> bool {
+        matches!(self.try_read(&mut [0]), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+    }
+
     fn break_off(&mut self) {
         // A stream that cannot be told is closed in the ordinary way; there is nothing better to do.
         let _refused = self.set_zero_linger();
@@ -64,13 +89,16 @@ pub(crate) struct Link<S> {
     pub(crate) input: Input,
     /// The other side has sent all it will.
     pub(crate) ended: bool,
+    /// Nothing was there when it was last asked: who is woken since will find something.
+    pub(crate) awaited: bool,
     /// All bytes read from it.
     pub(crate) bytes_read: u64,
 }
 
 impl<S: Wire> Link<S> {
+    #[inline]
     pub(crate) fn new(stream: S) -> Self {
-        Self { stream, input: Input::default(), ended: false, bytes_read: 0 }
+        Self { stream, input: Input::default(), ended: false, awaited: false, bytes_read: 0 }
     }
 
     /// Reads once, at most `limit` bytes (if there is room for so many). 0 is the end. While nothing comes, an empty
@@ -85,10 +113,16 @@ impl<S: Wire> Link<S> {
         if self.ended {
             return Poll::Ready(Ok(0));
         }
+        // Most of the first looks find nothing: they need no memory.
+        if !self.awaited && self.input.has_no_memory() && self.stream.poll_readable(context).is_pending() {
+            self.awaited = true;
+            return Poll::Pending;
+        }
         let mut room = ReadBuf::new(self.input.room(buffers, size, limit));
         let read = Pin::new(&mut self.stream).poll_read(context, &mut room);
         let count = room.filled().len();
         self.input.filled(count);
+        self.awaited = read.is_pending();
         if count > 0 {
             self.bytes_read += count as u64;
             return Poll::Ready(Ok(count));

@@ -7,7 +7,7 @@ use crate::http::connection;
 use crate::log_writer::{BATCH_BYTES, LogTarget, LogWriter};
 use crate::messages::Messages;
 use crate::node::connect::{Dial, Tcp};
-use crate::node::idle::IdleNodes;
+use crate::node::idle::{IdleNodes, NodePlace};
 use crate::timers::Timers;
 use crate::wakes::Wakes;
 use crate::wire::Wire;
@@ -131,6 +131,11 @@ impl Pinned {
 
     pub(crate) fn timeouts(&self, server: VirtualServerId) -> &Timeouts {
         &self.catalog.virtual_server(server).timeouts
+    }
+
+    /// What the access log calls a node of this catalog.
+    pub(crate) fn node_name(&self, place: NodePlace) -> Option<&str> {
+        self.catalog.pool(place.pool).nodes.get(place.node.index()).map(|node| &*node.name)
     }
 
     pub(crate) fn log_target(&self, server: VirtualServerId) -> Option<LogTarget> {
@@ -292,7 +297,7 @@ impl<D: Dial> Worker<D> {
 
     /// Keeps a connection to a node for the next request.
     #[inline]
-    pub(crate) fn keep_node(&self, place: crate::node::idle::NodePlace, stream: D::Stream, now: Tick) {
+    pub(crate) fn keep_node(&self, place: NodePlace, stream: D::Stream, now: Tick) {
         if self.draining.get() {
             return;
         }

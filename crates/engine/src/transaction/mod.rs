@@ -280,6 +280,12 @@ impl Transaction {
 
     /// Gives the heads back, for the next request of the connection.
     pub fn recycle(mut self) -> Heads {
+        self.take_heads()
+    }
+
+    /// As [`Self::recycle`], where it lies: the transaction is over, and has empty heads from now on.
+    #[inline]
+    pub fn take_heads(&mut self) -> Heads {
         Heads {
             request: std::mem::take(&mut self.host.request),
             response: std::mem::take(&mut self.host.response),

@@ -9,7 +9,7 @@
 //! Nothing is read while something waits to be written, so a slow receiver slows the sender, and a transfer holds one
 //! piece at most: the piece grows while all goes through at once, and shrinks when the receiver falls behind.
 
-use crate::buffers::{Buffers, Size};
+use crate::buffers::{Buffers, Input, Size};
 use crate::clock::Clock;
 use crate::timers::Watch;
 use crate::wire::{Link, Wire};
@@ -92,7 +92,8 @@ pub(crate) enum FirstByte {
 
 /// One body (with the head before it) under way.
 pub(crate) struct Relay {
-    decoder: BodyDecoder,
+    /// `None` once the whole body was seen.
+    decoder: Option<Box<BodyDecoder>>,
     coding: Coding,
     /// To be written first, from `out_at` on.
     out: Vec<u8>,
@@ -117,14 +118,43 @@ pub(crate) struct Relay {
 
 impl Relay {
     /// `out` holds the head.
+    #[inline]
     pub(crate) fn new(kind: BodyKind, coding: Coding, limits: &Limits, out: Vec<u8>) -> Self {
+        let complete = kind == BodyKind::None;
+        let decoder = if complete { None } else { Some(Box::new(BodyDecoder::new(kind, limits))) };
+        Self { decoder, complete, ..Self::through(coding, out) }
+    }
+
+    /// As [`Self::new`]; a short body that lies in `input` as a whole is taken from there at once.
+    #[inline]
+    pub(crate) fn with_input(
+        (kind, coding): (BodyKind, Coding),
+        limits: &Limits,
+        mut out: Vec<u8>,
+        input: &mut Input,
+    ) -> Self {
+        if let (BodyKind::Length(length), Coding::Plain) = (kind, coding)
+            && let Ok(length) = usize::try_from(length)
+            && length <= COPIED_PAYLOAD_BYTES
+            && let Some(payload) = input.bytes().get(..length)
+        {
+            out.extend_from_slice(payload);
+            input.consume(length);
+            return Self { payload_taken: length as u64, ..Self::through(coding, out) };
+        }
+        Self::new(kind, coding, limits, out)
+    }
+
+    /// Everything is in `out`.
+    #[inline]
+    fn through(coding: Coding, out: Vec<u8>) -> Self {
         Self {
-            decoder: BodyDecoder::new(kind, limits),
+            decoder: None,
             coding,
             out,
             out_at: 0,
             payload: 0,
-            complete: kind == BodyKind::None,
+            complete: true,
             fault: None,
             held: false,
             pace: None,
@@ -137,12 +167,16 @@ impl Relay {
     }
 
     /// From now on what is written is granted by `flow`.
+    #[inline]
     pub(crate) fn pace_by(&mut self, flow: Option<Flow>, clock: &Clock) {
-        self.pace = flow.map(|flow| Box::new(Pace::new(flow, clock)));
-        self.read_limit = if self.pace.is_some() { PACED_READ_BYTES_MIN } else { FIRST_READ_BYTES };
+        if let Some(flow) = flow {
+            self.pace = Some(Box::new(Pace::new(flow, clock)));
+            self.read_limit = PACED_READ_BYTES_MIN;
+        }
     }
 
     /// Everything has been written.
+    #[inline]
     pub(crate) fn is_over(&self) -> bool {
         self.complete && self.unwritten() == 0
     }
@@ -164,6 +198,7 @@ impl Relay {
     }
 
     /// Gives the output buffer back.
+    #[inline]
     pub(crate) fn recycle(&mut self, buffers: &Buffers) {
         buffers.return_output(std::mem::take(&mut self.out));
         self.out_at = 0;
@@ -220,7 +255,8 @@ impl Relay {
                 }
                 continue;
             }
-            match self.decoder.decode(reader.input.bytes())? {
+            let Some(decoder) = &mut self.decoder else { return Ok(()) };
+            match decoder.decode(reader.input.bytes())? {
                 BodyEvent::Data { start, end, .. } => {
                     reader.input.consume(start);
                     self.payload = end - start;
@@ -247,7 +283,7 @@ impl Relay {
         let payload = reader.input.bytes().get(..self.payload).unwrap_or_default();
         let taken = match self.coding {
             Coding::Plain if payload.len() > COPIED_PAYLOAD_BYTES => {
-                self.complete = self.decoder.is_done();
+                self.complete = self.decoder.as_ref().is_none_or(|decoder| decoder.is_done());
                 return false;
             }
             Coding::Plain => {
@@ -371,7 +407,8 @@ impl Relay {
     }
 
     fn sender_ended(&mut self) -> Poll<Result<(), Failure>> {
-        Poll::Ready(match self.decoder.at_eof() {
+        let ended = self.decoder.as_mut().map_or(Ok(()), |decoder| decoder.at_eof());
+        Poll::Ready(match ended {
             Ok(()) => {
                 self.complete = true;
                 if self.coding == Coding::Chunked {

@@ -11,8 +11,9 @@ use crate::timers::{Alarm, Watched};
 use crate::wire::{Broken, Link, Wire};
 use crate::worker::{Ends, Pinned, Worker};
 use engine::catalog::VirtualServerId;
-use engine::{Arrival, Connection, ConnectionFacts, Heads, Knowledge, Transaction};
+use engine::{Arrival, Connection, ConnectionFacts, Heads, Knowledge, Now, Transaction};
 use http1::{BadRequest, BodyKind, Decoded, HeadScan, decode_request};
+use shaping::Tick;
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::Poll;
@@ -29,6 +30,16 @@ pub(crate) struct Client<S> {
     ends: Ends,
     /// Requests read so far.
     pub(crate) requests: u32,
+    /// The time, where it was asked and nothing was waited for since.
+    pub(crate) known_now: Option<Tick>,
+}
+
+/// A request that was taken in: its transaction has begun.
+pub(crate) struct Taken {
+    pub(crate) request: Request,
+    pub(crate) transaction: Box<Transaction>,
+    /// When.
+    pub(crate) now: Now,
 }
 
 /// What came instead of a head.
@@ -72,10 +83,11 @@ pub(crate) async fn serve<S: Wire, D: Dial>(worker: Rc<Worker<D>>, stream: S, en
         connection: Rc::new(Connection::new(facts)),
         ends,
         requests: 0,
+        known_now: None,
     };
     loop {
         let after = match next_head(&worker, &mut client).await {
-            Ok((request, heads)) => Box::pin(transact(&worker, &mut client, request, heads)).await,
+            Ok(taken) => Box::pin(exchange::run(&worker, &mut client, taken)).await,
             Err(NoHead::Refused(refused)) => {
                 client.requests = client.requests.saturating_add(1);
                 Box::pin(refuse::refuse(&worker, &mut client, *refused)).await;
@@ -101,42 +113,14 @@ pub(crate) async fn serve<S: Wire, D: Dial>(worker: Rc<Worker<D>>, stream: S, en
     drop(presence);
 }
 
-/// One request, from its head to its log line.
-async fn transact<S: Wire, D: Dial>(
-    worker: &Worker<D>,
-    client: &mut Client<S>,
-    request: Request,
-    heads: Heads,
-) -> After {
-    let now = worker.clock.now();
-    let arrival = Arrival {
-        virtual_server: request.virtual_server,
-        client: client
-            .peer
-            .client(&heads.request, request.pinned.catalog.virtual_server(request.virtual_server)),
-        request_number: client.requests,
-        id: worker.request_id(client.connection.facts().id, client.requests),
-        knowledge: Knowledge::All,
-    };
-    let transaction = Box::new(Transaction::begin(
-        &worker.shared,
-        &request.pinned.catalog,
-        arrival,
-        (&client.connection, heads),
-        now,
-    ));
-    exchange::run(worker, client, (request, transaction), now).await
-}
-
 /// Reads until a head is whole.
-async fn next_head<S: Wire, D: Dial>(
-    worker: &Worker<D>,
-    client: &mut Client<S>,
-) -> Result<(Request, Heads), NoHead> {
+async fn next_head<S: Wire, D: Dial>(worker: &Worker<D>, client: &mut Client<S>) -> Result<Taken, NoHead> {
     let pinned = worker.pinned();
-    let Some(server) = pinned.at_listener(client.ends.listen) else { return Err(NoHead::Over) };
+    let Some(mut server) = pinned.at_listener(client.ends.listen) else { return Err(NoHead::Over) };
+    let generation = pinned.generation;
     let timeouts = pinned.timeouts(server);
-    let now = worker.clock.tick();
+    let now = client.known_now.take().unwrap_or_else(|| worker.clock.tick());
+    client.link.awaited = false;
     if client.link.input.is_empty() {
         let patience = if client.requests == 0 { timeouts.connect } else { timeouts.keepalive };
         client.watch.set(now.saturating_add(patience));
@@ -149,10 +133,15 @@ async fn next_head<S: Wire, D: Dial>(
         drop(pinned);
     }
     let pinned = worker.pinned();
-    let Some(server) = pinned.at_listener(client.ends.listen) else { return Err(NoHead::Over) };
+    if pinned.generation != generation {
+        let Some(renewed) = pinned.at_listener(client.ends.listen) else { return Err(NoHead::Over) };
+        server = renewed;
+    }
     let mut heads = worker.take_heads();
     match decode(client, &pinned, server, &mut heads) {
-        Ok(Decoded::Complete { consumed, body }) => accept(client, (pinned, server, heads), (consumed, body)),
+        Ok(Decoded::Complete { consumed, body }) => {
+            accept((worker, client), (pinned, server, heads), (consumed, body))
+        }
         Ok(Decoded::Partial) => Box::pin(rest_of_head(worker, client, (pinned, server), heads)).await,
         Err(bad) => Err(refused((pinned, server), heads, Refusal::Bad(bad))),
     }
@@ -192,7 +181,7 @@ async fn rest_of_head<S: Wire, D: Dial>(
     client: &mut Client<S>,
     (pinned, server): (Rc<Pinned>, VirtualServerId),
     mut heads: Heads,
-) -> Result<(Request, Heads), NoHead> {
+) -> Result<Taken, NoHead> {
     let limits = pinned.limits(server);
     if client.requests > 0 {
         client.watch.set(worker.clock.tick().saturating_add(pinned.timeouts(server).connect));
@@ -213,7 +202,7 @@ async fn rest_of_head<S: Wire, D: Dial>(
         }
         match decode(client, &pinned, server, &mut heads) {
             Ok(Decoded::Complete { consumed, body }) => {
-                return accept(client, (pinned, server, heads), (consumed, body));
+                return accept((worker, client), (pinned, server, heads), (consumed, body));
             }
             Ok(Decoded::Partial) => {}
             Err(bad) => return Err(refused((pinned, server), heads, Refusal::Bad(bad))),
@@ -221,19 +210,31 @@ async fn rest_of_head<S: Wire, D: Dial>(
     }
 }
 
-/// A whole head: finds its virtual server.
-fn accept<S>(
-    client: &mut Client<S>,
+/// A whole head: finds its virtual server, and begins.
+fn accept<S, D: Dial>(
+    (worker, client): (&Worker<D>, &mut Client<S>),
     (pinned, default, heads): (Rc<Pinned>, VirtualServerId, Heads),
     (consumed, body): (usize, BodyKind),
-) -> Result<(Request, Heads), NoHead> {
+) -> Result<Taken, NoHead> {
     client.link.input.consume(consumed);
     let host = heads.request.host().or_else(|| heads.request.target_authority());
     let Some(virtual_server) = pinned.catalog.select(client.ends.listen, host) else {
         return Err(refused((pinned, default), heads, Refusal::UnknownHost));
     };
     client.requests = client.requests.saturating_add(1);
-    Ok((Request { pinned, virtual_server, body, head_bytes: consumed }, heads))
+    let now = worker.clock.now();
+    let arrival = Arrival {
+        virtual_server,
+        client: client.peer.client(&heads.request, pinned.catalog.virtual_server(virtual_server)),
+        request_number: client.requests,
+        id: worker.request_id(client.connection.facts().id, client.requests),
+        knowledge: Knowledge::All,
+    };
+    let connection = &client.connection;
+    let transaction =
+        Transaction::begin(&worker.shared, &pinned.catalog, arrival, (connection, heads), now);
+    let request = Request { pinned, virtual_server, body, head_bytes: consumed };
+    Ok(Taken { request, transaction: Box::new(transaction), now })
 }
 
 #[cold]

@@ -12,12 +12,13 @@
 //! ```
 
 use super::body::{Coding, Failure, FirstByte, Relay, Surroundings};
-use super::connection::Client;
+use super::connection::{Client, Taken};
 use super::forward::{Framing, Reply, write_response};
 use super::node_side::AtNode;
 use super::tunnel;
 use crate::buffers::Size;
 use crate::node::connect::Dial;
+use crate::node::idle::NodePlace;
 use crate::timers::{Alarm, Watch};
 use crate::wakes::Seat;
 use crate::wire::{Link, Wire};
@@ -31,7 +32,6 @@ use shaping::Tick;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -104,7 +104,8 @@ pub(crate) struct Exchange<'a, S, D: Dial> {
     pub(super) now: Now,
     /// Its last moment.
     pub(super) ceiling: Tick,
-    node_name: Option<Arc<str>>,
+    /// Whose answer the client gets.
+    node: Option<NodePlace>,
     sent: Sent,
     /// Bytes of the connection used before this request.
     used_before: u64,
@@ -114,12 +115,11 @@ pub(crate) struct Exchange<'a, S, D: Dial> {
 pub(crate) async fn run<S: Wire, D: Dial>(
     worker: &Worker<D>,
     client: &mut Client<S>,
-    (request, transaction): (Request, Box<Transaction>),
-    now: Now,
+    taken: Taken,
 ) -> After {
-    let mut exchange = Exchange::new(worker, client, (request, transaction), now);
+    let mut exchange = Exchange::new(worker, client, taken);
     let mut seat: Option<Seat> = None;
-    let mut next = exchange.transaction.advance(now);
+    let mut next = exchange.transaction.advance(exchange.now);
     let after = loop {
         next = match next {
             Next::Ask(Ask::Turn { ticket, .. })
@@ -146,12 +146,9 @@ pub(crate) async fn run<S: Wire, D: Dial>(
 }
 
 impl<'a, S: Wire, D: Dial> Exchange<'a, S, D> {
-    fn new(
-        worker: &'a Worker<D>,
-        client: &'a mut Client<S>,
-        (request, transaction): (Request, Box<Transaction>),
-        now: Now,
-    ) -> Self {
+    #[inline]
+    fn new(worker: &'a Worker<D>, client: &'a mut Client<S>, taken: Taken) -> Self {
+        let Taken { request, transaction, now } = taken;
         let head = transaction.request();
         let options = connection_options(head.fields());
         let version = head.version();
@@ -185,7 +182,7 @@ impl<'a, S: Wire, D: Dial> Exchange<'a, S, D> {
             body_begun: false,
             now,
             ceiling,
-            node_name: None,
+            node: None,
             sent: Sent::default(),
             used_before,
         }
@@ -246,7 +243,7 @@ impl<'a, S: Wire, D: Dial> Exchange<'a, S, D> {
     /// The answer of a node, on to the client.
     async fn deliver(&mut self) -> After {
         let Some(mut at) = self.at_node.take() else { return self.leave(Gone::Stopped) };
-        self.node_name = Some(Arc::clone(&at.name));
+        self.node = Some(at.place);
         if self.transaction.response().status() == 101 {
             return Box::pin(self.tunnel(at)).await;
         }
@@ -257,7 +254,7 @@ impl<'a, S: Wire, D: Dial> Exchange<'a, S, D> {
         let coding = if reply.framing == Framing::Chunked { Coding::Chunked } else { Coding::Plain };
         let kind = if wants_body { at.body } else { BodyKind::None };
         let limits = self.request.pinned.limits(self.request.virtual_server);
-        let mut download = Relay::new(kind, coding, limits, out);
+        let mut download = Relay::with_input((kind, coding), limits, out, &mut at.link.input);
         download.pace_by(self.transaction.response_flow(self.now), &self.worker.clock);
         download.first_byte = self.first_byte();
 
@@ -289,12 +286,13 @@ impl<'a, S: Wire, D: Dial> Exchange<'a, S, D> {
         let client = &mut *self.client;
         let watch = Rc::clone(&client.watch);
         let around = Self::around(self.worker, &watch, (&self.request, self.ceiling));
+        client.known_now = Some(self.now.tick);
         poll_fn(|context| {
             match download.poll(context, (&mut at.link, &mut client.link), &around) {
                 Poll::Ready(Ok(())) => return Poll::Ready(Ok(())),
                 Poll::Ready(Err(Failure::Sender(_))) => return Poll::Ready(Err(Halt::Sender)),
                 Poll::Ready(Err(Failure::Receiver)) => return Poll::Ready(Err(Halt::Receiver)),
-                Poll::Pending => {}
+                Poll::Pending => client.known_now = None,
             }
             if !at.upload_failed
                 && !at.upload.is_over()
@@ -490,17 +488,17 @@ impl<'a, S: Wire, D: Dial> Exchange<'a, S, D> {
     }
 
     /// The end, whatever came before.
-    fn finish(self, after: After) -> After {
-        let Self { worker, client, transaction, request, sent, node_name, used_before, .. } = self;
+    fn finish(&mut self, after: After) -> After {
+        let Self { worker, client, transaction, request, sent, used_before, .. } = self;
         if let (Some(log), Some(target)) = (&worker.log, request.pinned.log_target(request.virtual_server)) {
             let used = client.link.bytes_read - client.link.input.len() as u64;
             let now = worker.clock.now();
             let delivery = Delivery {
                 body_bytes_sent: sent.body_bytes,
                 bytes_sent: sent.bytes,
-                bytes_received: used - used_before,
+                bytes_received: used - *used_before,
                 first_byte_at: sent.first_byte_at,
-                node: node_name.as_deref(),
+                node: self.node.and_then(|node| request.pinned.node_name(node)),
                 connection: match after {
                     After::Again => ConnectionState::KeptAlive,
                     After::Close | After::Part => ConnectionState::Closed,
@@ -510,8 +508,8 @@ impl<'a, S: Wire, D: Dial> Exchange<'a, S, D> {
             };
             log.line(target, &worker.shared, |out| transaction.write_log_line(&delivery, now, out));
         }
-        worker.report(&transaction);
-        worker.return_heads(transaction.recycle());
+        worker.report(transaction);
+        worker.return_heads(transaction.take_heads());
         after
     }
 }

@@ -15,7 +15,6 @@ use http1::{BodyKind, Decoded, HeadScan, RequestMethod, connection_options, deco
 use message::Version;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -32,7 +31,6 @@ const REAPED_FOR_NODE: usize = 8;
 pub(crate) struct AtNode<N> {
     pub(super) link: Link<N>,
     pub(super) place: NodePlace,
-    pub(super) name: Arc<str>,
     /// The request on its way.
     pub(super) upload: Relay,
     pub(super) upload_failed: bool,
@@ -109,7 +107,7 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
                 Some(stream) => (stream, true),
                 None => (Box::pin(self.connect(pool.0, index)).await?, false),
             };
-            match self.attempt(pool.0, place, (Link::new(stream), reused)).await {
+            match self.attempt(pool.0, place, (stream, reused)).await {
                 Err(Miss::Failed { error, reused: true })
                     if error.kind == ErrorKind::NodeClosed
                         && error.may_retry(self.transaction.request().method()) => {}
@@ -162,10 +160,8 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
         &mut self,
         pool: &Pool,
         place: NodePlace,
-        (link, reused): (Link<D::Stream>, bool),
+        (stream, reused): (D::Stream, bool),
     ) -> Result<Box<AtNode<D::Stream>>, Miss> {
-        let name =
-            pool.nodes.get(place.node.index()).map_or_else(|| Arc::from(""), |node| Arc::clone(&node.name));
         let server = self.request.pinned.catalog.virtual_server(self.request.virtual_server);
         let mut out = self.worker.buffers.output();
         let onward = Onward {
@@ -173,7 +169,7 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
             body: self.request.body,
             peer: &self.client.peer,
             server,
-            node_name: &name,
+            node_name: pool.nodes.get(place.node.index()).map_or("", |node| &*node.name),
             expects_continue: self.terms.expects_continue,
             upgrade: self.terms.upgrade,
         };
@@ -184,9 +180,8 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
         upload.held = self.terms.expects_continue && self.client.link.input.is_empty();
         upload.pace_by(self.transaction.request_flow(place.pool, self.now), &self.worker.clock);
         let mut at = Box::new(AtNode {
-            link,
+            link: Link::new(stream),
             place,
-            name,
             upload,
             upload_failed: false,
             body: BodyKind::None,

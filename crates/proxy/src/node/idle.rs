@@ -6,11 +6,8 @@ use engine::catalog::{Catalog, PoolId};
 use shaping::Tick;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
 use std::time::Duration;
-use tokio::io::ReadBuf;
 
 /// A connection idle for longer is closed: most servers close theirs before, and a race between both ends costs a
 /// retry.
@@ -87,7 +84,7 @@ impl<S: Wire> IdleNodes<S> {
         let shelf = pools.get_mut(place.pool.index())?.nodes.get_mut(place.node.index())?;
         while let Some(mut idle) = shelf.pop() {
             self.count.set(self.count.get() - 1);
-            if is_quiet(&mut idle.stream) {
+            if idle.stream.is_quiet() {
                 return Some(idle.stream);
             }
         }
@@ -117,7 +114,7 @@ impl<S: Wire> IdleNodes<S> {
 
     /// Closes those that the node closed, or that were idle too long.
     pub(crate) fn sweep(&self, now: Tick) {
-        self.retain(|idle| now.since(idle.since) < IDLE_MAX && is_quiet(&mut idle.stream));
+        self.retain(|idle| now.since(idle.since) < IDLE_MAX && idle.stream.is_quiet());
     }
 
     /// Closes all of them.
@@ -133,12 +130,4 @@ impl<S: Wire> IdleNodes<S> {
         }
         self.count.set(count);
     }
-}
-
-/// Whether the node has neither closed the connection nor said anything unasked.
-fn is_quiet<S: Wire>(stream: &mut S) -> bool {
-    let mut byte = [0];
-    let mut room = ReadBuf::new(&mut byte);
-    let mut context = Context::from_waker(Waker::noop());
-    matches!(Pin::new(stream).poll_read(&mut context, &mut room), Poll::Pending)
 }
