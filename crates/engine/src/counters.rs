@@ -56,6 +56,8 @@ counters! {
     rule_faults: "Rule executions that ended in a fault.",
     rule_warnings: "Warnings that rules gave while running.",
     node_failures: "Attempts to reach a node that failed.",
+    node_bad_responses: "Answers of nodes that were malformed.",
+    node_recoveries: "Nodes that answered again after they had failed.",
     node_retries: "Requests sent to another node after a failed attempt.",
     cut_responses: "Answers that a node broke off in the middle.",
     log_lines_dropped: "Access-log lines dropped because the writer could not keep up.",

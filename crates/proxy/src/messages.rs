@@ -1,14 +1,15 @@
-//! What rules tell the operator, on its way to the process log: not more than a reader can take in.
+//! What rules and nodes tell the operator, on its way to the process log: not more than a reader can take in.
 
-use engine::Message;
+use engine::catalog::Pool;
+use engine::{ErrorKind, Message, NodeIndex, TransactionError};
 use shaping::Tick;
 use std::cell::Cell;
 use std::time::Duration;
 
-/// Messages that one worker passes on in a second; the others are counted, and the count is told.
+/// Messages of one sort that one worker passes on in a second; the others are counted, and the count is told.
 const PER_SECOND_MAX: u32 = 100;
 
-/// The limit of one worker.
+/// The limit of one worker for one sort.
 #[derive(Default)]
 pub(crate) struct Messages {
     second_ends: Cell<Tick>,
@@ -17,27 +18,62 @@ pub(crate) struct Messages {
 }
 
 impl Messages {
-    /// Logs a message, or counts it.
+    /// Logs a message of a rule, or counts it.
     pub(crate) fn pass_on(&self, message: &Message, now: Tick) {
-        if now >= self.second_ends.get() {
-            self.second_ends.set(now.saturating_add(Duration::from_secs(1)));
-            self.passed.set(0);
-            let left_out = self.left_out.take();
-            if left_out > 0 {
-                tracing::warn!(target: "rule", left_out, "more messages of rules than a reader can take in");
-            }
-        }
-        if self.passed.get() >= PER_SECOND_MAX {
-            self.left_out.set(self.left_out.get() + 1);
+        if !self.admits(now) {
             return;
         }
-        self.passed.set(self.passed.get() + 1);
         match message.level {
             "error" => tracing::error!(target: "rule", "{}", message.text),
             "warn" => tracing::warn!(target: "rule", "{}", message.text),
             _ => tracing::info!(target: "rule", "{}", message.text),
         }
     }
+
+    /// Logs that a node gave no usable answer, or counts it.
+    #[cold]
+    pub(crate) fn node_failed(&self, (pool, index): (&Pool, NodeIndex), error: TransactionError, now: Tick) {
+        if !self.admits(now) {
+            return;
+        }
+        let (pool, node, why) = (&*pool.name, name_of(pool, index), error.word());
+        if let ErrorKind::NodeBadResponse(detail) = error.kind {
+            tracing::warn!(target: "node", pool, node, why, detail, "a node's answer is malformed");
+        } else {
+            tracing::warn!(target: "node", pool, node, why, "a node failed");
+        }
+    }
+
+    /// Logs that a node that had failed answered, or counts it.
+    #[cold]
+    pub(crate) fn node_is_back(&self, (pool, index): (&Pool, NodeIndex), now: Tick) {
+        if self.admits(now) {
+            let (pool, node) = (&*pool.name, name_of(pool, index));
+            tracing::info!(target: "node", pool, node, "a node that had failed answers again");
+        }
+    }
+
+    /// Whether one more may be told; those that may not are counted.
+    fn admits(&self, now: Tick) -> bool {
+        if now >= self.second_ends.get() {
+            self.second_ends.set(now.saturating_add(Duration::from_secs(1)));
+            self.passed.set(0);
+            let left_out = self.left_out.take();
+            if left_out > 0 {
+                tracing::warn!(left_out, "more messages of rules or nodes than a reader can take in");
+            }
+        }
+        if self.passed.get() >= PER_SECOND_MAX {
+            self.left_out.set(self.left_out.get() + 1);
+            return false;
+        }
+        self.passed.set(self.passed.get() + 1);
+        true
+    }
+}
+
+fn name_of(pool: &Pool, index: NodeIndex) -> &str {
+    pool.nodes.get(index.index()).map_or("", |node| &*node.name)
 }
 
 #[cfg(test)]

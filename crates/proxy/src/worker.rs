@@ -61,6 +61,8 @@ pub struct Worker<D: Dial = Tcp> {
     pub(crate) draining: Cell<bool>,
     pub(crate) log: Option<Log>,
     messages: Messages,
+    /// What nodes do; a limit of its own, so that a talkative rule does not hide it.
+    pub(crate) node_messages: Messages,
     observer: RefCell<Option<Observer>>,
     pinned: RefCell<Rc<Pinned>>,
     heads: RefCell<Vec<Heads>>,
@@ -170,6 +172,7 @@ impl<D: Dial> Worker<D> {
             draining: Cell::new(false),
             log,
             messages: Messages::default(),
+            node_messages: Messages::default(),
             observer: RefCell::new(None),
             pinned: RefCell::new(Rc::new(nothing)),
             heads: RefCell::new(Vec::new()),

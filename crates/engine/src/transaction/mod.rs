@@ -137,7 +137,8 @@ enum Origin {
 pub struct Transaction {
     host: Host,
     state: State,
-    run: Option<Run>,
+    /// A run that waits.
+    run: Option<Box<Run>>,
     body: Vec<u8>,
     origin: Origin,
     /// Instructions of the runs that are over.
@@ -275,7 +276,7 @@ impl Transaction {
 
     /// Instructions that its rules have executed so far.
     pub fn instructions(&self) -> u64 {
-        self.instructions + self.run.as_ref().map_or(0, Run::instructions)
+        self.instructions + self.run.as_ref().map_or(0, |run| run.instructions())
     }
 
     /// Gives the heads back, for the next request of the connection.

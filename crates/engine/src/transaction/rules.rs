@@ -44,7 +44,7 @@ impl Transaction {
         };
         loop {
             let mut run = match self.run.take() {
-                Some(run) => run,
+                Some(run) => *run,
                 None => match self.next_run(stage) {
                     Some(run) => run,
                     None => return RulesStep::Over,
@@ -53,7 +53,7 @@ impl Transaction {
             let step = run.resume(builtins(), &mut self.host, answer.take());
             match step {
                 Step::Suspended => {
-                    self.run = Some(run);
+                    self.run = Some(Box::new(run));
                     return match self.waited() {
                         Waited::Still(ask) => RulesStep::Asked(ask),
                         Waited::TimedOut { retry_after } => RulesStep::TimedOut { retry_after },

@@ -231,8 +231,7 @@ fn accept<S, D: Dial>(
         knowledge: Knowledge::All,
     };
     let connection = &client.connection;
-    let transaction =
-        Transaction::begin(&worker.shared, &pinned.catalog, arrival, (connection, heads), now);
+    let transaction = Transaction::begin(&worker.shared, &pinned.catalog, arrival, (connection, heads), now);
     let request = Request { pinned, virtual_server, body, head_bytes: consumed };
     Ok(Taken { request, transaction: Box::new(transaction), now })
 }

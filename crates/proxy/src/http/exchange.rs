@@ -112,11 +112,7 @@ pub(crate) struct Exchange<'a, S, D: Dial> {
 }
 
 /// Drives one transaction to its end.
-pub(crate) async fn run<S: Wire, D: Dial>(
-    worker: &Worker<D>,
-    client: &mut Client<S>,
-    taken: Taken,
-) -> After {
+pub(crate) async fn run<S: Wire, D: Dial>(worker: &Worker<D>, client: &mut Client<S>, taken: Taken) -> After {
     let mut exchange = Exchange::new(worker, client, taken);
     let mut seat: Option<Seat> = None;
     let mut next = exchange.transaction.advance(exchange.now);

@@ -71,18 +71,18 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
         while let Some(index) = pool.choose(&tried, self.now.tick) {
             match self.try_node((pool, pool_id), index).await {
                 Ok(at) => {
-                    pool.succeeded(index);
                     self.at_node = Some(at);
                     self.now = self.worker.clock.now();
+                    if pool.succeeded(index) {
+                        self.worker.shared.counters().node_recoveries.add_one();
+                        self.worker.node_messages.node_is_back((pool, index), self.now.tick);
+                    }
                     return Ok(self.transaction.response_received(self.now));
                 }
                 Err(Miss::Gone(gone)) => return Err(gone),
                 Err(Miss::Failed { error, .. }) => failure = error,
             }
-            if is_nodes_fault(failure.kind) {
-                self.worker.shared.counters().node_failures.add_one();
-                pool.failed(index, self.worker.clock.tick());
-            }
+            self.note_failure((pool, index), failure);
             if !failure.may_retry(self.transaction.request().method()) {
                 break;
             }
@@ -91,6 +91,21 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
             self.worker.shared.counters().node_retries.add_one();
         }
         Ok(self.failed(failure.kind, failure.progress))
+    }
+
+    /// What a failed attempt means for the node, and that the operator hears of it.
+    #[cold]
+    fn note_failure(&self, (pool, index): (&Pool, NodeIndex), failure: TransactionError) {
+        let (counters, now) = (self.worker.shared.counters(), self.worker.clock.tick());
+        if is_nodes_fault(failure.kind) {
+            counters.node_failures.add_one();
+            pool.failed(index, now);
+        } else if matches!(failure.kind, ErrorKind::NodeBadResponse(_)) {
+            counters.node_bad_responses.add_one();
+        } else {
+            return;
+        }
+        self.worker.node_messages.node_failed((pool, index), failure, now);
     }
 
     /// One node: first on a connection that is there, then, if the node closed that one just now, on a new one.

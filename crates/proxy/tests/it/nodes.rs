@@ -106,8 +106,38 @@ fn garbage_and_double_framing_never_reach_the_client() {
             let head = client.head().await;
             assert!(head.starts_with("HTTP/1.1 502 "), "{answer:?} gave {head}");
             assert_eq!(node.rest().await, "");
+            let counters = site.shared.counters();
+            assert_eq!((counters.node_bad_responses.value(), counters.node_failures.value()), (1, 0));
         });
     }
+}
+
+#[test]
+fn that_a_node_fails_and_comes_back_is_counted_once_each() {
+    on_paused_time(async {
+        let is_down = Rc::new(Cell::new(true));
+        let state = Rc::clone(&is_down);
+        let site = Site::with(
+            catalog(PLAIN, &[]),
+            move |_| {
+                if state.get() { Reach::Refuses } else { Reach::Accepts }
+            },
+        );
+        let mut client = site.client();
+        client.say(GET).await;
+        assert!(client.head().await.starts_with("HTTP/1.1 502 "));
+        is_down.set(false);
+        for _ in 0..2 {
+            let mut client = site.client();
+            client.say(GET).await;
+            let mut node = site.node().await;
+            node.head().await;
+            node.say("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi").await;
+            assert!(client.head().await.starts_with("HTTP/1.1 200 "));
+        }
+        let counters = site.shared.counters();
+        assert_eq!((counters.node_failures.value(), counters.node_recoveries.value()), (1, 1));
+    });
 }
 
 #[test]
