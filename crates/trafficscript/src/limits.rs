@@ -3,7 +3,8 @@
 /// What one run of a rule may use up. All bounds are faults when they are passed, never a hang.
 #[derive(Clone, Copy, Debug)]
 pub struct RunLimits {
-    /// Instructions between two waits. A function call on long strings counts one more for each 4 KiB it is given.
+    /// Instructions between two waits. A function call, an operator or `foreach` on long values counts one more
+    /// for each 4 KiB of text or 16 elements it is given.
     pub instructions_max: u64,
     /// Bytes of strings, arrays and hashes *made* during the run, in sum: what is freed is not given back, so
     /// that the bound needs no book of what is alive. Strings of 22 bytes and less do not count.

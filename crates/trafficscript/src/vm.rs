@@ -427,6 +427,10 @@ impl<H: Host> Machine<'_, H> {
     }
 
     fn each(&mut self, state: Register, from: Register) -> Result<(), FaultKind> {
+        if self.run.scratch.is_heavy() {
+            // Before they are copied: a rule without fuel for it should not have the work done.
+            self.run.scratch.burn(work_on_other(self.get(from)))?;
+        }
         let items = match self.get(from) {
             Value::Array(items) => Some(items.borrow().clone()),
             Value::Hash(table) => {

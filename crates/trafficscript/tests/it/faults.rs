@@ -41,6 +41,14 @@ fn work_on_long_strings_costs_fuel() {
 }
 
 #[test]
+fn going_over_a_long_array_costs_fuel() {
+    // 3,000 elements are 187 beyond the few of the loop itself; 600 rounds would need less than 100,000 without.
+    let text = "$a = string.split( string.sprintf( \"%3000d\", 1 ), \"\" );\n\
+                for( $i = 0; $i < 600; $i++ ) foreach( $b in $a ) break;";
+    assert_eq!(fault(text).kind, FaultKind::OutOfFuel(100_000));
+}
+
+#[test]
 fn a_failed_assertion_says_what_and_where() {
     let fault = fault("$a = 1;\n  lang.assert( $a == 2, \"two\" );");
     assert_eq!(fault.kind, FaultKind::Assertion("two".to_owned()));
