@@ -55,9 +55,9 @@ pub enum Event {
         /// Its name.
         name: String,
     },
-    /// `pool.use`, `pool.select`.
+    /// `pool.use`, `pool.select` of a pool that there is; one that is not there gives a [`Event::Warning`].
     Pool {
-        /// The pool.
+        /// The pool, or `discard`.
         pool: String,
     },
     /// `http.sendResponse`, `http.redirect`.

@@ -74,11 +74,18 @@ pub struct Rehearsal {
     events: BinaryHeap<Reverse<(Tick, u64, What)>>,
     said: u64,
     waiting: BTreeMap<usize, Held>,
+    /// Whose visit waits with a ticket; an entry lives as long as that wait.
     tickets: BTreeMap<TicketId, usize>,
 }
 
-/// A visit under way, and when it was sent to a node.
-type Held = (Transaction, Option<Duration>);
+/// A visit under way.
+struct Held {
+    transaction: Transaction,
+    /// When it was sent to a node.
+    forwarded_at: Option<Duration>,
+    /// What it waits with, if it does.
+    ticket: Option<TicketId>,
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum What {
@@ -141,18 +148,19 @@ impl Rehearsal {
             let now = Now { tick, wall: self.start.wall_at(tick) };
             match what {
                 What::Arrives(number) => {
-                    let held = (self.arrive(number, now), None);
+                    let transaction = self.arrive(number, now);
+                    let held = Held { transaction, forwarded_at: None, ticket: None };
                     done.extend(self.go_on(number, held, now));
                 }
                 What::GoesOn(number) => {
-                    if let Some(held) = self.waiting.remove(&number) {
+                    if let Some(held) = self.take(number) {
                         done.extend(self.go_on(number, held, now));
                     }
                 }
                 What::Leaves(number) => {
-                    if let Some((mut transaction, forwarded_at)) = self.waiting.remove(&number) {
-                        transaction.abandon(now);
-                        done.push(visited(number, transaction, forwarded_at, now));
+                    if let Some(mut held) = self.take(number) {
+                        held.transaction.abandon(now);
+                        done.push(visited(number, held, now));
                     }
                 }
             }
@@ -164,6 +172,15 @@ impl Rehearsal {
     fn say(&mut self, tick: Tick, what: What) {
         self.said += 1;
         self.events.push(Reverse((tick, self.said, what)));
+    }
+
+    /// A visit that waits, to be gone on with or ended; whatever it waits with next it says again.
+    fn take(&mut self, number: usize) -> Option<Held> {
+        let held = self.waiting.remove(&number)?;
+        if let Some(ticket) = held.ticket {
+            self.tickets.remove(&ticket);
+        }
+        Some(held)
     }
 
     fn arrive(&mut self, number: usize, now: Now) -> Transaction {
@@ -195,32 +212,30 @@ impl Rehearsal {
     }
 
     /// Drives a visit as far as it gets; `None` while it waits.
-    fn go_on(&mut self, number: usize, held: Held, now: Now) -> Option<Visited> {
-        let (mut transaction, mut forwarded_at) = held;
-        let mut next = transaction.advance(now);
+    fn go_on(&mut self, number: usize, mut held: Held, now: Now) -> Option<Visited> {
+        let mut next = held.transaction.advance(now);
         loop {
             match next {
                 Next::Ask(ask) => {
-                    let until = match ask {
-                        Ask::Turn { ticket, until } => {
-                            self.tickets.insert(ticket, number);
-                            until
-                        }
-                        Ask::Sleep { until } => until,
+                    let (ticket, until) = match ask {
+                        Ask::Turn { ticket, until } => (Some(ticket), until),
+                        Ask::Sleep { until } => (None, until),
                     };
-                    self.waiting.insert(number, (transaction, forwarded_at));
+                    self.tickets.extend(ticket.map(|ticket| (ticket, number)));
+                    held.ticket = ticket;
+                    self.waiting.insert(number, held);
                     self.say(until.max(now.tick), What::GoesOn(number));
                     return None;
                 }
                 Next::Forward { .. } => {
-                    forwarded_at = Some(now.tick.since(Tick::ZERO));
-                    transaction.response_slot().clone_from(&self.visits[number].reply);
-                    next = transaction.response_received(now);
+                    held.forwarded_at = Some(now.tick.since(Tick::ZERO));
+                    held.transaction.response_slot().clone_from(&self.visits[number].reply);
+                    next = held.transaction.response_received(now);
                 }
                 Next::Deliver | Next::Answer | Next::Close => break,
             }
         }
-        Some(visited(number, transaction, forwarded_at, now))
+        Some(visited(number, held, now))
     }
 
     fn pass_wakes_on(&mut self, tick: Tick) {
@@ -233,7 +248,8 @@ impl Rehearsal {
     }
 }
 
-fn visited(number: usize, transaction: Transaction, forwarded_at: Option<Duration>, now: Now) -> Visited {
+fn visited(number: usize, held: Held, now: Now) -> Visited {
+    let Held { transaction, forwarded_at, .. } = held;
     let record = transaction.record();
     let body = transaction.body().to_vec();
     let instructions = transaction.instructions();

@@ -43,8 +43,10 @@ fn choose(call: &mut Call<'_, Host>, ends: bool) -> Answer {
     let chosen = call.host.catalog.pool_by_name(&name);
     if chosen.is_none() && !is_discard {
         call.warn(format!("there is no pool \"{name}\"; the virtual server's own is used"));
+    } else {
+        // Only what was chosen: the warning tells the rest.
+        call.host.note(place, Note::Pool { pool: name });
     }
-    call.host.note(place, Note::Pool { pool: name });
     if !call.host.observes() {
         if is_discard {
             call.host.end = Some(End::Discard);

@@ -2,4 +2,5 @@
 #![expect(clippy::unwrap_used, reason = "a test may stop at what it did not expect")]
 
 mod records;
+mod simulation;
 mod spec;

@@ -74,6 +74,16 @@ fn a_warning_that_quotes_a_client_stays_one_short_line() {
 }
 
 #[test]
+fn a_pool_that_is_not_there_is_told_by_its_warning_alone() {
+    let visited = visit("/", "pool.select( \"web\" ); pool.use( \"wbe\" );", "");
+    let events: Vec<_> = visited.record.events.into_iter().map(|(_, event)| event).collect();
+    assert!(
+        matches!(&events[..], [Event::Pool { pool }, Event::Warning { .. }] if pool == "web"),
+        "{events:?}"
+    );
+}
+
+#[test]
 fn a_record_that_is_full_keeps_what_it_holds() {
     let rule = "$n = 0;\nwhile( $n < 300 ) { rate.use.noQueue( \"standard\" ); $n = $n + 1; }";
     let visited = visit("/", rule, "");
