@@ -129,7 +129,15 @@ impl Pool {
         }
     }
 
+    #[inline]
     fn choose_in_turn(&self, tried: &[NodeIndex], now: Tick) -> Option<NodeIndex> {
+        match (&*self.live.states, tried) {
+            ([only], []) if only.failed_tick().is_none() => Some(NodeIndex(0)),
+            _ => self.choose_among(tried, now),
+        }
+    }
+
+    fn choose_among(&self, tried: &[NodeIndex], now: Tick) -> Option<NodeIndex> {
         let turn = self.live.turn.fetch_add(1, Ordering::Relaxed);
         if let Some(again) = self.untried(tried).find(|index| self.is_to_try_again(*index, now)) {
             return Some(again);

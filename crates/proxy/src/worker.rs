@@ -194,9 +194,9 @@ impl<D: Dial> Worker<D> {
     }
 
     /// Serves one client connection until it is over. Any stream will do.
-    pub async fn serve<S: Wire>(self: Rc<Self>, stream: S, ends: Ends) {
+    pub fn serve<S: Wire>(self: Rc<Self>, stream: S, ends: Ends) -> impl Future<Output = ()> {
         self.shared.counters().connections.add_one();
-        connection::serve(self, stream, ends).await;
+        connection::serve(self, stream, ends)
     }
 
     /// From now on `look` sees each transaction of this worker when it is over, after its log line.

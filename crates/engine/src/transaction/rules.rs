@@ -3,7 +3,7 @@
 use super::host::Running;
 use super::{Ask, End, Host, Note, Stage, State, Transaction, Waiting};
 use crate::builtins::{builtins, log_text};
-use crate::catalog::{Attachment, Mode, OnRuleError, RunFrequency};
+use crate::catalog::{Attachment, Mode, OnRuleError, RunFrequency, VirtualServer};
 use crate::connection::AttachmentName;
 use crate::decision::RateResult;
 use crate::limits;
@@ -32,8 +32,26 @@ enum Waited {
     TimedOut { retry_after: Duration },
 }
 
+#[inline]
+fn rules_of(virtual_server: &VirtualServer, stage: Stage) -> &[Attachment] {
+    match stage {
+        Stage::Request => &virtual_server.request_rules,
+        Stage::Response => &virtual_server.response_rules,
+    }
+}
+
 impl Transaction {
+    #[inline]
     pub(super) fn run_rules(&mut self, stage: Stage) -> RulesStep {
+        let waits = self.run.is_some() || self.host.waiting.is_some();
+        if !waits && rules_of(self.host.virtual_server(), stage).is_empty() {
+            self.host.running = None;
+            return RulesStep::Over;
+        }
+        self.go_on_with_rules(stage)
+    }
+
+    fn go_on_with_rules(&mut self, stage: Stage) -> RulesStep {
         let mut answer = match self.waited() {
             Waited::Answer(answer) => answer,
             Waited::Still(ask) => return RulesStep::Asked(ask),
@@ -125,10 +143,7 @@ impl Transaction {
         };
         let catalog = &self.host.catalog;
         let virtual_server = catalog.virtual_server(self.host.arrival.virtual_server);
-        let list = match stage {
-            Stage::Request => &virtual_server.request_rules,
-            Stage::Response => &virtual_server.response_rules,
-        };
+        let list = rules_of(virtual_server, stage);
         while let Some(attachment) = list.get(usize::from(*next)) {
             let place = *next;
             *next = next.saturating_add(1);

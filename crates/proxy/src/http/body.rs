@@ -205,17 +205,44 @@ impl Relay {
     }
 
     /// Moves what can be moved. Ready when all is written, or when it cannot go on.
+    #[inline]
     pub(crate) fn poll<R: Wire, W: Wire>(
         &mut self,
         context: &mut Context<'_>,
         (reader, writer): (&mut Link<R>, &mut Link<W>),
         around: &Surroundings<'_>,
     ) -> Poll<Result<(), Failure>> {
-        let moved = self.drive(context, (reader, writer), around);
+        let moved = if self.complete && self.payload == 0 && self.pace.is_none() {
+            self.poll_rest(context, writer, around.clock)
+        } else {
+            self.drive(context, (reader, writer), around)
+        };
         if moved.is_pending() && std::mem::take(&mut self.moved) {
             around.rearm();
         }
         moved
+    }
+
+    /// All is in `out`, and nothing paces it: what most requests and short answers are from the start.
+    fn poll_rest<W: Wire>(
+        &mut self,
+        context: &mut Context<'_>,
+        writer: &mut Link<W>,
+        clock: &Clock,
+    ) -> Poll<Result<(), Failure>> {
+        loop {
+            let rest = self.out.get(self.out_at..).unwrap_or_default();
+            if rest.is_empty() {
+                return Poll::Ready(Ok(()));
+            }
+            match ready!(Pin::new(&mut writer.stream).poll_write(context, rest)) {
+                Ok(0) | Err(_) => return Poll::Ready(Err(Failure::Receiver)),
+                Ok(count) => {
+                    self.note_written(count, clock);
+                    self.out_at += count;
+                }
+            }
+        }
     }
 
     fn drive<R: Wire, W: Wire>(
@@ -352,12 +379,17 @@ impl Relay {
         }
     }
 
-    fn wrote<R>(&mut self, count: usize, reader: &mut Link<R>, clock: &Clock) {
+    #[inline]
+    fn note_written(&mut self, count: usize, clock: &Clock) {
         if self.first_byte == FirstByte::Awaited {
             self.first_byte = FirstByte::At(clock.tick());
         }
         self.moved = true;
         self.bytes_written += count as u64;
+    }
+
+    fn wrote<R>(&mut self, count: usize, reader: &mut Link<R>, clock: &Clock) {
+        self.note_written(count, clock);
         if let Some(pace) = &mut self.pace {
             pace.used(count);
         }

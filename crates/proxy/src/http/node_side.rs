@@ -122,11 +122,13 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
                 Some(stream) => (stream, true),
                 None => (Box::pin(self.connect(pool.0, index)).await?, false),
             };
-            match self.attempt(pool.0, place, (stream, reused)).await {
-                Err(Miss::Failed { error, reused: true })
+            let mut at = self.prepare(pool.0, place, stream);
+            let Err(stop) = self.await_head(&mut at, pool.0).await else { return Ok(at) };
+            match self.missed(&mut at, stop, reused) {
+                Miss::Failed { error, reused: true }
                     if error.kind == ErrorKind::NodeClosed
                         && error.may_retry(self.transaction.request().method()) => {}
-                answered => return answered,
+                miss => return Err(miss),
             }
         }
     }
@@ -170,13 +172,8 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
         if self.worker.clock.tick() >= self.ceiling { ErrorKind::TransactionTimeout } else { kind }
     }
 
-    /// Sends the request and reads the head of the answer.
-    async fn attempt(
-        &mut self,
-        pool: &Pool,
-        place: NodePlace,
-        (stream, reused): (D::Stream, bool),
-    ) -> Result<Box<AtNode<D::Stream>>, Miss> {
+    /// The request, ready to be sent on this connection.
+    fn prepare(&self, pool: &Pool, place: NodePlace, stream: D::Stream) -> Box<AtNode<D::Stream>> {
         let server = self.request.pinned.catalog.virtual_server(self.request.virtual_server);
         let mut out = self.worker.buffers.output();
         let onward = Onward {
@@ -194,7 +191,7 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
         let mut upload = Relay::new(self.request.body, coding, limits, out);
         upload.held = self.terms.expects_continue && self.client.link.input.is_empty();
         upload.pace_by(self.transaction.request_flow(place.pool, self.now), &self.worker.clock);
-        let mut at = Box::new(AtNode {
+        Box::new(AtNode {
             link: Link::new(stream),
             place,
             upload,
@@ -202,20 +199,20 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
             body: BodyKind::None,
             keep_alive: false,
             _in_flight: pool.enter(place.node),
-        });
-        match self.await_head(&mut at, pool).await {
-            Ok(()) => Ok(at),
-            Err(miss) => {
-                self.body_begun |= at.upload.has_begun();
-                at.upload.recycle(&self.worker.buffers);
-                self.worker.buffers.discard(&mut at.link.input);
-                Err(match miss {
-                    Stop::Gone(gone) => Miss::Gone(gone),
-                    Stop::Kind(kind) => {
-                        let progress = progress(&at.upload, self.body_begun);
-                        Miss::Failed { error: TransactionError { kind, progress }, reused }
-                    }
-                })
+        })
+    }
+
+    /// The node gave no answer.
+    #[cold]
+    fn missed(&mut self, at: &mut AtNode<D::Stream>, stop: Stop, reused: bool) -> Miss {
+        self.body_begun |= at.upload.has_begun();
+        at.upload.recycle(&self.worker.buffers);
+        self.worker.buffers.discard(&mut at.link.input);
+        match stop {
+            Stop::Gone(gone) => Miss::Gone(gone),
+            Stop::Kind(kind) => {
+                let progress = progress(&at.upload, self.body_begun);
+                Miss::Failed { error: TransactionError { kind, progress }, reused }
             }
         }
     }
@@ -375,6 +372,7 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
 }
 
 /// Why the head of an answer was not awaited any longer.
+#[derive(Clone, Copy)]
 enum Stop {
     Gone(Gone),
     Kind(ErrorKind),
