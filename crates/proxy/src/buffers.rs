@@ -113,12 +113,6 @@ impl Input {
         self.start == self.end
     }
 
-    /// Whether it has borrowed nothing.
-    #[inline]
-    pub(crate) fn has_no_memory(&self) -> bool {
-        self.memory.is_empty()
-    }
-
     /// Marks the first `count` bytes as used.
     #[inline]
     pub(crate) fn consume(&mut self, count: usize) {

@@ -114,8 +114,9 @@ impl<S: Wire> Link<S> {
             return Poll::Ready(Ok(0));
         }
         // Most of the first looks find nothing: they need no memory.
-        if !self.awaited && self.input.has_no_memory() && self.stream.poll_readable(context).is_pending() {
+        if !self.awaited && self.input.is_empty() && self.stream.poll_readable(context).is_pending() {
             self.awaited = true;
+            buffers.settle(&mut self.input);
             return Poll::Pending;
         }
         let mut room = ReadBuf::new(self.input.room(buffers, size, limit));

@@ -22,6 +22,8 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
+/// Fields of a node's answer, at most.
+const ANSWER_FIELDS_MAX: usize = 256;
 /// Heads kept for reuse.
 const KEPT_HEADS: usize = 64;
 /// Lines of a log that a worker holds back while the writer is behind, in bytes; more are dropped and counted.
@@ -95,6 +97,7 @@ pub(crate) struct Pinned {
     /// By virtual server.
     log_targets: Vec<Option<LogTarget>>,
     limits: Vec<http1::Limits>,
+    answer_limits: Vec<http1::Limits>,
     /// In the order of the addresses.
     listeners: Vec<(SocketAddr, VirtualServerId)>,
 }
@@ -115,6 +118,7 @@ impl Pinned {
             generation,
             log_targets: catalog.virtual_servers.iter().map(target).collect(),
             limits: catalog.virtual_servers.iter().map(limits_of).collect(),
+            answer_limits: catalog.virtual_servers.iter().map(answer_limits_of).collect(),
             listeners: listeners.collect(),
             catalog,
         }
@@ -129,6 +133,11 @@ impl Pinned {
 
     pub(crate) fn limits(&self, server: VirtualServerId) -> &http1::Limits {
         &self.limits[server.index()]
+    }
+
+    /// Those of nodes' answers.
+    pub(crate) fn answer_limits(&self, server: VirtualServerId) -> &http1::Limits {
+        &self.answer_limits[server.index()]
     }
 
     pub(crate) fn timeouts(&self, server: VirtualServerId) -> &Timeouts {
@@ -151,6 +160,10 @@ fn limits_of(server: &VirtualServer) -> http1::Limits {
         fields_max: server.max_fields,
         ..http1::Limits::default()
     }
+}
+
+fn answer_limits_of(server: &VirtualServer) -> http1::Limits {
+    http1::Limits { fields_max: ANSWER_FIELDS_MAX, ..limits_of(server) }
 }
 
 impl<D: Dial> Worker<D> {

@@ -219,10 +219,10 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
 
     /// Until a final answer's head is in the transaction.
     async fn await_head(&mut self, at: &mut AtNode<D::Stream>, pool: &Pool) -> Result<(), Stop> {
-        let limits = self.request.pinned.limits(self.request.virtual_server).clone();
-        let limits = http1::Limits { fields_max: 256, ..limits };
+        let pinned = std::rc::Rc::clone(&self.request.pinned);
+        let limits = pinned.answer_limits(self.request.virtual_server);
         let method = RequestMethod::of(self.transaction.request().method());
-        let mut scan: Option<HeadScan> = None;
+        let mut scan: Option<Box<HeadScan>> = None;
         let mut interims = 0;
         let mut is_sent = self.request.body == BodyKind::None;
         let patience = if at.upload.held { CONTINUE_PATIENCE } else { pool.max_reply_time };
@@ -259,7 +259,7 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
             // All heads that are there: interim ones may come together with the real one.
             while scan.as_mut().is_none_or(|scan| scan.is_ready(at.link.input.bytes())) {
                 let decoded =
-                    decode_response(at.link.input.bytes(), &limits, method, self.transaction.response_slot());
+                    decode_response(at.link.input.bytes(), limits, method, self.transaction.response_slot());
                 match decoded {
                     Ok(Decoded::Complete { consumed, body }) => {
                         at.link.input.consume(consumed);
@@ -274,7 +274,7 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
                         Box::pin(self.pass_interim(at)).await?;
                     }
                     Ok(Decoded::Partial) => {
-                        let seen = scan.get_or_insert_with(|| HeadScan::new(&limits));
+                        let seen = scan.get_or_insert_with(|| Box::new(HeadScan::new(limits)));
                         seen.is_ready(at.link.input.bytes());
                         break;
                     }
