@@ -199,11 +199,13 @@ struct Coarse {
     /// The number of the newest sixty-fourth, since the origin.
     newest: u64,
     counts: [u32; COUNTERS],
+    /// The sum of `counts`: as long as it is below the limit nothing has to be searched.
+    total: u64,
 }
 
 impl Coarse {
     const fn new(sub_nanos: u64) -> Self {
-        Self { sub_nanos, newest: 0, counts: [0; COUNTERS] }
+        Self { sub_nanos, newest: 0, counts: [0; COUNTERS], total: 0 }
     }
 
     const fn number(&self, at: u64) -> u64 {
@@ -222,12 +224,16 @@ impl Coarse {
         let passed = number.saturating_sub(self.newest).min(COUNTERS_U64);
         for back in 0..passed {
             if let Some(count) = self.count_mut(number.saturating_sub(back)) {
-                *count = 0;
+                let gone = std::mem::take(count);
+                self.total = self.total.saturating_sub(u64::from(gone));
             }
         }
         self.newest = number;
-        if let Some(count) = self.count_mut(number) {
-            *count = count.saturating_add(1);
+        if let Some(count) = self.count_mut(number)
+            && let Some(more) = count.checked_add(1)
+        {
+            *count = more;
+            self.total = self.total.saturating_add(1);
         }
     }
 
@@ -246,6 +252,9 @@ impl Coarse {
     }
 
     fn nth_newest_leaves(&self, nth: usize) -> u64 {
+        if usize::try_from(self.total).is_ok_and(|total| total < nth) {
+            return 0;
+        }
         let mut sum = 0_usize;
         for (last_tick, count) in self.newest_first() {
             sum = sum.saturating_add(usize::try_from(count).unwrap_or(usize::MAX));
