@@ -15,14 +15,14 @@ fn text(listen: &[String], node: SocketAddr) -> String {
 }
 
 fn start(text: &str) -> Result<Running, StartError> {
+    start_with(catalog(text, &[]), 2)
+}
+
+fn start_with(catalog: engine::Catalog, workers: usize) -> Result<Running, StartError> {
     let (clock, wakes) = (Clock::system(), Wakes::new());
-    let shared = engine::Shared::new(
-        catalog(text, &[]),
-        &engine::SharedOptions::default(),
-        Box::new(wakes.clone()),
-        clock.now(),
-    );
-    let workers = NonZeroUsize::new(2).unwrap();
+    let shared =
+        engine::Shared::new(catalog, &engine::SharedOptions::default(), Box::new(wakes.clone()), clock.now());
+    let workers = NonZeroUsize::new(workers).unwrap();
     Proxy::start(shared, (wakes, clock), Options { workers, connections_max: 1000 })
 }
 
@@ -52,13 +52,21 @@ fn node(
 }
 
 fn read_head(stream: &mut TcpStream) -> String {
+    head_or_end(stream).expect("the stream ended where a head was due")
+}
+
+/// `None` where the stream ends before the first byte.
+fn head_or_end(stream: &mut TcpStream) -> Option<String> {
     let mut head = Vec::new();
     let mut byte = [0];
     while !head.ends_with(b"\r\n\r\n") {
-        assert_eq!(stream.read(&mut byte).unwrap(), 1, "the stream ended in a head");
+        if stream.read(&mut byte).unwrap() == 0 {
+            assert!(head.is_empty(), "the stream ended in a head");
+            return None;
+        }
         head.push(byte[0]);
     }
-    String::from_utf8(head).unwrap()
+    Some(String::from_utf8(head).unwrap())
 }
 
 fn say_hi(mut stream: TcpStream) {
@@ -228,5 +236,47 @@ fn every_request_ends_in_one_log_line() {
     let mut lines: Vec<&str> = written.lines().collect();
     lines.sort_unstable();
     assert_eq!(lines, ["GET / 200 2 -", "GET / 200 2 -", &format!("GET /two 400 {bytes} -")]);
+    node.join().unwrap();
+}
+
+#[test]
+fn a_queued_client_that_leaves_is_missed_however_much_it_sent_ahead() {
+    let (address, node) = node(1, |mut stream| {
+        // One connection serves everybody who is not queued.
+        while head_or_end(&mut stream).is_some() {
+            stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi").unwrap();
+        }
+    });
+    let text = format!(
+        "[virtual_servers.queued]\nlisten = \"127.0.0.1:0\"\nhosts = [\"queued\"]\npool = \"nodes\"\n\
+         request_rules = [\"wait\"]\n[virtual_servers.free]\nlisten = \"127.0.0.1:0\"\npool = \"nodes\"\n\
+         [pools.nodes]\nnodes = [\"{address}\"]\n[rate_classes.slow]\nmax_rate_per_minute = 1\n"
+    );
+    let rules = [("wait", "rate.use( \"slow\" );")];
+    let running = start_with(catalog(&text, &rules), 1).unwrap();
+    let address = bound(&running);
+    let ask = |client: &mut TcpStream| {
+        client.write_all(b"GET / HTTP/1.1\r\nHost: free\r\n\r\n").unwrap();
+        read_head(client);
+        client.read_exact(&mut [0; 2]).unwrap();
+    };
+
+    let mut first = TcpStream::connect(address).unwrap();
+    first.write_all(b"GET / HTTP/1.1\r\nHost: queued\r\n\r\n").unwrap();
+    read_head(&mut first);
+    let mut leaver = TcpStream::connect(address).unwrap();
+    let ahead = b"GET / HTTP/1.1\r\nHost: queued\r\n\r\n".repeat(1_000);
+    leaver.write_all(&ahead).unwrap();
+    let mut other = TcpStream::connect(address).unwrap();
+    while running.shared().counters().queued.value() == 0 {
+        ask(&mut other);
+    }
+    drop(leaver);
+    // Its place would be free after a minute; it is given back long before.
+    while running.shared().counters().clients_left.value() == 0 {
+        ask(&mut other);
+    }
+    drop((first, other));
+    running.stop(Duration::ZERO);
     node.join().unwrap();
 }
