@@ -41,8 +41,17 @@ fn proxy(root: &Path, mode: &str, with_rule: bool) -> Result<()> {
     }
     succeed(&mut cargo(root, &["build", "--profile", PROFILE, "--package", "tidegate", "--quiet"]))?;
     let starter = starter(root, with_rule)?;
+    // A folder of its own: the comparison adds up every count that it finds there, those of earlier runs too.
+    let folder = target_folder(root)?.join("bench/compare");
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder).context("cannot clear the folder of the last comparison")?;
+    }
     let mut command = Command::new(&compare);
-    command.arg(mode).env("BIN_tidegate", &starter);
+    command.arg(mode).env("BIN_tidegate", &starter).env("TMP", &folder);
+    if with_rule && std::env::var("FIELDS").is_err() {
+        // Without a referer the rule is left after three lines.
+        command.env("FIELDS", "Referer: http://news.example/story");
+    }
     if std::env::var("ENGINES").is_err() {
         command.env("ENGINES", "nginx haproxy tidegate");
     }
@@ -85,10 +94,12 @@ cat > "$catalog" <<TOML
 listen = "$LISTEN"
 pool = "bench"
 via = true
+keepalive_timeout = "300s"
 $class
 {attach}
 [pools.bench]
 nodes = ["$UPSTREAM"]
+max_idle_connections_pernode = 1024
 TOML
 [ "${PACE:-0}" != 0 ] && cat >> "$catalog" <<TOML
 [bandwidth_classes.paced]
