@@ -119,7 +119,7 @@ max_rate_per_second = 1000000
 [rate_classes.BusyReferer]
 max_rate_per_second = 1000000
 [bandwidth_classes.AbusiveReferer]
-maximum = "100 Gbit/s"
+maximum = "20 Gbit/s"
 "#;
 
 /// Lengths of the Referer that are measured, in bytes.
