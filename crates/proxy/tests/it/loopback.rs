@@ -52,7 +52,7 @@ fn node(
 }
 
 fn read_head(stream: &mut TcpStream) -> String {
-    head_or_end(stream).expect("the stream ended where a head was due")
+    head_or_end(stream).unwrap()
 }
 
 /// `None` where the stream ends before the first byte.
