@@ -1,6 +1,7 @@
 //! Apache and nginx, as Debian has them, behind the proxy.
 
 use crate::kit::{Client, Proxy, Running, catalog, folder};
+use rustix::process::Signal;
 use std::fmt::Write;
 use std::fs;
 use std::net::{SocketAddr, TcpListener};
@@ -98,6 +99,9 @@ fn apache_behind_the_proxy() {
     let mut server = Running::spawn(&mut command);
     server.hears("resuming normal operations");
     stands_behind_the_proxy(address, &big);
+    // It ends its workers itself; killed, it would leave them behind.
+    server.tell(Signal::TERM);
+    server.ends();
 }
 
 /// What every origin must look like through the proxy.
