@@ -1,6 +1,6 @@
 //! The functions that rules call on a transaction, one record each, by namespace.
 //!
-//! A record holds what runs and what is said of it, so that the checker, the manual and the machine cannot differ.
+//! Rows are written with [`row!`], in one file for each family. A record holds what runs and what is said of it, so that the checker, the manual and the machine cannot differ.
 
 mod connection;
 mod cookie;
@@ -20,12 +20,38 @@ use crate::transaction::Host;
 use std::sync::LazyLock;
 use trafficscript::{Builtin, Builtins, Stages};
 
-/// Request rules: before a node is chosen.
+/// Request rules of HTTP: before a node is chosen.
 pub const REQUEST: Stages = Stages(1);
-/// Response rules: on the answer.
+/// Response rules of HTTP: on the answer.
 pub const RESPONSE: Stages = Stages(2);
-/// Both.
+/// Completion rules: the transaction is over, and can only be looked at.
+pub const COMPLETION: Stages = Stages(4);
+/// Request rules over raw bytes, of protocols that are not HTTP.
+pub const RAW_REQUEST: Stages = Stages(8);
+/// Response rules over raw bytes.
+pub const RAW_RESPONSE: Stages = Stages(16);
+/// Rules on an HTTP transaction that is under way.
 pub(crate) const BOTH: Stages = REQUEST.or(RESPONSE);
+
+/// One record, in the order name, summary, parameters, what it gives, stages, effect, what the examples are given,
+/// examples, the manual's text, code.
+macro_rules! row {
+    ($name:literal, $summary:literal, ($($param:expr),* $(,)?), $returns:ident, $stages:expr, $effect:ident,
+     $given:expr, [$($rule:literal => $gives:literal),+ $(,)?], $doc:literal, $call:expr $(,)?) => {
+        ::trafficscript::Builtin {
+            name: $name,
+            summary: $summary,
+            params: const { &[$($param),*] },
+            returns: ::trafficscript::Kind::$returns,
+            stages: $stages,
+            effect: ::trafficscript::Effect::$effect,
+            examples: &[$(::trafficscript::Example { rule: $rule, given: $given, gives: $gives }),+],
+            doc: $doc,
+            call: $call,
+        }
+    };
+}
+pub(crate) use row;
 
 /// The table: the language's own functions and the engine's. Built once; it is not state.
 pub fn builtins() -> &'static Builtins<Host> {

@@ -1,39 +1,29 @@
 //! `pool.*`: where the request goes.
 
-use super::REQUEST;
+use super::{REQUEST, row};
 use crate::transaction::{End, Host, Note};
-use trafficscript::{Answer, Builtin, Call, Effect, Example, Kind, Param};
+use trafficscript::{Answer, Builtin, Call, Param};
 
-const NAME: &[Param] = &[Param::string("pool", "Name of the pool, or \"discard\".")];
+const NAME: Param = Param::string("pool", "Name of the pool, or \"discard\".");
 
 pub(super) const ROWS: [Builtin<Host>; 2] = [
-    Builtin {
-        name: "pool.use",
-        summary: "Sends the request to a pool now; no further request rule runs.",
-        params: NAME,
-        returns: Kind::Nothing,
-        stages: REQUEST,
-        effect: Effect::Changes,
-        examples: &[Example { rule: "pool.use( \"web\" ); $1 = \"not reached\";", given: "", gives: "" }],
-        doc: "Where there is no such pool: a warning, and the virtual server's own pool. `pool.use( \"discard\" )` \
-              closes the connection without an answer.",
-        call: |call| choose(call, true),
-    },
-    Builtin {
-        name: "pool.select",
-        summary: "Remembers a pool; rules go on and may choose another.",
-        params: NAME,
-        returns: Kind::Nothing,
-        stages: REQUEST,
-        effect: Effect::Changes,
-        examples: &[Example {
-            rule: "pool.select( \"web\" ); $1 = \"reached\";",
-            given: "",
-            gives: "reached",
-        }],
-        doc: "As `pool.use`, but ends nothing.",
-        call: |call| choose(call, false),
-    },
+    row!(
+        "pool.use", "Sends the request to a pool now; no further request rule runs.",
+        (NAME),
+        Nothing, REQUEST, Changes, "",
+        ["pool.use( \"web\" ); $1 = \"not reached\";" => ""],
+        "Where there is no such pool: a warning, and the virtual server's own pool. `pool.use( \"discard\" )` \
+         closes the connection without an answer.",
+        |call| choose(call, true),
+    ),
+    row!(
+        "pool.select", "Remembers a pool; rules go on and may choose another.",
+        (NAME),
+        Nothing, REQUEST, Changes, "",
+        ["pool.select( \"web\" ); $1 = \"reached\";" => "reached"],
+        "As `pool.use`, but ends nothing.",
+        |call| choose(call, false),
+    ),
 ];
 
 fn choose(call: &mut Call<'_, Host>, ends: bool) -> Answer {
