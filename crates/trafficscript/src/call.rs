@@ -90,6 +90,18 @@ impl Scratch {
         }
     }
 
+    /// Takes notice of captures that the host set, and tells what they weigh.
+    pub(crate) fn take_captures_in(&mut self) -> u64 {
+        let values = std::mem::take(&mut self.captures.0);
+        let mut weight = 0;
+        for value in &values {
+            self.notice(value);
+            weight += value.weight();
+        }
+        self.captures.0 = values;
+        weight
+    }
+
     /// Counts instructions.
     #[inline]
     pub(crate) fn burn(&mut self, instructions: u64) -> Result<(), FaultKind> {

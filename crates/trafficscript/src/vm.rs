@@ -3,7 +3,7 @@
 #![warn(clippy::indexing_slicing)]
 
 use crate::builtin::{Answer, Builtins, Host};
-use crate::call::{Call, CallSite, Scratch};
+use crate::call::{Call, CallSite, Captures, Scratch};
 use crate::fault::{Fault, FaultKind, Warning};
 use crate::limits::{CONTAINER_DEPTH_MAX, RunLimits};
 use crate::operator::{self, Binary};
@@ -36,6 +36,8 @@ pub struct Run {
     scratch: Scratch,
     /// Instructions before the last wait.
     spent: u64,
+    /// The host may have set captures since the run last went on.
+    captures_given: bool,
     state: State,
 }
 
@@ -92,6 +94,7 @@ impl Run {
             frames: Vec::new(),
             scratch,
             spent: 0,
+            captures_given: false,
             state: State::Ready,
         }
     }
@@ -113,7 +116,12 @@ impl Run {
                 self.scratch.fuel = self.scratch.limits.instructions_max;
                 let value = answer.unwrap_or_default();
                 self.scratch.notice(&value);
-                let charged = self.scratch.charge(value.weight());
+                let given = if std::mem::take(&mut self.captures_given) {
+                    self.scratch.take_captures_in()
+                } else {
+                    0
+                };
+                let charged = self.scratch.charge(value.weight().saturating_add(given));
                 if let Some(register) = self.registers.get_mut(place) {
                     *register = value;
                 }
@@ -140,6 +148,13 @@ impl Run {
     fn faulted(&self, kind: FaultKind) -> Step {
         let (source, span) = self.program.place(self.at.saturating_sub(1));
         Step::Faulted(Fault { kind, source: Arc::clone(source), span })
+    }
+
+    /// `$1` … `$9`, for a host whose waited answer is more than one value: set them before [`Self::resume`]. What
+    /// they hold then counts as memory the run has made.
+    pub fn captures(&mut self) -> &mut Captures {
+        self.captures_given = true;
+        &mut self.scratch.captures
     }
 
     /// `$1` … `$9` as they are now.

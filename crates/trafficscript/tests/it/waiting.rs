@@ -1,7 +1,7 @@
 //! A rule stops in the middle of a line and goes on behind the call.
 
 use crate::kit::{Notes, builtins, notes, program};
-use trafficscript::{Run, RunLimits, Step, Value};
+use trafficscript::{FaultKind, Run, RunLimits, Step, Value};
 
 #[test]
 fn the_answer_is_the_value_of_the_call_that_waited() {
@@ -17,6 +17,36 @@ fn the_answer_is_the_value_of_the_call_that_waited() {
     assert_eq!(host.done, ["rate 1", "rate b", "note 42text1"]);
     assert!(matches!(run.resume(&builtins, &mut host, None), Step::Finished), "over is over");
     assert_eq!(host.done.len(), 3);
+}
+
+#[test]
+fn a_waited_answer_can_be_more_than_one_value() {
+    let program = program("$1 = \"own\"; note( rate.use( \"b\" ) . $1 . $4 );");
+    let (builtins, mut host) = (builtins(), Notes::default());
+    let mut run = Run::new(program, &RunLimits::default());
+    assert!(matches!(run.resume(&builtins, &mut host, None), Step::Suspended));
+    run.captures().set(1, 200);
+    run.captures().set(4, " OK");
+    assert!(matches!(run.resume(&builtins, &mut host, Some(Value::from("body"))), Step::Finished));
+    assert_eq!(host.done, ["rate b", "note body200 OK"]);
+}
+
+#[test]
+fn what_a_host_puts_into_captures_counts_as_memory() {
+    let program = program("$a = []; for( ;; ) { rate.use( 1 ); array.push( $a, $3 ); }");
+    let (builtins, mut host) = (builtins(), Notes::default());
+    let limits = RunLimits { memory_bytes_max: 1 << 20, ..RunLimits::default() };
+    let mut run = Run::new(program, &limits);
+    let mut waits = 0;
+    let last = loop {
+        match run.resume(&builtins, &mut host, None) {
+            Step::Suspended => run.captures().set(3, vec![b'x'; 100_000]),
+            step => break step,
+        }
+        waits += 1;
+    };
+    assert_eq!(waits, 11, "ten fit into the bound");
+    assert!(matches!(last, Step::Faulted(fault) if matches!(fault.kind, FaultKind::OutOfMemory(_))));
 }
 
 #[test]
