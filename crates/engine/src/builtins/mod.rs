@@ -9,11 +9,17 @@ mod examples;
 mod http_request;
 mod http_response;
 mod journal;
+mod pending;
 mod pool;
+#[cfg(test)]
+mod published;
 mod rate;
 mod shape;
+mod ssl;
 mod text;
+mod unsupported;
 
+pub(crate) use pending::reason as pending_reason;
 pub(crate) use text::log_text;
 
 use crate::transaction::Host;
@@ -37,7 +43,7 @@ pub(crate) const BOTH: Stages = REQUEST.or(RESPONSE);
 /// examples, the manual's text, code.
 macro_rules! row {
     ($name:literal, $summary:literal, ($($param:expr),* $(,)?), $returns:ident, $stages:expr, $effect:ident,
-     $given:expr, [$($rule:literal => $gives:literal),+ $(,)?], $doc:literal, $call:expr $(,)?) => {
+     $given:expr, [$($rule:literal => $gives:literal),+ $(,)?], $doc:expr, $call:expr $(,)?) => {
         ::trafficscript::Builtin {
             name: $name,
             summary: $summary,
@@ -69,13 +75,16 @@ fn table() -> Builtins<Host> {
         &pool::ROWS,
         &rate::ROWS,
         &shape::ROWS,
+        &ssl::ROWS,
+        &ssl::HANDSHAKE,
+        &pending::ROWS,
     ]
     .concat();
     let mut table = Builtins::new(rows).expect("no two functions share a name");
     for (alias, name) in ALIASES {
         table = table.alias(alias, name).expect("an alias names a function");
     }
-    table
+    table.unsupported(unsupported::names())
 }
 
 /// Older or shorter names that published rules use.

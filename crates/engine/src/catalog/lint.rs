@@ -6,6 +6,7 @@ use super::read::{At, Named, Slot, shown};
 use super::rules::RuleFacts;
 use super::said;
 use super::units::length_text;
+use crate::builtins::pending_reason;
 use source::{Diagnostic, DiagnosticId, Source, nearest};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -21,6 +22,7 @@ const UNKNOWN_BANDWIDTH_CLASS: DiagnosticId = DiagnosticId("unknown-bandwidth-cl
 const UNKNOWN_POOL: DiagnosticId = DiagnosticId("unknown-pool");
 const SWAPPED: DiagnosticId = DiagnosticId("list-is-haystack");
 const OWN_HOST: DiagnosticId = DiagnosticId("own-host-not-listed");
+const PENDING: DiagnosticId = DiagnosticId("pending-function");
 const COOKIE_PATH: DiagnosticId = DiagnosticId("cookie-without-path");
 
 /// A rule in use, with the host names of the virtual server that uses it.
@@ -166,6 +168,7 @@ pub(crate) fn rules(
     for facts in attached.iter().map(|attached| &attached.facts).chain(unused) {
         found.extend(rule(facts, Some(known)));
     }
+    found.extend(pending(attached.iter().map(|attached| &attached.facts).chain(unused)));
     for attached in attached {
         found.extend(own_hosts(&attached.facts, &attached.hosts));
     }
@@ -191,8 +194,21 @@ pub(crate) fn rule(facts: &RuleFacts, known: Option<&Known>) -> Vec<Diagnostic> 
 /// Doubts about a rule that is checked without the virtual server it will run on.
 pub(crate) fn rule_alone(facts: &RuleFacts, known: Option<&Known>) -> Vec<Diagnostic> {
     let mut found = rule(facts, known);
+    found.extend(pending([facts]));
     found.extend(own_hosts(facts, &[]));
     found
+}
+
+/// Calls of functions whose feature is not there yet: the first call of each in all the rules.
+fn pending<'f>(all: impl IntoIterator<Item = &'f RuleFacts>) -> Vec<Diagnostic> {
+    let mut told = BTreeSet::new();
+    let calls = all.into_iter().flat_map(|facts| facts.calls.iter().map(move |call| (facts, call)));
+    let doubt = |(facts, call): (&RuleFacts, &CallFact)| {
+        let why = pending_reason(call.function).filter(|_| told.insert(call.function))?;
+        let warning = Diagnostic::warning(PENDING, format!("{} {why}", call.function));
+        Some(warning.at(&facts.source, call.span, ""))
+    };
+    calls.filter_map(doubt).collect()
 }
 
 /// Classes that no rule, virtual server or pool uses. Silent as soon as a rule computes a name.

@@ -75,7 +75,7 @@ impl Walk<'_> {
             return;
         }
         if let Some(reason) = self.signatures.unsupported(name) {
-            let message = format!("the function `{name}` is not supported: {reason}");
+            let message = format!("{name} is not supported by tidegate: {reason}");
             let error = Diagnostic::error(DiagnosticId("unsupported-function"), message);
             return self.report.push(error.at(self.report.source, at, ""));
         }

@@ -114,7 +114,7 @@ fn names_of_functions_have_no_case_and_the_nearest_one_is_offered() {
         ("unknown-function", Some("did you mean `http.getHeader`?"))
     );
     let unsupported = only("java.run( \"a\" );");
-    assert_eq!(unsupported.message, "the function `java.run` is not supported: there is no Java here");
+    assert_eq!(unsupported.message, "java.run is not supported by tidegate: there is no Java here");
     assert_eq!(only("sub shout() { } shuot();").help.as_deref(), Some("did you mean `shout`?"));
 }
 

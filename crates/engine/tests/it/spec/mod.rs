@@ -40,6 +40,7 @@ files! {
     functions_rate = "functions/rate.md",
     functions_log = "functions/log.md",
     functions_connection = "functions/connection.md",
+    functions_ssl = "functions/ssl.md",
     shaping_rate = "shaping/rate.md",
     shaping_bandwidth = "shaping/bandwidth.md",
     catalog_mistakes = "catalog/mistakes.md",
