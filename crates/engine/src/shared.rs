@@ -18,7 +18,8 @@ pub trait Wake: Send + Sync {
 /// What is fixed when the process starts.
 #[derive(Clone, Debug, Default)]
 pub struct SharedOptions {
-    /// Keys the hashes of context tables; random in the shell, fixed in tests and replay.
+    /// Keys the hashes of context tables and the random numbers of rules; random in the shell, fixed in tests and
+    /// replay.
     pub seed: [u64; 2],
     /// How much live state there may be.
     pub bounds: Bounds,
@@ -34,6 +35,7 @@ pub struct Shared {
     nodes: Nodes,
     counters: Counters,
     waker: Box<dyn Wake>,
+    seed: [u64; 2],
 }
 
 impl std::fmt::Debug for Shared {
@@ -53,6 +55,7 @@ impl Shared {
             nodes: Nodes::default(),
             counters: Counters::default(),
             waker,
+            seed: options.seed,
         };
         shared.put(catalog, now);
         Arc::new(shared)
@@ -98,6 +101,11 @@ impl Shared {
     /// Live state of the nodes.
     pub fn nodes(&self) -> &Nodes {
         &self.nodes
+    }
+
+    /// See [`SharedOptions::seed`].
+    pub(crate) fn seed(&self) -> [u64; 2] {
+        self.seed
     }
 
     /// What has been counted.

@@ -25,6 +25,8 @@ struct Counting {
 
 impl Host for Counting {
     fn warn(&mut self, _: Warning) {}
+
+    fn random(&mut self, _: &mut [u8]) {}
 }
 
 fn row(

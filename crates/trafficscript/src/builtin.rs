@@ -10,6 +10,10 @@ use std::fmt;
 pub trait Host {
     /// A rule did something odd and goes on.
     fn warn(&mut self, warning: Warning);
+
+    /// Fills `out` with bytes that nobody can foresee: what `math.random`, `string.randomBytes` and
+    /// `string.encrypt` draw. The language has no source of its own.
+    fn random(&mut self, out: &mut [u8]);
 }
 
 /// A function of the language, with all that is said about it. No field has a default: a function without a

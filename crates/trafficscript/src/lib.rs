@@ -17,6 +17,9 @@
 //! struct Quiet;
 //! impl Host for Quiet {
 //!     fn warn(&mut self, _: Warning) {}
+//!     fn random(&mut self, out: &mut [u8]) {
+//!         out.fill(4);
+//!     }
 //! }
 //!
 //! let builtins = Builtins::<Quiet>::new([])?;

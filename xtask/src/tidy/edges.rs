@@ -32,9 +32,11 @@ const ROOMS: [Room; 10] = [
         name: "engine",
         ours: &["source", "message", "trafficscript", "shaping", "accesslog"],
         // serde_json, schemars: decision records and the catalog's JSON Schema come from the same types;
-        // ipnet: trusted proxies; hashbrown, foldhash: seeded, bounded tables; memchr: fields
+        // ipnet: trusted proxies; hashbrown, foldhash: seeded, bounded tables; memchr: fields;
+        // chacha20: the random bytes of rules, from the seed
         outside: &[
             "bytes",
+            "chacha20",
             "serde",
             "serde_json",
             "toml",

@@ -260,6 +260,8 @@ struct Quiet;
 
 impl trafficscript::Host for Quiet {
     fn warn(&mut self, _: trafficscript::Warning) {}
+
+    fn random(&mut self, _: &mut [u8]) {}
 }
 
 #[test]

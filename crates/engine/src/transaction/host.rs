@@ -7,6 +7,7 @@ use crate::decision::RateResult;
 use crate::limits;
 use crate::shared::Shared;
 use crate::time::Now;
+use crate::transaction::random::Random;
 use crate::transaction::{Arrival, Knowledge};
 use message::{RequestHead, ResponseHead};
 use shaping::{Tick, Ticket};
@@ -188,6 +189,7 @@ pub struct Host {
     pub(crate) end: Option<End>,
     pub(crate) waiting: Option<Waiting>,
     pub(crate) notes: Vec<Noted>,
+    pub(crate) random: Random,
 }
 
 impl Host {
@@ -232,5 +234,9 @@ impl trafficscript::Host for Host {
         // A warning quotes what clients sent: it must stay one line, and short.
         let text = log_text(warning.text.as_bytes(), limits::LOG_TEXT_BYTES_MAX);
         self.note((&warning.source, warning.span), Note::Warning { text });
+    }
+
+    fn random(&mut self, out: &mut [u8]) {
+        self.random.fill(self.shared.seed(), self.arrival.id, out);
     }
 }

@@ -14,6 +14,7 @@
 mod delivery;
 mod host;
 mod outcome;
+mod random;
 mod record;
 mod rules;
 
@@ -177,6 +178,7 @@ impl Transaction {
                 end: None,
                 waiting: None,
                 notes: Vec::new(),
+                random: random::Random::default(),
             },
             state: State::RequestRules { next: 0 },
             run: None,
