@@ -118,6 +118,21 @@ impl Stages {
     }
 }
 
+impl Effect {
+    /// As a sentence, for manuals.
+    pub const fn sentence(self) -> &'static str {
+        match self {
+            Self::Pure => "Gives a value and changes nothing.",
+            Self::Reads => "Looks at the transaction or the machine, and changes nothing.",
+            Self::Changes => {
+                "Changes something: an argument, `$1` to `$9`, or what becomes of the transaction."
+            }
+            Self::Waits => "The rule may have to wait; it goes on behind the call.",
+            Self::Ends => "Ends the rule: nothing behind it runs.",
+        }
+    }
+}
+
 /// What a function does to the world.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {
@@ -129,6 +144,8 @@ pub enum Effect {
     Changes,
     /// It may answer [`Answer::Wait`].
     Waits,
+    /// It changes something, and the rule is over, whatever it was given: nothing behind it runs.
+    Ends,
 }
 
 /// The kind of value a function takes or gives.
@@ -308,6 +325,8 @@ pub struct Builtins<H> {
     index: BTreeMap<String, usize>,
     /// Known elsewhere: lower-case name, reason.
     unsupported: BTreeMap<String, &'static str>,
+    /// The host's words for its stages.
+    stage_names: &'static [(Stages, &'static str)],
     /// Tells tables apart.
     fingerprint: u64,
 }
@@ -328,6 +347,7 @@ impl<H: Host> Builtins<H> {
             rows: Vec::new(),
             index: BTreeMap::new(),
             unsupported: BTreeMap::new(),
+            stage_names: &[],
             fingerprint: 0xcbf2_9ce4_8422_2325,
         };
         for row in stdlib::rows().into_iter().chain(rows) {
@@ -387,6 +407,38 @@ impl<H> Builtins<H> {
     pub fn unsupported(mut self, names: impl IntoIterator<Item = (&'static str, &'static str)>) -> Self {
         self.unsupported.extend(names.into_iter().map(|(name, why)| (name.to_ascii_lowercase(), why)));
         self
+    }
+
+    /// Says what the host calls its stages; in this order they are listed.
+    #[must_use]
+    pub fn stage_names(mut self, names: &'static [(Stages, &'static str)]) -> Self {
+        self.stage_names = names;
+        self
+    }
+
+    /// Stages in words; `None` for all that there are.
+    pub fn stages_in_words(&self, stages: Stages) -> Option<Vec<&'static str>> {
+        let meant: Vec<&'static str> = self
+            .stage_names
+            .iter()
+            .filter(|(stage, _)| stages.holds(*stage))
+            .map(|(_, name)| *name)
+            .collect();
+        (meant.len() < self.stage_names.len()).then_some(meant)
+    }
+
+    /// The other names of a function, in alphabetical order, in lower case.
+    pub fn aliases<'t>(&'t self, name: &'t str) -> impl Iterator<Item = &'t str> {
+        let place = self.find(name).map(|(place, _)| place);
+        let is_other = move |(known, at): &(&'t String, &usize)| {
+            Some(**at) == place && !known.eq_ignore_ascii_case(name)
+        };
+        self.index.iter().filter(is_other).map(|(known, _)| known.as_str())
+    }
+
+    /// Names that are known from elsewhere and do not exist here, in lower case, with the reason.
+    pub fn all_unsupported(&self) -> impl Iterator<Item = (&str, &'static str)> {
+        self.unsupported.iter().map(|(name, why)| (name.as_str(), *why))
     }
 
     /// A function and its place, by name or alias.

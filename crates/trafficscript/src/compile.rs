@@ -1,7 +1,9 @@
 //! Text to program: the stages of the pipeline, one after the other.
 
 use crate::builtin::{Builtins, Kind, Presence, Stages};
-use crate::check::{ArgumentKind, CallFact, CheckOptions, Libraries, Signature, Signatures, check};
+use crate::check::{
+    ArgumentKind, CallFact, CheckOptions, Libraries, Signature, Signatures, StageBits, check,
+};
 use crate::lower::{Row, lower};
 use crate::parser::parse;
 use crate::program::Program;
@@ -84,7 +86,18 @@ impl<H> Signatures for Table<'_, H> {
         let kinds = std::array::from_fn(|at| {
             row.params.get(at).or(repeated).map_or(ArgumentKind::Any, |param| argument_kind(param.kind))
         });
-        Some(Signature { index, name: row.name, min_args, max_args, kinds, stages: row.stages.0 })
+        let place = |kind| row.params.iter().position(|param| param.kind == kind);
+        Some(Signature {
+            index,
+            name: row.name,
+            min_args,
+            max_args,
+            kinds,
+            stages: row.stages.0,
+            returns: row.returns,
+            effect: row.effect,
+            pattern: place(Kind::Pattern).map(|at| (at, place(Kind::Flags))),
+        })
     }
 
     fn nearest(&self, name: &str) -> Option<&str> {
@@ -93,6 +106,10 @@ impl<H> Signatures for Table<'_, H> {
 
     fn unsupported(&self, name: &str) -> Option<&str> {
         self.0.unsupported_reason(name)
+    }
+
+    fn stage_names(&self, stages: StageBits) -> String {
+        self.0.stages_in_words(Stages(stages)).map_or(String::new(), |names| names.join(", "))
     }
 }
 

@@ -13,7 +13,7 @@ pub(super) const ROWS: [Builtin<Host>; 7] = [
         params: &[],
         returns: Kind::Nothing,
         stages: BOTH,
-        effect: Effect::Changes,
+        effect: Effect::Ends,
         examples: &[Example { rule: "connection.discard(); $1 = \"not reached\";", given: "", gives: "" }],
         doc: "No further rule runs. The access log shows status 444.",
         call: discard,

@@ -125,7 +125,7 @@ pub(super) const ROWS: [Builtin<Host>; 8] = [
         ],
         returns: Kind::Nothing,
         stages: BOTH,
-        effect: Effect::Changes,
+        effect: Effect::Ends,
         examples: &[Example {
             rule: "http.sendResponse( 403, \"text/plain\", \"no\", \"\" ); $1 = \"not reached\";",
             given: "GET /",
@@ -141,7 +141,7 @@ pub(super) const ROWS: [Builtin<Host>; 8] = [
         params: &[Param::string("url", "Where to; a relative one is passed on as it is.")],
         returns: Kind::Nothing,
         stages: BOTH,
-        effect: Effect::Changes,
+        effect: Effect::Ends,
         examples: &[Example {
             rule: "http.redirect( \"https://b.example/\" ); $1 = \"not reached\";",
             given: "GET /",

@@ -39,6 +39,15 @@ pub const RAW_RESPONSE: Stages = Stages(16);
 /// Rules on an HTTP transaction that is under way.
 pub(crate) const BOTH: Stages = REQUEST.or(RESPONSE);
 
+/// What the stages are called, in the order of a transaction.
+const STAGE_NAMES: &[(Stages, &str)] = &[
+    (REQUEST, "request rules"),
+    (RESPONSE, "response rules"),
+    (COMPLETION, "completion rules"),
+    (RAW_REQUEST, "request rules of raw protocols"),
+    (RAW_RESPONSE, "response rules of raw protocols"),
+];
+
 /// One record, in the order name, summary, parameters, what it gives, stages, effect, what the examples are given,
 /// examples, the manual's text, code.
 macro_rules! row {
@@ -84,7 +93,7 @@ fn table() -> Builtins<Host> {
     for (alias, name) in ALIASES {
         table = table.alias(alias, name).expect("an alias names a function");
     }
-    table.unsupported(unsupported::names())
+    table.unsupported(unsupported::names()).stage_names(STAGE_NAMES)
 }
 
 /// Older or shorter names that published rules use.

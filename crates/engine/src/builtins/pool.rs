@@ -10,7 +10,7 @@ pub(super) const ROWS: [Builtin<Host>; 2] = [
     row!(
         "pool.use", "Sends the request to a pool now; no further request rule runs.",
         (NAME),
-        Nothing, REQUEST, Changes, "",
+        Nothing, REQUEST, Ends, "",
         ["pool.use( \"web\" ); $1 = \"not reached\";" => ""],
         "Where there is no such pool: a warning, and the virtual server's own pool. `pool.use( \"discard\" )` \
          closes the connection without an answer.",

@@ -78,7 +78,8 @@ impl Names {
             "response.setBandwidthClass" | "request.setBandwidthClass" | "connection.setBandwidthClass" => {
                 Some(Self::BandwidthClass)
             }
-            "pool.use" | "pool.select" => Some(Self::Pool),
+            // `pool.use` and `pool.select`; the others ask a pool for its nodes, or change them.
+            _ if function.starts_with("pool.") => Some(Self::Pool),
             _ => None,
         }
     }
@@ -108,11 +109,14 @@ impl Names {
     }
 
     /// What the call does when the name is unknown.
-    fn consequence(self) -> &'static str {
+    fn consequence(self, function: &str) -> &'static str {
         match self {
             Self::RateClass => "the call lets everything pass",
             Self::BandwidthClass => "the call changes nothing",
-            Self::Pool => "the request goes to the default pool",
+            Self::Pool if matches!(function, "pool.use" | "pool.select") => {
+                "the request goes to the default pool"
+            }
+            Self::Pool => "the call finds nothing",
         }
     }
 }
@@ -261,7 +265,8 @@ fn unknown_name(facts: &RuleFacts, call: &CallFact, known: &Known) -> Option<Dia
     if is_built_in || known.contains(&name) {
         return None;
     }
-    let message = format!("there is no {} `{}`: {}", what.kind(), shown(&name), what.consequence());
+    let message =
+        format!("there is no {} `{}`: {}", what.kind(), shown(&name), what.consequence(call.function));
     let warning = Diagnostic::warning(what.id(), message).at(&facts.source, argument.span, "");
     Some(match nearest(&name, known.iter().map(String::as_str)) {
         Some(near) => warning.help(format!("did you mean \"{near}\"?")),

@@ -163,8 +163,13 @@ impl<'a, H: 'static> RuleFolder<'a, H> {
     pub(crate) fn compile_the_rest(&mut self, diagnostics: &mut Vec<Diagnostic>) -> Vec<RuleFacts> {
         let is_used = |name: &&String| self.compiled.keys().any(|(used, _)| used == *name);
         let rest: Vec<String> = self.paths.keys().filter(|name| !is_used(name)).cloned().collect();
-        let compiled = rest.iter().filter_map(|name| self.compiled(name, RuleStage::Request, diagnostics));
-        compiled.map(|(_, facts)| facts).collect()
+        let mut found = Vec::new();
+        let compiled = rest.iter().filter_map(|name| self.compiled(name, RuleStage::Request, &mut found));
+        let facts = compiled.map(|(_, facts)| facts).collect();
+        // A rule that no virtual server uses is there to be imported: others call its subs.
+        found.retain(|diagnostic| diagnostic.id.0 != "unused-sub");
+        diagnostics.append(&mut found);
+        facts
     }
 
     fn compiled(

@@ -1,8 +1,8 @@
 //! Calls: what is called, with how many arguments, in which stage.
 
 use super::walk::Walk;
-use super::{ArgumentKind, NEAR_NAME_BYTES_MAX, Signature, Target};
-use crate::ast::{Expr, ExprKind, FunctionName};
+use super::{NEAR_NAME_BYTES_MAX, Signature, Target};
+use crate::ast::FunctionName;
 use source::{Diagnostic, DiagnosticId, Span};
 
 /// What a name turned out to be.
@@ -24,6 +24,9 @@ impl Walk<'_> {
             let wanted = self.parameter_counts.get(sub).copied().flatten();
             if let Some(wanted) = wanted.filter(|wanted| *wanted != count) {
                 self.wrong_count(name, (wanted, Some(wanted)), count, span);
+            }
+            if self.inside != Some(sub) {
+                self.called.insert(sub);
             }
             (Target::Sub(sub), Callee::Sub)
         } else {
@@ -83,54 +86,13 @@ impl Walk<'_> {
             Diagnostic::error(DiagnosticId("unknown-function"), format!("there is no function `{name}`"));
         let mut error = error.at(self.report.source, at, "");
         let is_short = name.len() <= NEAR_NAME_BYTES_MAX && !self.report.is_full();
-        if let Some(near) =
-            is_short.then(|| self.subs.nearest(name).or_else(|| self.signatures.nearest(name))).flatten()
-        {
+        if let Some(near) = is_short.then(|| self.subs.nearest(name)).flatten() {
+            error = error.help(format!("did you mean `{near}`?"));
+            // It was to be called: nothing need be said of that.
+            self.called.extend(self.subs.find(near));
+        } else if let Some(near) = is_short.then(|| self.signatures.nearest(name)).flatten() {
             error = error.help(format!("did you mean `{near}`?"));
         }
         self.report.push(error);
     }
-
-    /// Warns of literals that cannot be what the function expects.
-    pub(super) fn check_kinds(&mut self, signature: &Signature, arguments: &[Expr]) {
-        for (kind, argument) in signature.kinds.iter().zip(arguments) {
-            if let Some((wanted, found)) = mismatch(*kind, &argument.kind) {
-                let message = format!("`{}` expects {wanted} here, and this is {found}", signature.name);
-                let warning = Diagnostic::warning(DiagnosticId("argument-kind"), message);
-                self.report.push(warning.at(self.report.source, argument.span, ""));
-            }
-        }
-    }
-}
-
-/// What is expected and what stands there, if a literal cannot be right.
-fn mismatch(kind: ArgumentKind, argument: &ExprKind) -> Option<(&'static str, &'static str)> {
-    let found = match argument {
-        ExprKind::Integer(_) | ExprKind::Double(_) => "a number",
-        ExprKind::String(_) => "a text",
-        ExprKind::True | ExprKind::False => "a truth value",
-        ExprKind::Array(_) => "an array",
-        ExprKind::Hash(_) => "a hash",
-        _ => return None,
-    };
-    let is_empty_array = matches!(argument, ExprKind::Array(items) if items.is_empty());
-    let wanted = match kind {
-        ArgumentKind::String if matches!(found, "an array" | "a hash") => "a text",
-        ArgumentKind::Number if matches!(found, "an array" | "a hash") || is_no_number(argument) => {
-            "a number"
-        }
-        ArgumentKind::Array if found != "an array" => "an array",
-        ArgumentKind::Hash if found != "a hash" && !is_empty_array => "a hash",
-        _ => return None,
-    };
-    Some((wanted, found))
-}
-
-/// A text that would count as 0 because it begins with no number.
-fn is_no_number(argument: &ExprKind) -> bool {
-    let ExprKind::String(bytes) = argument else { return false };
-    let digits = bytes.trim_ascii_start();
-    let digits = digits.strip_prefix(b"-").or(digits.strip_prefix(b"+")).unwrap_or(digits);
-    let digits = digits.strip_prefix(b".").unwrap_or(digits);
-    !digits.first().is_some_and(u8::is_ascii_digit)
 }

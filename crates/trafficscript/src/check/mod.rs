@@ -4,17 +4,22 @@
 //! It knows functions only as [`Signature`]s and stages only as bits.
 
 mod calls;
+mod doubts;
 mod flow;
+mod kinds;
 mod names;
+mod patterns;
 mod scope;
 #[cfg(test)]
 mod tests;
 mod walk;
 
-use crate::ast::{Ast, CallId, UseId};
+use crate::ast::{Ast, CallId, StatementKind, UseId};
+use crate::builtin::{Effect, Kind};
 use crate::parser::DIAGNOSTICS_MAX;
 use names::Texts;
 use source::{Diagnostic, DiagnosticId, Severity, Source, Span, nearest};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use walk::Walk;
 
@@ -36,6 +41,12 @@ pub(crate) struct Signature {
     pub(crate) kinds: [ArgumentKind; 8],
     /// In which stages the function means something.
     pub(crate) stages: StageBits,
+    /// What it gives.
+    pub(crate) returns: Kind,
+    /// What it does to the world.
+    pub(crate) effect: Effect,
+    /// Which argument is a regular expression, and which one its flags.
+    pub(crate) pattern: Option<(usize, Option<usize>)>,
 }
 
 /// What an argument should be, as far as a literal can be wrong about it.
@@ -243,6 +254,7 @@ impl Checked {
         for at in 0..self.subs.len() {
             let Some(sub) = self.subs.get_mut(at).filter(|sub| sub.unit == unit) else { continue };
             let Some(declaration) = ast.subs.get(sub.declaration) else { continue };
+            walk.inside = Some(at);
             let (scope, facts) = walk.scope(&declaration.parameters, &declaration.body);
             sub.slots = scope.len();
             if unit == 0 {
@@ -252,8 +264,38 @@ impl Checked {
                 scope.lint(&mut walk.report, body.as_ref());
             }
         }
+        if unit == 0 && walk.report.is_whole {
+            self.unused_subs(walk, ast);
+        }
         let start = |diagnostic: &Diagnostic| diagnostic.labels.first().map_or(0, |label| label.span.start);
         walk.report.found.sort_by_key(start);
+    }
+}
+
+impl Checked {
+    /// Doubts subs that nobody calls but themselves. A rule of subs alone is a library: others call them.
+    fn unused_subs(&self, walk: &mut Walk<'_>, ast: &Ast) {
+        let is_library =
+            ast.body.iter().all(|statement| matches!(statement.kind, StatementKind::Empty)) && ast.is_whole;
+        if is_library {
+            return;
+        }
+        let own = self.subs.iter().enumerate().filter(|(_, sub)| sub.unit == 0);
+        let named: Vec<_> =
+            own.filter_map(|(at, sub)| Some((at, &ast.subs.get(sub.declaration)?.name))).collect();
+        // Of two with one name only one can be called, which is said already.
+        let called: BTreeSet<String> = named
+            .iter()
+            .filter(|(at, _)| walk.called.contains(at))
+            .map(|(_, name)| name.text.to_ascii_lowercase())
+            .collect();
+        for (_, name) in named {
+            if !called.contains(&name.text.to_ascii_lowercase()) && !name.text.starts_with('_') {
+                let message = format!("the sub `{}` is never called", name.text);
+                let warning = Diagnostic::warning(DiagnosticId("unused-sub"), message);
+                walk.report.push(warning.at(walk.report.source, name.span, ""));
+            }
+        }
     }
 }
 

@@ -55,8 +55,10 @@ impl Flow {
 /// How a use of a variable changes it.
 #[derive(Clone, Debug)]
 pub(super) enum Write {
-    /// `=` with a literal; its value as text.
-    Literal(Arc<[u8]>),
+    /// `=` with a literal; its value as text, and whether it is a string.
+    Literal { value: Arc<[u8]>, is_text: bool },
+    /// Something that is a string, whatever it is.
+    Text,
     /// Anything else.
     Computed,
 }
@@ -71,6 +73,8 @@ struct Facts {
     constant: Option<Arc<[u8]>>,
     /// A parameter or the variable of a `foreach`: given from outside, and free to be left unused.
     is_given: bool,
+    /// Nothing but strings is ever written.
+    is_text: bool,
     flow: Flow,
 }
 
@@ -104,9 +108,15 @@ impl Scope {
             first_write: None,
             constant: None,
             is_given: false,
+            is_text: true,
             flow: Flow::default(),
         });
         slot
+    }
+
+    /// The slot of a variable that was met before.
+    pub(super) fn known_slot(&self, name: &str) -> Option<u16> {
+        self.slots.get(name).copied()
     }
 
     pub(super) fn contains(&self, name: &str) -> bool {
@@ -129,8 +139,9 @@ impl Scope {
         facts.writes = facts.writes.saturating_add(1);
         facts.first_write.get_or_insert(span);
         facts.flow.add(flow);
+        facts.is_text &= matches!(write, Write::Text | Write::Literal { is_text: true, .. });
         facts.constant = match write {
-            Write::Literal(value) if facts.writes == 1 && !facts.is_given => Some(value),
+            Write::Literal { value, .. } if facts.writes == 1 && !facts.is_given => Some(value),
             _ => None,
         };
     }
@@ -154,6 +165,11 @@ impl Scope {
     /// The value of a variable that has one literal value throughout.
     pub(super) fn constant(&self, slot: u16) -> Option<Arc<[u8]>> {
         self.variables.get(usize::from(slot))?.constant.clone()
+    }
+
+    /// Whether the variable holds a string wherever it is read.
+    pub(super) fn is_text(&self, slot: u16) -> bool {
+        self.variables.get(usize::from(slot)).is_some_and(|facts| facts.is_text && facts.writes > 0)
     }
 
     /// Lets what flows into variables flow on through them, to a limited depth.
@@ -193,6 +209,8 @@ impl Scope {
     /// Says which variables are read but never assigned, or assigned but never read. `outer` are the variables of
     /// the rule's body, if this scope is a sub's.
     pub(super) fn lint(&self, report: &mut Report<'_>, outer: Option<&Self>) {
+        // A misspelt assignment leaves one variable unused and another unassigned: one mistake.
+        let mut misspelt = BTreeSet::new();
         let assigned = || self.variables.iter().filter(|facts| facts.writes > 0).map(|facts| &*facts.name);
         for facts in &self.variables {
             if report.is_full() {
@@ -204,13 +222,20 @@ impl Scope {
                 warning = warning.at(report.source, span, "");
                 if let Some(name) = near(&facts.name, assigned()) {
                     warning = warning.help(format!("did you mean `${name}`?"));
+                    misspelt.insert(name);
                 } else if outer.is_some_and(|outer| outer.contains(&facts.name)) {
                     warning =
                         warning.help("a sub sees its own variables only; hand the value in as a parameter");
                 }
                 report.push(warning);
             }
-            let may_be_unused = facts.is_given || facts.name.starts_with('_');
+        }
+        for facts in &self.variables {
+            if report.is_full() {
+                return;
+            }
+            let may_be_unused =
+                misspelt.contains(&*facts.name) || facts.is_given || facts.name.starts_with('_');
             if let (None, Some(span), false) = (facts.first_read, facts.first_write, may_be_unused) {
                 let message = format!("`${}` is assigned but never used", facts.name);
                 let warning = Diagnostic::warning(DiagnosticId("unused-variable"), message);

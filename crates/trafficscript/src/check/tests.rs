@@ -2,6 +2,7 @@ use super::{
     ArgumentKind, CheckOptions, Checked, Libraries, Signature, Signatures, StageBits, Target, check,
 };
 use crate::ast::{EXPRESSION_HEIGHT_MAX, Expr, ExprKind, Place, PlaceRoot, StatementKind};
+use crate::builtin::{Effect, Kind};
 use crate::parser::parse;
 use proptest::prelude::*;
 use source::{Diagnostic, Severity, Source, nearest};
@@ -28,6 +29,11 @@ const TABLE: &[Row] = &[
     ("string.regexmatch", 2, Some(3), ArgumentKind::String, REQUEST | RESPONSE),
     ("string.repeat", 1, None, ArgumentKind::Number, REQUEST | RESPONSE),
     ("array.push", 2, None, ArgumentKind::Array, REQUEST | RESPONSE),
+    ("string.length", 1, Some(1), ArgumentKind::String, REQUEST | RESPONSE),
+    ("http.getMethodCode", 0, Some(0), ArgumentKind::Any, REQUEST | RESPONSE),
+    ("http.getHeaders", 0, Some(0), ArgumentKind::Any, REQUEST | RESPONSE),
+    ("pool.use", 1, Some(1), ArgumentKind::String, REQUEST),
+    ("http.redirect", 1, Some(1), ArgumentKind::String, REQUEST | RESPONSE),
     ("hash.keys", 1, Some(1), ArgumentKind::Hash, REQUEST | RESPONSE),
 ];
 
@@ -39,7 +45,20 @@ impl Signatures for Table {
         let (name, min_args, max_args, kind, stages) = TABLE[index];
         let mut kinds = [ArgumentKind::Any; 8];
         kinds[0] = kind;
-        Some(Signature { index, name, min_args, max_args, kinds, stages })
+        let effect = match name {
+            "pool.use" | "http.redirect" => Effect::Ends,
+            _ if name.starts_with("string.") && name != "string.regexmatch" => Effect::Pure,
+            _ => Effect::Reads,
+        };
+        let returns = match name {
+            "http.getHeader" | "http.getCookie" => Kind::String,
+            "http.getMethodCode" | "string.length" => Kind::Integer,
+            "string.contains" => Kind::Truth,
+            "http.getHeaders" => Kind::Hash,
+            _ => Kind::Any,
+        };
+        let pattern = name.starts_with("string.regex").then_some((1, None));
+        Some(Signature { index, name, min_args, max_args, kinds, stages, returns, effect, pattern })
     }
 
     fn nearest(&self, name: &str) -> Option<&str> {
@@ -105,8 +124,10 @@ fn the_rules_of_the_articles_are_without_a_fault() {
 #[test]
 fn names_of_functions_have_no_case_and_the_nearest_one_is_offered() {
     assert!(
-        found("HTTP.getheader( \"a\" ); String.Contains( \"a\", \"b\" ); rate.getbacklog( \"c\" );")
-            .is_empty()
+        found(
+            "HTTP.getheader( \"a\" ); rate.use( String.Contains( \"a\", \"b\" ) ); rate.getbacklog( \"c\" );"
+        )
+        .is_empty()
     );
     let unknown = only("http.getHeadr( \"a\" );");
     assert_eq!(
@@ -141,11 +162,13 @@ fn a_function_of_another_stage_is_refused_with_the_stages_it_has() {
 #[test]
 fn a_literal_that_cannot_be_right_is_doubted() {
     assert_eq!(
-        found("http.getHeader( [ 1 ] ); string.repeat( \"x\" ); hash.keys( \"x\" ); array.push( 1, 2 );"),
-        ["1:17 argument-kind", "1:41 argument-kind", "1:59 argument-kind", "1:78 argument-kind"]
+        found(
+            "http.getHeader( [ 1 ] ); $_a = string.repeat( \"x\" ); hash.keys( \"x\" ); array.push( 1, 2 );"
+        ),
+        ["1:17 argument-kind", "1:47 argument-kind", "1:65 argument-kind", "1:84 argument-kind"]
     );
     assert!(
-        found("http.getHeader( 1 ); string.repeat( \" -3x\" ); hash.keys( [] ); array.push( [], 2 );")
+        found("http.getHeader( 1 ); $_a = string.repeat( \" -3x\" ); hash.keys( [] ); array.push( [], 2 );")
             .is_empty()
     );
 }
@@ -218,6 +241,115 @@ fn code_behind_what_always_leaves_is_doubted_once() {
         "break;; continue;".split_at(7).0,
     ] {
         assert_eq!(found(fine), Vec::<String>::new(), "{fine}");
+    }
+}
+
+#[test]
+fn what_ends_the_rule_makes_the_rest_unreachable() {
+    assert_eq!(found("pool.use( \"a\" );\nrate.use( \"a\" );"), ["2:1 unreachable-code"]);
+    assert_eq!(
+        found("if( 1 ) { http.redirect( \"a\" ); } else { break; }\nrate.use( \"a\" );"),
+        ["2:1 unreachable-code"]
+    );
+    for fine in [
+        "http.redirect( \"a\" ); break;",
+        "if( 1 ) { http.redirect( \"a\" ); pool.use( \"b\" ); } rate.use( \"a\" );",
+        "$x = 1; if( $x ) http.redirect( \"a\" ); rate.use( \"a\" );",
+    ] {
+        assert_eq!(found(fine), Vec::<String>::new(), "{fine}");
+    }
+}
+
+#[test]
+fn a_constant_assigned_where_a_condition_stands_was_to_be_compared() {
+    let wrong = only("$a = http.getHeader( \"a\" ); if( $a = \"x\" ) rate.use( $a );");
+    assert_eq!(
+        (wrong.id.0, wrong.help.as_deref()),
+        ("assignment-as-condition", Some("to compare, write `==`"))
+    );
+    for doubtful in ["while( $a = 1 )", "if( http.getCookie( \"c\" ) && $a = \"x\" )", "if( !( $a = 0 ) )"] {
+        assert_eq!(
+            only(&format!("{doubtful} rate.use( $a );")).id.0,
+            "assignment-as-condition",
+            "{doubtful}"
+        );
+    }
+    for fine in [
+        "if( $c = http.getCookie( \"a\" ) ) rate.use( $c );",
+        "while( $x = http.getHeader( \"b\" ) ) rate.use( $x );",
+        "$f = http.getHeader( \"F\" ); $f && $h = \"x\"; rate.use( $h );",
+        "if( !$port = string.length( \"a\" ) ) rate.use( $port );",
+    ] {
+        assert_eq!(found(fine), Vec::<String>::new(), "{fine}");
+    }
+}
+
+#[test]
+fn values_that_nobody_takes_are_doubted() {
+    for doubtful in ["$a == 2;", "string.length( $a );", "$a;", "\"x\";", "$a . 1;", "$a < 3;"] {
+        assert_eq!(only(&format!("$a = 1; rate.use( $a ); {doubtful}")).id.0, "unused-value", "{doubtful}");
+    }
+    for fine in ["http.getHeader( \"a\" );", "string.regexmatch( \"a\", \"(b)\" );", "$a && rate.use( $a );"]
+    {
+        assert_eq!(found(&format!("$a = 1; rate.use( $a ); {fine}")), Vec::<String>::new(), "{fine}");
+    }
+}
+
+#[test]
+fn comparisons_with_a_known_or_surprising_outcome_are_doubted() {
+    for (doubtful, id) in [
+        ("\"9\" < \"10\"", "constant-comparison"),
+        ("1 == 2", "constant-comparison"),
+        ("$t == $t", "constant-comparison"),
+        ("$t[ 1 ] >= $t[ 1 ]", "constant-comparison"),
+        ("http.getHeader( \"a\" ) < \"10\"", "text-comparison"),
+        ("$t == 0", "text-as-number"),
+        ("http.getMethodCode() == \"GET\"", "text-as-number"),
+        ("string.contains( $t, \"a\" ) == \"true\"", "text-as-number"),
+    ] {
+        let text = format!("$t = http.getHeader( \"a\" ); $t .= \"b\"; if( {doubtful} ) rate.use( $t );");
+        assert_eq!(only(&text).id.0, id, "{doubtful}");
+    }
+    for fine in [
+        "http.getHeader( \"Content-Length\" ) > 1024 * 1024",
+        "http.getMethodCode() == 404",
+        "$t == \"0\"",
+        "$t > 0",
+        "$t < \"m\"",
+        "$n == 0",
+        "$t[ 1 ] == $t[ 2 ]",
+        "http.getHeader( $t ) == http.getHeader( $t )",
+    ] {
+        let text =
+            format!("$t = http.getHeader( \"a\" ); $n = \"\"; $n = 1; if( {fine} ) rate.use( $t . $n );");
+        assert_eq!(found(&text), Vec::<String>::new(), "{fine}");
+    }
+}
+
+#[test]
+fn what_stands_twice_and_subs_that_nobody_calls_are_doubted() {
+    assert_eq!(
+        found("switch( $1 ) { case \"a\", 1: break; case 2, \"a\": break; case \"1\": break; }"),
+        ["1:44 duplicate-case"]
+    );
+    assert_eq!(
+        found("$h = [ \"a\" => 1, \"b\" => 2, \"a\" => 3 ]; hash.keys( $h );"),
+        ["1:28 duplicate-key"]
+    );
+    assert_eq!(found("sub f() { f(); }\nsub _g() { }\nrate.use( \"a\" );"), ["1:5 unused-sub"]);
+    assert_eq!(found("sub f() { return 1; }"), Vec::<String>::new(), "a library");
+}
+
+#[test]
+fn one_mistake_is_one_message() {
+    for (text, id) in [
+        ("$nmae = http.getHeader( \"a\" ); rate.use( $name );", "unassigned-variable"),
+        ("sub shout() { } shuot();", "unknown-function"),
+        ("sub f() { } sub F() { } f();", "duplicate-sub"),
+        ("string.length( [ 1 ], 2 );", "wrong-argument-count"),
+        ("foreach( $a in http.getHeaders() ) rate.use( $a );", "argument-kind"),
+    ] {
+        assert_eq!(only(text).id.0, id, "{text}");
     }
 }
 

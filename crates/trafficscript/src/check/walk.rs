@@ -2,11 +2,15 @@
 //! both are noted.
 
 use super::calls::Callee;
+use super::doubts::Comparison;
 use super::names::Subs;
 use super::scope::{Flow, Scope, Write};
 use super::{ArgumentFact, CallFact, Report, Signatures, StageBits, Target, flow};
-use crate::ast::{Case, Expr, ExprKind, FunctionName, Place, PlaceRoot, Statement, StatementKind, Variable};
+use crate::ast::{
+    BinaryOperator, Case, Expr, ExprKind, FunctionName, Place, PlaceRoot, Statement, StatementKind, Variable,
+};
 use source::Span;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Sets `$1` to `$9` as a side effect, the one function of the language whose results come that way too.
@@ -22,7 +26,12 @@ pub(super) struct Walk<'a> {
     pub(super) slots: Vec<u16>,
     pub(super) targets: Vec<Target>,
     pub(super) scope: Scope,
+    /// The sub that is walked, by its number; none in the rule's body.
+    pub(super) inside: Option<usize>,
+    /// The subs that others call.
+    pub(super) called: BTreeSet<usize>,
     pending: Vec<PendingCall>,
+    pub(super) comparisons: Vec<Comparison>,
 }
 
 /// A call whose arguments can be judged once the whole scope is known.
@@ -46,9 +55,20 @@ impl<'a> Walk<'a> {
         stages: StageBits,
         report: Report<'a>,
     ) -> Self {
-        let (slots, targets) = (Vec::new(), Vec::new());
-        let (scope, pending) = (Scope::default(), Vec::new());
-        Self { signatures, subs, parameter_counts, stages, report, slots, targets, scope, pending }
+        Self {
+            signatures,
+            subs,
+            parameter_counts,
+            stages,
+            report,
+            slots: Vec::new(),
+            targets: Vec::new(),
+            scope: Scope::default(),
+            inside: None,
+            called: BTreeSet::new(),
+            pending: Vec::new(),
+            comparisons: Vec::new(),
+        }
     }
 
     /// Walks a scope; hands back its variables and the calls in it.
@@ -65,6 +85,7 @@ impl<'a> Walk<'a> {
         let mut scope = std::mem::take(&mut self.scope);
         scope.check_limit(&mut self.report);
         scope.settle();
+        self.judge_comparisons(&scope);
         let finish = |call: PendingCall| {
             let argument = |(span, constant, flow): (Span, Constant, Flow)| {
                 let constant = match constant {
@@ -90,7 +111,7 @@ impl<'a> Walk<'a> {
     }
 
     fn statements(&mut self, statements: &[Statement]) {
-        flow::check(statements, &mut self.report);
+        flow::check(statements, self.signatures, &mut self.report);
         for statement in statements {
             self.statement(statement);
         }
@@ -98,33 +119,37 @@ impl<'a> Walk<'a> {
 
     fn statement(&mut self, statement: &Statement) {
         match &statement.kind {
-            StatementKind::Expr(expression) => self.effect(Some(expression)),
+            StatementKind::Expr(expression) => {
+                self.doubt_statement(expression);
+                self.effect(Some(expression));
+            }
             StatementKind::Block(body) => self.statements(body),
             StatementKind::If { arms, otherwise } => {
                 for arm in arms {
-                    self.value(&arm.condition);
+                    self.condition(&arm.condition);
                     self.statements(&arm.body);
                 }
                 self.statements(otherwise.as_deref().unwrap_or_default());
             }
             StatementKind::While { condition, body } => {
-                self.value(condition);
+                self.condition(condition);
                 self.statements(body);
             }
             StatementKind::DoWhile { body, condition } => {
                 self.statements(body);
-                self.value(condition);
+                self.condition(condition);
             }
             StatementKind::For { start, condition, step, body } => {
                 self.effect(start.as_ref());
                 if let Some(condition) = condition {
-                    self.value(condition);
+                    self.condition(condition);
                 }
                 self.statements(body);
                 self.effect(step.as_ref());
             }
             StatementKind::Foreach { variable, array, body } => {
                 let flow = self.value(array);
+                self.doubt_foreach(array);
                 let slot = self.slot(variable);
                 self.scope.give(slot, variable.name.span, &flow);
                 self.statements(body);
@@ -147,6 +172,7 @@ impl<'a> Walk<'a> {
         if let Some(comparison) = comparison {
             self.resolve(comparison, 2, comparison.name.span);
         }
+        self.doubt_cases(cases);
         for case in cases {
             for value in &case.values {
                 self.value(value);
@@ -155,12 +181,18 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// An expression of which only its truth counts.
+    fn condition(&mut self, expression: &Expr) -> Flow {
+        self.doubt_condition(expression);
+        self.value(expression)
+    }
+
     /// An expression whose value nobody takes.
     fn effect(&mut self, expression: Option<&Expr>) {
         let Some(expression) = expression else { return };
         match &expression.kind {
             ExprKind::Assign { operator, place, value } => {
-                self.assign(place, operator.is_some(), value);
+                self.assign(place, *operator, value);
             }
             ExprKind::PreIncrement(place)
             | ExprKind::PreDecrement(place)
@@ -190,19 +222,22 @@ impl<'a> Walk<'a> {
             }
             ExprKind::Call { function, arguments } => self.call(expression.span, function, arguments),
             ExprKind::Unary { operand, .. } => self.value(operand),
-            ExprKind::Binary { left, right, .. }
-            | ExprKind::And { left, right }
-            | ExprKind::Or { left, right } => {
+            ExprKind::Binary { operator, left, right } => {
+                self.note_comparison(expression.span, *operator, left, right);
+                let left = self.value(left);
+                left.with(&self.value(right))
+            }
+            ExprKind::And { left, right } | ExprKind::Or { left, right } => {
                 let left = self.value(left);
                 left.with(&self.value(right))
             }
             ExprKind::Ternary { condition, yes, no } => {
-                self.value(condition);
+                self.condition(condition);
                 let yes = self.value(yes);
                 yes.with(&self.value(no))
             }
             ExprKind::Assign { operator, place, value } => {
-                let flow = self.assign(place, operator.is_some(), value);
+                let flow = self.assign(place, *operator, value);
                 self.read_back(place);
                 flow
             }
@@ -214,7 +249,10 @@ impl<'a> Walk<'a> {
                 self.read_back(place)
             }
             ExprKind::Array(items) => self.values(items.iter()),
-            ExprKind::Hash(pairs) => self.values(pairs.iter().flat_map(|(key, value)| [key, value])),
+            ExprKind::Hash(pairs) => {
+                self.doubt_keys(pairs);
+                self.values(pairs.iter().flat_map(|(key, value)| [key, value]))
+            }
         }
     }
 
@@ -232,10 +270,15 @@ impl<'a> Walk<'a> {
         Flow::from_variable(slot)
     }
 
-    fn assign(&mut self, place: &Place, computes: bool, value: &Expr) -> Flow {
+    fn assign(&mut self, place: &Place, operator: Option<BinaryOperator>, value: &Expr) -> Flow {
         let flow = self.value(value);
+        let is_text = place.indexes.is_empty()
+            && (operator == Some(BinaryOperator::Concat) || operator.is_none() && self.side(value).is_text());
         let write = match literal(value) {
-            Some(literal) if !computes && place.indexes.is_empty() => Write::Literal(literal),
+            Some(literal) if operator.is_none() && place.indexes.is_empty() => {
+                Write::Literal { value: literal, is_text }
+            }
+            _ if is_text => Write::Text,
             _ => Write::Computed,
         };
         self.write(place, write, &flow);
@@ -267,6 +310,7 @@ impl<'a> Walk<'a> {
         let callee = self.resolve(function, arguments.len(), span);
         let Callee::Builtin(signature) = callee else { return self.values(arguments.iter()) };
         self.check_kinds(&signature, arguments);
+        self.doubt_pattern(&signature, arguments);
         let mut result = Flow::from_function(signature.name);
         let mut facts = Vec::with_capacity(arguments.len());
         // Pushed before the arguments' own calls are, so that the order is that of the text.
@@ -295,7 +339,7 @@ impl<'a> Walk<'a> {
 }
 
 /// A literal's value as text.
-fn literal(expression: &Expr) -> Option<Arc<[u8]>> {
+pub(super) fn literal(expression: &Expr) -> Option<Arc<[u8]>> {
     let text = match &expression.kind {
         ExprKind::String(value) => return Some(Arc::clone(value)),
         ExprKind::Integer(value) => value.to_string(),

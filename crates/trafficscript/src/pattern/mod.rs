@@ -153,6 +153,11 @@ impl Pattern {
         Ok(Self { case, groups: main.captures_len() - 1, engine: Engine::Linear { main, before_newline } })
     }
 
+    /// Whether a search may try one place in many ways.
+    pub(crate) fn backtracks(&self) -> bool {
+        matches!(self.engine, Engine::Backtracking(_))
+    }
+
     /// How letters are compared.
     #[inline]
     pub fn case(&self) -> Case {
