@@ -39,3 +39,6 @@ pub(crate) const PATTERN_STEPS_COST: u64 = 200;
 
 /// Compiled size of a pattern with look-around or back-references, in the engine's instructions.
 pub(crate) const PATTERN_PROGRAM_MAX: usize = 1 << 16;
+
+/// Registers that are emptied for one instruction when a sub is called or a rule begins again.
+pub(crate) const REGISTERS_AN_INSTRUCTION: u64 = 16;

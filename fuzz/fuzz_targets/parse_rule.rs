@@ -1,0 +1,37 @@
+//! Any bytes as a rule, with the language's own functions only: no panic, no long search; each diagnostic points into
+//! the text and can be drawn.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use source::{Source, render_human};
+use std::sync::{Arc, LazyLock};
+use tidegate_fuzz::timed;
+use trafficscript::{Builtins, CompileOptions, Host, Stages, Warning, compile, mend};
+
+struct Deaf;
+
+impl Host for Deaf {
+    fn warn(&mut self, _: Warning) {}
+}
+
+static BUILTINS: LazyLock<Builtins<Deaf>> = LazyLock::new(|| Builtins::new([]).unwrap());
+
+fuzz_target!(|input: &[u8]| {
+    timed(input, || {
+        let text = Arc::new(Source::new("rule.rts", input));
+        let compiled = compile(&text, &*BUILTINS, &CompileOptions::new(Stages::ALL));
+        for diagnostic in &compiled.diagnostics {
+            for label in &diagnostic.labels {
+                let span = label.span;
+                assert!(span.start <= span.end && span.end as usize <= input.len(), "{diagnostic:?}");
+            }
+            assert!(!diagnostic.one_line().contains('\n'));
+        }
+        let drawn = render_human(&compiled.diagnostics, false);
+        assert_eq!(drawn.is_empty(), compiled.diagnostics.is_empty());
+        // What is mended stays mended.
+        if let Some(mended) = mend::newlines(input) {
+            assert!(mend::newlines(&mended).is_none());
+        }
+    });
+});

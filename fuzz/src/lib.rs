@@ -1,0 +1,32 @@
+//! What the fuzz targets of the language share: rules made from bytes, and a look at the time one input takes.
+
+pub mod rule;
+
+use rustix::time::{ClockId, clock_gettime};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Processor time that one input may take. With the address sanitizer everything takes some times as long.
+const MILLISECONDS_MAX: u64 = 100;
+const MILLISECONDS_MAX_WATCHED: u64 = 1_000;
+
+/// Slowest input so far, in microseconds.
+static SLOWEST: AtomicU64 = AtomicU64::new(0);
+
+fn cpu_micros() -> u64 {
+    let now = clock_gettime(ClockId::ThreadCPUTime);
+    now.tv_sec as u64 * 1_000_000 + now.tv_nsec as u64 / 1_000
+}
+
+/// Runs what is tried on one input, and panics where it takes longer than an input may. Processor time of the thread
+/// is measured, so that a busy machine is no finding.
+pub fn timed(input: &[u8], work: impl FnOnce()) {
+    let start = cpu_micros();
+    work();
+    let took = cpu_micros() - start;
+    if took > SLOWEST.fetch_max(took, Ordering::Relaxed) && took > 10_000 {
+        eprintln!("slowest input so far: {took} microseconds for {} bytes", input.len());
+    }
+    // As `RUSTFLAGS` of `cargo xtask test` say.
+    let most = if cfg!(tidegate_watched) { MILLISECONDS_MAX_WATCHED } else { MILLISECONDS_MAX };
+    assert!(took < most * 1_000, "an input took {took} microseconds");
+}
