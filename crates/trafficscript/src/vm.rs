@@ -146,7 +146,8 @@ impl Run {
         self.spent = self.instructions();
         self.scratch.fuel = self.scratch.limits.instructions_max;
         self.scratch.notice(&value);
-        let given = if std::mem::take(&mut self.captures_given) { self.scratch.take_captures_in() } else { 0 };
+        let given =
+            if std::mem::take(&mut self.captures_given) { self.scratch.take_captures_in() } else { 0 };
         let charged = self.scratch.charge(value.weight().saturating_add(given));
         self.put(to, value);
         charged

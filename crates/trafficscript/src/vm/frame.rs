@@ -48,7 +48,6 @@ const NOTHING: &Value = &Value::EMPTY;
 
 impl<H: Host> Frame<'_, H> {
     /// Runs from an instruction on; gives the one after the last that was run.
-    #[expect(clippy::too_many_lines, reason = "one arm for each instruction")]
     pub(super) fn go(&mut self, from: usize) -> (usize, Left) {
         let program = self.program;
         let mut at = from;
@@ -67,7 +66,8 @@ impl<H: Host> Frame<'_, H> {
             sound!(self.scratch.burn(1));
             match *op {
                 Op::Constant { to, index } => {
-                    let value = program.constants.get(usize::from(index)).map_or(Value::EMPTY, Constant::value);
+                    let value =
+                        program.constants.get(usize::from(index)).map_or(Value::EMPTY, Constant::value);
                     self.set(to, value);
                 }
                 Op::Copy { to, from } => self.set(to, self.get(from).clone()),
@@ -85,7 +85,7 @@ impl<H: Host> Frame<'_, H> {
                 }
                 Op::Unary { operator, to, from } => self.set(to, operator::unary(operator, self.get(from))),
                 Op::Binary { operator, to, left, right } => {
-                    sound!(self.binary(at, operator, to, left, right));
+                    sound!(self.binary(at, operator, to, (left, right)));
                 }
                 Op::Append { to, more } => sound!(self.append(at, to, more)),
                 Op::Truth { to, from } => self.set(to, Value::from(self.get(from).truth())),
@@ -104,7 +104,7 @@ impl<H: Host> Frame<'_, H> {
                 Op::Hash { to, base, count } => sound!(self.hash(to, base, count)),
                 Op::Index { to, container, key } => self.index(at, to, container, key),
                 Op::Write { container, base, count } => sound!(self.write(at, container, base, count)),
-                Op::Call { count, site, base, to } => sound!(self.call(at, count, site, base, to)),
+                Op::Call { count, site, base, to } => sound!(self.call(at, site, (base, count), to)),
                 Op::CallSub { count, sub, base, to } => {
                     return (at, Left::Calling { sub, count, base, to });
                 }
@@ -167,8 +167,7 @@ impl<H: Host> Frame<'_, H> {
         at: usize,
         operator: Binary,
         to: Register,
-        left: Register,
-        right: Register,
+        (left, right): (Register, Register),
     ) -> Result<(), FaultKind> {
         let (left, right) = (self.get(left), self.get(right));
         let work = if self.scratch.is_heavy() { work(left) + work(right) } else { 0 };
@@ -260,7 +259,13 @@ impl<H: Host> Frame<'_, H> {
     }
 
     #[inline]
-    fn call(&mut self, at: usize, count: u8, site: u16, base: Register, to: Register) -> Result<(), Left> {
+    fn call(
+        &mut self,
+        at: usize,
+        site: u16,
+        (base, count): (Register, u8),
+        to: Register,
+    ) -> Result<(), Left> {
         let first = usize::from(base);
         let site = self.program.sites.get(usize::from(site));
         let (Some(site), Some(arguments)) = (site, self.registers.get(first..first + usize::from(count)))
