@@ -60,6 +60,13 @@ pub enum Event {
         /// The pool, or `discard`.
         pool: String,
     },
+    /// A setting of this transaction: `request.setMaxReplyTime`, `request.avoidNode` and their kin.
+    Setting {
+        /// In words.
+        name: Cow<'static, str>,
+        /// What it was set to.
+        value: String,
+    },
     /// `http.sendResponse`, `http.redirect`.
     Respond {
         /// The status.

@@ -65,16 +65,21 @@ impl TransactionError {
     /// Whether another node may be tried with the same request: the failure is the node's, and either nothing was
     /// sent, or sending the method twice does no harm (RFC 9110, 9.2.2) and there is no body to send again.
     /// A node that answered nonsense or took too long is not asked twice: it may have acted.
-    pub fn may_retry(self, method: &[u8]) -> bool {
-        match (self.kind, self.progress) {
-            (
-                ErrorKind::NodeRefused | ErrorKind::NodeConnectTimeout | ErrorKind::NodeClosed,
-                Progress::NothingSent,
-            ) => true,
-            (ErrorKind::NodeRefused | ErrorKind::NodeClosed, Progress::SentWithoutBody) => {
-                is_idempotent(method)
-            }
+    pub fn may_retry(self, is_idempotent: bool) -> bool {
+        match self.kind {
+            ErrorKind::NodeConnectTimeout => self.progress == Progress::NothingSent,
+            ErrorKind::NodeRefused | ErrorKind::NodeClosed => self.may_repeat(is_idempotent),
             _ => false,
+        }
+    }
+
+    /// Whether the request can be sent once more as far as it alone is asked: nothing of it was sent, or there is no
+    /// body to send again and sending it twice does no harm.
+    pub fn may_repeat(self, is_idempotent: bool) -> bool {
+        match self.progress {
+            Progress::NothingSent => true,
+            Progress::SentWithoutBody => is_idempotent,
+            Progress::SentBody => false,
         }
     }
 
@@ -122,10 +127,10 @@ mod tests {
     #[test]
     fn a_request_is_sent_twice_only_where_that_does_no_harm() {
         let error = |kind, progress| TransactionError { kind, progress };
-        assert!(error(ErrorKind::NodeRefused, Progress::NothingSent).may_retry(b"POST"));
-        assert!(error(ErrorKind::NodeClosed, Progress::SentWithoutBody).may_retry(b"GET"));
-        assert!(!error(ErrorKind::NodeClosed, Progress::SentWithoutBody).may_retry(b"POST"));
-        assert!(!error(ErrorKind::NodeClosed, Progress::SentBody).may_retry(b"PUT"));
-        assert!(!error(ErrorKind::NodeTimeout, Progress::SentWithoutBody).may_retry(b"GET"));
+        assert!(error(ErrorKind::NodeRefused, Progress::NothingSent).may_retry(is_idempotent(b"POST")));
+        assert!(error(ErrorKind::NodeClosed, Progress::SentWithoutBody).may_retry(is_idempotent(b"GET")));
+        assert!(!error(ErrorKind::NodeClosed, Progress::SentWithoutBody).may_retry(is_idempotent(b"POST")));
+        assert!(!error(ErrorKind::NodeClosed, Progress::SentBody).may_retry(is_idempotent(b"PUT")));
+        assert!(!error(ErrorKind::NodeTimeout, Progress::SentWithoutBody).may_retry(is_idempotent(b"GET")));
     }
 }

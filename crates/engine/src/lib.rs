@@ -20,6 +20,7 @@ mod error;
 pub mod limits;
 mod nodes;
 mod rehearsal;
+mod settings;
 mod shared;
 mod time;
 mod transaction;
@@ -30,8 +31,9 @@ pub use counters::{Counter, Counters};
 pub use error::{ErrorKind, Progress, Side, TransactionError};
 pub use nodes::{InFlight, NodeIndex, NodeReading, Nodes};
 pub use rehearsal::{Rehearsal, Visit, Visited};
+pub use settings::NodeEnds;
 pub use shared::{Shared, SharedOptions, Wake};
 pub use time::{Now, WallTime};
 pub use transaction::{
-    Arrival, Ask, Delivery, Heads, Knowledge, Message, Next, Refused, RequestId, Transaction,
+    Arrival, Ask, Attempts, Delivery, Heads, Knowledge, Message, Next, Refused, RequestId, Transaction,
 };

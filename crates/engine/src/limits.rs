@@ -47,3 +47,12 @@ pub const RUN: trafficscript::RunLimits =
 /// Bytes of a cookie's value, as written. Browsers drop a cookie of more than 4 KiB in all, and a mark that is dropped
 /// marks nobody.
 pub const COOKIE_VALUE_BYTES_MAX: usize = 3 << 10;
+
+/// Bytes of a request's target that rules may make. Few servers take more than 8 KiB; 64 KiB is a whole head here.
+pub const TARGET_BYTES_MAX: usize = 64 << 10;
+
+/// Nodes that the rules of one transaction may ask to avoid, at most; each choice looks at all of them.
+pub const AVOIDED_NODES_MAX: usize = 64;
+
+/// Seconds of a time-out that a rule sets, at most; as in the catalog.
+pub const TIMEOUT_SECONDS_MAX: u64 = 86_400;

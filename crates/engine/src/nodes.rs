@@ -101,6 +101,10 @@ impl PoolLive {
 pub struct NodeIndex(pub u16);
 
 impl NodeIndex {
+    /// Stands for a node that a rule named and that is no member of the pool: it has no live state and keeps no idle
+    /// connection.
+    pub const NAMED: Self = Self(u16::MAX);
+
     /// The place.
     pub const fn index(self) -> usize {
         self.0 as usize
@@ -186,6 +190,45 @@ impl Pool {
         self.state(index).map_or(0, |state| state.in_flight.load(Ordering::Relaxed))
     }
 
+    /// Whether the last attempt at the node did not fail.
+    pub(crate) fn is_well(&self, index: NodeIndex) -> bool {
+        self.state(index).is_some_and(|state| state.failed_tick().is_none())
+    }
+
+    /// The places of all nodes.
+    pub(crate) fn indexes(&self) -> impl Iterator<Item = NodeIndex> + use<> {
+        (0..self.nodes.len()).map_while(|index| u16::try_from(index).ok().map(NodeIndex))
+    }
+
+    /// The member of this `host:port`.
+    pub(crate) fn node_by_name(&self, name: &[u8]) -> Option<NodeIndex> {
+        let is = |index: &NodeIndex| {
+            self.nodes.get(index.index()).is_some_and(|node| node.name.as_bytes().eq_ignore_ascii_case(name))
+        };
+        self.indexes().find(is)
+    }
+
+    /// The member that a rule means by `host:port`, or by a host alone; where no member has that port, the host
+    /// decides. The first of several.
+    pub(crate) fn node_called(&self, name: &[u8]) -> Option<NodeIndex> {
+        let of_host = || {
+            let host = host_of(name);
+            self.indexes().find(|index| {
+                self.nodes
+                    .get(index.index())
+                    .is_some_and(|node| node.host.as_bytes().eq_ignore_ascii_case(host))
+            })
+        };
+        self.node_by_name(name).or_else(of_host)
+    }
+
+    /// Whether a rule means this member by `host:port`, or by a host alone.
+    pub(crate) fn is_called(&self, index: NodeIndex, name: &[u8]) -> bool {
+        self.nodes.get(index.index()).is_some_and(|node| {
+            node.name.as_bytes().eq_ignore_ascii_case(name) || node.host.as_bytes().eq_ignore_ascii_case(name)
+        })
+    }
+
     fn state(&self, index: NodeIndex) -> Option<&Arc<NodeState>> {
         self.live.states.get(index.index())
     }
@@ -211,6 +254,18 @@ impl Pool {
                     Ordering::Relaxed,
                 )
                 .is_ok()
+    }
+}
+
+/// The host in `host:port`, `host`, `[address]:port` or an address.
+fn host_of(name: &[u8]) -> &[u8] {
+    if let Some(rest) = name.strip_prefix(b"[") {
+        return rest.split(|byte| *byte == b']').next().unwrap_or(rest);
+    }
+    match name.iter().position(|byte| *byte == b':') {
+        // An IPv6 address without brackets has more than one colon, and no port.
+        Some(at) if name.iter().rposition(|byte| *byte == b':') == Some(at) => name.get(..at).unwrap_or(name),
+        _ => name,
     }
 }
 

@@ -227,8 +227,9 @@ impl Rehearsal {
                     self.say(until.max(now.tick), What::GoesOn(number));
                     return None;
                 }
-                Next::Forward { .. } => {
+                Next::Forward { pool } => {
                     held.forwarded_at = Some(now.tick.since(Tick::ZERO));
+                    held.transaction.reach_in_thought(pool, now);
                     held.transaction.response_slot().clone_from(&self.visits[number].reply);
                     next = held.transaction.response_received(now);
                 }

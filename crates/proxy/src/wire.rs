@@ -4,6 +4,7 @@ use crate::buffers::{Buffers, Input, Size};
 use crate::timers::{Alarm, Watch};
 use std::future::{Future, poll_fn};
 use std::io;
+use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker, ready};
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, Interest, ReadBuf};
@@ -27,6 +28,15 @@ pub trait Wire: AsyncRead + AsyncWrite + Unpin + 'static {
         Poll::Ready(())
     }
 
+    /// Gives the packets of this stream a type-of-service byte (IPv6: traffic class). Where there are no packets, or
+    /// the system refuses, nothing happens: it is a hint to routers.
+    fn mark(&self, _tos: u8) {}
+
+    /// Both ends, ours first; `None` where there are no addresses.
+    fn ends(&self) -> Option<(SocketAddr, SocketAddr)> {
+        None
+    }
+
     /// Whether the other side has neither ended the stream nor sent anything that is not read yet. What came is lost.
     fn is_quiet(&mut self) -> bool {
         let mut byte = [0];
@@ -37,6 +47,20 @@ pub trait Wire: AsyncRead + AsyncWrite + Unpin + 'static {
 }
 
 impl Wire for TcpStream {
+    fn mark(&self, tos: u8) {
+        let socket = socket2::SockRef::from(self);
+        let is_v6 = self.local_addr().is_ok_and(|address| address.is_ipv6());
+        let marked =
+            if is_v6 { socket.set_tclass_v6(u32::from(tos)) } else { socket.set_tos_v4(u32::from(tos)) };
+        if let Err(error) = marked {
+            tracing::debug!(%error, "packets cannot be marked");
+        }
+    }
+
+    fn ends(&self) -> Option<(SocketAddr, SocketAddr)> {
+        Some((self.local_addr().ok()?, self.peer_addr().ok()?))
+    }
+
     #[inline]
     fn poll_readable(&self, context: &mut Context<'_>) -> Poll<()> {
         // A stream that failed is readable: reading tells why.

@@ -144,11 +144,6 @@ impl Pinned {
         &self.catalog.virtual_server(server).timeouts
     }
 
-    /// What the access log calls a node of this catalog.
-    pub(crate) fn node_name(&self, place: NodePlace) -> Option<&str> {
-        self.catalog.pool(place.pool).nodes.get(place.node.index()).map(|node| &*node.name)
-    }
-
     pub(crate) fn log_target(&self, server: VirtualServerId) -> Option<LogTarget> {
         self.log_targets.get(server.index()).copied().flatten()
     }

@@ -1,92 +1,65 @@
-//! `connection.*` and the addresses of `request.*`.
+//! `connection.*`: the client's connection as a whole.
 
-use super::BOTH;
+use super::{EVERYWHERE, LIVE, row};
 use crate::limits;
-use crate::transaction::{End, Host, Note, Waiting};
+use crate::transaction::{End, Host, Note, ResponseEdit, Waiting};
 use core::time::Duration;
-use trafficscript::{Answer, Builtin, Call, Effect, Example, Kind, Param};
+use trafficscript::{Answer, Builtin, Call, Param};
 
-pub(super) const ROWS: [Builtin<Host>; 7] = [
-    Builtin {
-        name: "connection.discard",
-        summary: "Closes the connection at once, without an answer.",
-        params: &[],
-        returns: Kind::Nothing,
-        stages: BOTH,
-        effect: Effect::Ends,
-        examples: &[Example { rule: "connection.discard(); $1 = \"not reached\";", given: "", gives: "" }],
-        doc: "No further rule runs. The access log shows status 444.",
-        call: discard,
-    },
-    Builtin {
-        name: "connection.sleep",
-        summary: "Holds the rule for some milliseconds.",
-        params: &[Param::integer("milliseconds", "How long.")],
-        returns: Kind::Truth,
-        stages: BOTH,
-        effect: Effect::Waits,
-        examples: &[Example { rule: "connection.sleep( 5 )", given: "", gives: "1" }],
-        doc: "Nobody else waits meanwhile. Ends early when the virtual server's time-out does; at most an hour.",
-        call: sleep,
-    },
-    Builtin {
-        name: "connection.getVirtualServer",
-        summary: "The name of the virtual server.",
-        params: &[],
-        returns: Kind::String,
-        stages: BOTH,
-        effect: Effect::Reads,
-        examples: &[Example { rule: "connection.getVirtualServer()", given: "", gives: "site" }],
-        doc: "As it stands in the catalog.",
-        call: |call| {
-            let name = call.host.virtual_server().name.as_bytes();
-            Answer::Value(name.into())
+pub(super) const ROWS: [Builtin<Host>; 5] = [
+    row!(
+        "connection.discard", "Closes the connection at once, without an answer.",
+        (),
+        Nothing, LIVE, Ends, "",
+        ["connection.discard(); $1 = \"not reached\";" => ""],
+        "No further rule runs. The access log shows status 444.",
+        discard,
+    ),
+    row!(
+        "connection.sleep", "Holds the rule for some milliseconds.",
+        (Param::integer("milliseconds", "How long.")),
+        Truth, LIVE, Waits, "",
+        ["connection.sleep( 5 )" => "1"],
+        "Nobody else waits meanwhile. Ends early when the virtual server's time-out does; at most an hour.",
+        sleep,
+    ),
+    row!(
+        "connection.getVirtualServer", "The name of the virtual server.",
+        (),
+        String, EVERYWHERE, Reads, "",
+        ["connection.getVirtualServer()" => "site"],
+        "As it stands in the catalog.",
+        |call| Answer::Value(call.host.virtual_server().name.as_bytes().into()),
+    ),
+    row!(
+        "connection.getMemoryUsage", "How much memory this transaction holds, in bytes.",
+        (),
+        Integer, EVERYWHERE, Reads, "GET /\nHost: a.example",
+        ["connection.getMemoryUsage() > 10" => "1"],
+        "What is held of the request and of the response, and what rules have asked to change in it. An estimate, to \
+         compare connections by; what the process needs for itself is not in it.",
+        |call| {
+            let host = &call.host;
+            let request = host.request.target().len().saturating_add(host.request.fields().bytes());
+            let edits: usize = host.edits.iter().map(ResponseEdit::bytes).sum();
+            request.saturating_add(host.response.fields().bytes()).saturating_add(edits).into()
         },
-    },
-    Builtin {
-        name: "request.getRemoteIP",
-        summary: "The client's address.",
-        params: &[],
-        returns: Kind::String,
-        stages: BOTH,
-        effect: Effect::Reads,
-        examples: &[Example { rule: "request.getRemoteIP()", given: "", gives: "192.0.2.1" }],
-        doc: "Behind a trusted proxy, the address that it reported.",
-        call: |call| call.host.arrival.client.to_string().into(),
-    },
-    Builtin {
-        name: "request.getRemotePort",
-        summary: "The client's port.",
-        params: &[],
-        returns: Kind::Integer,
-        stages: BOTH,
-        effect: Effect::Reads,
-        examples: &[Example { rule: "request.getRemotePort()", given: "", gives: "50000" }],
-        doc: "The port of the connection's other end.",
-        call: |call| i64::from(call.host.connection.facts().peer.port()).into(),
-    },
-    Builtin {
-        name: "request.getLocalIP",
-        summary: "The address the client connected to.",
-        params: &[],
-        returns: Kind::String,
-        stages: BOTH,
-        effect: Effect::Reads,
-        examples: &[Example { rule: "request.getLocalIP()", given: "", gives: "192.0.2.80" }],
-        doc: "Our own end of the client's connection.",
-        call: |call| call.host.connection.facts().local.ip().to_string().into(),
-    },
-    Builtin {
-        name: "request.getLocalPort",
-        summary: "The port the client connected to.",
-        params: &[],
-        returns: Kind::Integer,
-        stages: BOTH,
-        effect: Effect::Reads,
-        examples: &[Example { rule: "request.getLocalPort()", given: "", gives: "80" }],
-        doc: "Our own end of the client's connection.",
-        call: |call| i64::from(call.host.connection.facts().local.port()).into(),
-    },
+    ),
+    row!(
+        "connection.checkLimits", "Whether a pool can take the request now.",
+        (Param::string("pool", "Name of the pool; without it, the one that the request goes to.").optional()),
+        Integer, EVERYWHERE, Reads, "",
+        ["connection.checkLimits()" => "1", "connection.checkLimits( \"no such pool\" )" => "-1"],
+        "1: it can. 0: the limits of its nodes are reached. -1: there is no such pool. Pools have no limits of \
+         connections yet, so that a pool that is there can always take it.",
+        |call| {
+            let known = match call.optional_string(0) {
+                Some(name) => call.host.catalog.pool_by_name(&name).is_some(),
+                None => call.host.pool_in_force().is_some(),
+            };
+            if known { 1.into() } else { (-1).into() }
+        },
+    ),
 ];
 
 fn discard(call: &mut Call<'_, Host>) -> Answer {

@@ -2,18 +2,28 @@
 //!
 //! Rows are written with [`row!`], in one file for each family. A record holds what runs and what is said of it, so that the checker, the manual and the machine cannot differ.
 
+mod address;
 mod connection;
 mod cookie;
 #[cfg(test)]
 mod examples;
+mod http_answer;
+mod http_cookie;
 mod http_request;
 mod http_response;
+mod http_target;
 mod journal;
+mod logging;
+mod mark;
+mod node;
+mod patience;
 mod pending;
+mod persistence;
 mod pool;
 #[cfg(test)]
 mod published;
 mod rate;
+mod service_level;
 mod shape;
 mod ssl;
 mod text;
@@ -38,6 +48,16 @@ pub const RAW_REQUEST: Stages = Stages(8);
 pub const RAW_RESPONSE: Stages = Stages(16);
 /// Rules on an HTTP transaction that is under way.
 pub(crate) const BOTH: Stages = REQUEST.or(RESPONSE);
+/// Rules over raw bytes: what reads or changes bytes.
+pub const RAW: Stages = RAW_REQUEST.or(RAW_RESPONSE);
+/// Rules of HTTP at any time, when it is over too: what reads the request or its answer.
+pub const HTTP: Stages = BOTH.or(COMPLETION);
+/// Rules of any protocol while something is under way: what changes the connection, or waits.
+pub const LIVE: Stages = BOTH.or(RAW);
+/// Every rule: what reads the connection, and what looks at or keeps things outside of it.
+pub const EVERYWHERE: Stages = LIVE.or(COMPLETION);
+/// Rules of HTTP from the answer on.
+pub(crate) const ANSWERED: Stages = RESPONSE.or(COMPLETION);
 
 /// What the stages are called, in the order of a transaction.
 const STAGE_NAMES: &[(Stages, &str)] = &[
@@ -78,11 +98,21 @@ pub fn builtins() -> &'static Builtins<Host> {
 fn table() -> Builtins<Host> {
     let rows: Vec<Builtin<Host>> = [
         &http_request::ROWS[..],
+        &http_target::ROWS,
+        &http_cookie::ROWS,
         &http_response::ROWS,
+        &http_answer::ROWS,
+        &address::ROWS,
         &connection::ROWS,
         &journal::ROWS,
+        &logging::ROWS,
+        &mark::ROWS,
+        &node::ROWS,
+        &patience::ROWS,
+        &persistence::ROWS,
         &pool::ROWS,
         &rate::ROWS,
+        &service_level::ROWS,
         &shape::ROWS,
         &ssl::ROWS,
         &ssl::HANDSHAKE,
@@ -96,14 +126,29 @@ fn table() -> Builtins<Host> {
     table.unsupported(unsupported::names()).stage_names(STAGE_NAMES)
 }
 
+/// Writes down what a rule sets for its transaction; whether it is to be done, too.
+fn decides(
+    call: &mut trafficscript::Call<'_, Host>,
+    name: &'static str,
+    value: &dyn std::fmt::Display,
+) -> bool {
+    let place = call.place();
+    let value = trafficscript::ByteString::from(value.to_string());
+    call.host.note(place, crate::transaction::Note::Setting { name, value });
+    !call.host.observes()
+}
+
 /// Older or shorter names that published rules use.
-const ALIASES: [(&str, &str); 8] = [
+const ALIASES: [(&str, &str); 11] = [
     ("http.cookie", "http.getCookie"),
     ("connection.getRemoteIP", "request.getRemoteIP"),
     ("connection.getRemotePort", "request.getRemotePort"),
     ("connection.getLocalIP", "request.getLocalIP"),
     ("connection.getLocalPort", "request.getLocalPort"),
     ("connection.drop", "connection.discard"),
+    ("connection.setIdempotent", "request.setIdempotent"),
+    ("http.setIdempotent", "request.setIdempotent"),
+    ("connection.setPersistenceClass", "connection.setPersistence"),
     ("connection.setBandwidthClass", "response.setBandwidthClass"),
     ("connection.getBandwidthClass", "response.getBandwidthClass"),
 ];

@@ -18,6 +18,13 @@ pub(crate) fn reason(function: &str) -> Option<&'static str> {
         "http.compress.disable" | "http.compress.enable" => {
             Some("changes nothing until answers are compressed here")
         }
+        "connection.setPersistence" | "connection.setPersistenceKey" => Some(
+            "changes nothing until there are session persistence classes; connection.setPersistenceNode names a node",
+        ),
+        "connection.setServiceLevelClass" => Some("changes nothing until there are service level classes"),
+        "slm.conforming" | "slm.isOK" | "slm.threshold" => {
+            Some("tells of no class until there are service level classes: all is well")
+        }
         _ => None,
     }
 }

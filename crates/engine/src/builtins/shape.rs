@@ -1,65 +1,54 @@
 //! Bandwidth classes: `response.*BandwidthClass` towards the client, `request.*BandwidthClass` towards the node.
 
-use super::BOTH;
+use super::{EVERYWHERE, LIVE, row};
 use crate::transaction::{ClassChoice, Host, Note};
-use trafficscript::{Answer, Builtin, ByteString, Call, Effect, Example, Kind, Param};
+use trafficscript::{Answer, Builtin, ByteString, Call, Param};
 
-const CLASS: &[Param] = &[Param::string("class", "Name of the bandwidth class, or \"\" for none.")];
-const SET_DOC: &str = "1 where the class exists or is \"\"; 0, with a warning and no change, where it does not. The \
-last call wins, over the virtual server's (or pool's) own class too. It holds for this transaction; the next request \
-on the connection begins again with the virtual server's class.";
-
+const CLASS: Param = Param::string("class", "Name of the bandwidth class, or \"\" for none.");
 pub(super) const ROWS: [Builtin<Host>; 4] = [
-    Builtin {
-        name: "response.setBandwidthClass",
-        summary: "Paces what is written to the client.",
-        params: CLASS,
-        returns: Kind::Truth,
-        stages: BOTH,
-        effect: Effect::Changes,
-        examples: &[
-            Example { rule: "response.setBandwidthClass( \"slow\" )", given: "", gives: "1" },
-            Example { rule: "response.setBandwidthClass( \"no such class\" )", given: "", gives: "0" },
-        ],
-        doc: SET_DOC,
-        call: |call| set(call, "response"),
-    },
-    Builtin {
-        name: "request.setBandwidthClass",
-        summary: "Paces what is written to the node.",
-        params: CLASS,
-        returns: Kind::Truth,
-        stages: super::REQUEST,
-        effect: Effect::Changes,
-        examples: &[Example { rule: "request.setBandwidthClass( \"\" )", given: "", gives: "1" }],
-        doc: SET_DOC,
-        call: |call| set(call, "request"),
-    },
-    Builtin {
-        name: "response.getBandwidthClass",
-        summary: "The bandwidth class towards the client.",
-        params: &[],
-        returns: Kind::String,
-        stages: BOTH,
-        effect: Effect::Reads,
-        examples: &[Example { rule: "response.getBandwidthClass()", given: "", gives: "" }],
-        doc: "The empty string where there is none.",
-        call: |call| {
+    row!(
+        "response.setBandwidthClass", "Paces what is written to the client.",
+        (CLASS),
+        Truth, LIVE, Changes, "",
+        ["response.setBandwidthClass( \"slow\" )" => "1", "response.setBandwidthClass( \"no such class\" )" => "0"],
+        "1 where the class exists or is \"\"; 0, with a warning and no change, where it does not. The last call wins, over \
+         the virtual server's own class too. It holds for this transaction; the next request on the connection begins \
+         again with the virtual server's class.",
+        |call| set(call, "response"),
+    ),
+    row!(
+        "request.setBandwidthClass", "Paces what is written to the node.",
+        (CLASS),
+        Truth, LIVE, Changes, "",
+        ["request.setBandwidthClass( \"\" )" => "1"],
+        "1 where the class exists or is \"\"; 0, with a warning and no change, where it does not. The last call wins, over \
+         the pool's own class too. It holds for this transaction. In a response rule it is what a `request.retry` is \
+         paced by.",
+        |call| set(call, "request"),
+    ),
+    row!(
+        "response.getBandwidthClass", "The bandwidth class towards the client.",
+        (),
+        String, EVERYWHERE, Reads, "",
+        ["response.getBandwidthClass()" => ""],
+        "The empty string where there is none.",
+        |call| {
             let default = call.host.virtual_server().bandwidth_class.as_deref().unwrap_or_default();
             get(&call.host.response_class, default)
         },
-    },
-    Builtin {
-        name: "request.getBandwidthClass",
-        summary: "The bandwidth class towards the node, as far as a rule has set one.",
-        params: &[],
-        returns: Kind::String,
-        stages: BOTH,
-        effect: Effect::Reads,
-        examples: &[Example { rule: "request.getBandwidthClass()", given: "", gives: "" }],
-        doc: "The empty string where no rule has set one; the pool's own class is not known before a pool is chosen.",
-        call: |call| get(&call.host.request_class, ""),
-    },
+    ),
+    row!(
+        "request.getBandwidthClass", "The bandwidth class towards the node.",
+        (),
+        String, EVERYWHERE, Reads, "",
+        ["request.getBandwidthClass()" => ""],
+        "As a rule has set it, else that of the pool that the request goes to; the empty string where there is none.",
+        |call| {
+            let pool = call.host.pool_in_force().map(|pool| call.host.catalog.pool(pool));
+            let default = pool.and_then(|pool| pool.bandwidth_class.as_deref()).unwrap_or_default();
+            get(&call.host.request_class, default)
+        },
+    ),
 ];
 
 fn get(choice: &ClassChoice, default: &str) -> Answer {

@@ -4,6 +4,7 @@ use super::host::{Note, Noted};
 use super::{Origin, RequestId, Transaction};
 use crate::catalog::{AccessLog, VirtualServer};
 use crate::connection::ConnectionFacts;
+use crate::settings::AskedLine;
 use crate::time::Now;
 use accesslog::{ConnectionState, Entry, FieldLookup, NoFields};
 use message::{Fields, RequestHead};
@@ -37,7 +38,7 @@ const DISCARDED: u16 = 444;
 impl Transaction {
     /// Where this transaction is to be logged, if anywhere.
     pub fn access_log(&self) -> Option<&AccessLog> {
-        self.virtual_server().access_log.as_ref()
+        self.virtual_server().access_log.as_ref().filter(|_| self.is_logged())
     }
 
     /// The status for the log: what the client got, 499 if it left first, 444 if it was discarded.
@@ -57,6 +58,7 @@ impl Transaction {
             virtual_server: self.virtual_server(),
             facts: host.connection.facts(),
             head: &host.request,
+            asked: host.asked.as_deref(),
             id: host.arrival.id,
             request_number: host.arrival.request_number,
             at: host.arrived,
@@ -135,6 +137,7 @@ impl Refused<'_> {
             virtual_server: self.virtual_server,
             facts: self.facts,
             head: self.head,
+            asked: None,
             id: self.id,
             request_number: self.request_number,
             at: self.arrived,
@@ -152,9 +155,21 @@ struct Arrived<'a> {
     virtual_server: &'a VirtualServer,
     facts: &'a ConnectionFacts,
     head: &'a RequestHead,
+    /// Its first line, where a rule has changed the one in the head.
+    asked: Option<&'a AskedLine>,
     id: RequestId,
     request_number: u32,
     at: Now,
+}
+
+impl Arrived<'_> {
+    fn method(&self) -> &[u8] {
+        self.asked.map_or(self.head.method(), |asked| &asked.method)
+    }
+
+    fn target(&self) -> &[u8] {
+        self.asked.map_or(self.head.target(), |asked| &asked.target)
+    }
 }
 
 /// Texts of a line that nobody holds.
@@ -165,16 +180,16 @@ struct Texts {
 
 impl Texts {
     fn of(arrived: &Arrived<'_>) -> Self {
-        let head = arrived.head;
-        let line = [head.method(), b" ", head.target(), b" ", head.version().as_str().as_bytes()].concat();
+        let version = arrived.head.version().as_str().as_bytes();
+        let line = [arrived.method(), b" ", arrived.target(), b" ", version].concat();
         // What could not be read has no line, rather than one of blanks.
-        let request_line = if head.method().is_empty() { Vec::new() } else { line };
+        let request_line = if arrived.method().is_empty() { Vec::new() } else { line };
         Self { request_line, request_id: format!("{:016x}", arrived.id.0) }
     }
 }
 
 /// A line as far as arrival and delivery tell; what was decided is filled in by the caller.
-fn entry<'a>(arrived: &Arrived<'a>, texts: &'a Texts, delivery: &Delivery<'a>, now: Now) -> Entry<'a> {
+fn entry<'a>(arrived: &'a Arrived<'a>, texts: &'a Texts, delivery: &Delivery<'a>, now: Now) -> Entry<'a> {
     let micros = |to: Tick| u64::try_from(to.since(arrived.at.tick).as_micros()).unwrap_or(u64::MAX);
     let facts = arrived.facts;
     Entry {
@@ -189,8 +204,8 @@ fn entry<'a>(arrived: &Arrived<'a>, texts: &'a Texts, delivery: &Delivery<'a>, n
         local_port: facts.local.port(),
         user: None,
         request_line: &texts.request_line,
-        method: arrived.head.method(),
-        target: arrived.head.target(),
+        method: arrived.method(),
+        target: arrived.target(),
         protocol: arrived.head.version().as_str().as_bytes(),
         status: 0,
         body_bytes_sent: delivery.body_bytes_sent,

@@ -5,6 +5,7 @@ use crate::catalog::{Catalog, PoolId, VirtualServer};
 use crate::connection::Connection;
 use crate::decision::RateResult;
 use crate::limits;
+use crate::settings::{AskedLine, NodeAnswered, Settings};
 use crate::shared::Shared;
 use crate::time::Now;
 use crate::transaction::random::Random;
@@ -51,6 +52,10 @@ pub(crate) enum ResponseEdit {
     Set(ByteString, ByteString),
     Add(ByteString, ByteString),
     Remove(ByteString),
+    /// Another status, with its words.
+    Status(u16, ByteString),
+    /// Drops the cookies of this name.
+    RemoveCookie(ByteString),
     /// Replaces a cookie of the same name.
     Cookie {
         name: ByteString,
@@ -67,7 +72,8 @@ impl ResponseEdit {
     pub(crate) fn bytes(&self) -> usize {
         match self {
             Self::Set(name, value) | Self::Add(name, value) => name.len().saturating_add(value.len()),
-            Self::Remove(_) => 0,
+            Self::Remove(_) | Self::RemoveCookie(_) => 0,
+            Self::Status(_, reason) => reason.len(),
             Self::Cookie { pair, attributes, .. } => {
                 pair.len().saturating_add(attributes.as_ref().map_or(0, |given| given.len()))
             }
@@ -149,6 +155,11 @@ pub(crate) enum Note {
     Pool {
         pool: ByteString,
     },
+    /// Something about this transaction that a rule has set, and to what.
+    Setting {
+        name: &'static str,
+        value: ByteString,
+    },
     Respond {
         status: u16,
     },
@@ -177,6 +188,8 @@ pub struct Host {
     pub(crate) arrival: Arrival,
     pub(crate) arrived: Now,
     pub(crate) now: Now,
+    /// When bytes last moved, as far as rules are concerned: the request's head came, or the answer's.
+    pub(crate) moved: Now,
     /// When the virtual server's patience with rules that wait ends.
     pub(crate) deadline: Tick,
     pub(crate) request: RequestHead,
@@ -186,6 +199,14 @@ pub struct Host {
     pub(crate) response_class: ClassChoice,
     pub(crate) request_class: ClassChoice,
     pub(crate) pool: Option<PoolId>,
+    /// What rules have set besides.
+    pub(crate) settings: Settings,
+    /// The first line as the client sent it, once a rule has changed it; logs show it.
+    pub(crate) asked: Option<Box<AskedLine>>,
+    /// When it was first handed to a pool.
+    pub(crate) forwarded_at: Option<Tick>,
+    /// The node that has answered, and when.
+    pub(crate) node: Option<NodeAnswered>,
     pub(crate) end: Option<End>,
     pub(crate) waiting: Option<Waiting>,
     pub(crate) notes: Vec<Noted>,

@@ -13,21 +13,25 @@
 
 mod delivery;
 mod host;
+mod node;
 mod outcome;
 mod random;
 mod record;
 mod rules;
 
+pub(crate) use crate::settings::AskedLine;
 pub use delivery::{Delivery, Refused};
 pub(crate) use host::Host;
 pub(crate) use host::{Built, ClassChoice, End, Note, ResponseEdit, Stage, Waiting};
+pub use node::Attempts;
 pub(crate) use outcome::{apply_one, cookie_name};
 pub use record::Message;
 
-use crate::catalog::{Catalog, PoolId, QueueTimeoutAction, Timeouts, VirtualServer, VirtualServerId};
+use crate::catalog::{Catalog, PoolId, QueueTimeoutAction, VirtualServer, VirtualServerId};
 use crate::connection::Connection;
 use crate::decision::RateResult;
 use crate::error::TransactionError;
+use crate::settings::Settings;
 use crate::shared::Shared;
 use crate::time::Now;
 use message::{RequestHead, ResponseHead};
@@ -158,8 +162,7 @@ impl Transaction {
         // What is never answered is logged without anybody else's answer.
         heads.response.clear();
         shared.counters().requests.add_one();
-        let deadline = patience_ends(&catalog.virtual_server(arrival.virtual_server).timeouts, now, now);
-        Self {
+        let mut transaction = Self {
             host: Host {
                 shared: Arc::clone(shared),
                 catalog: Arc::clone(catalog),
@@ -167,7 +170,8 @@ impl Transaction {
                 arrival,
                 arrived: now,
                 now,
-                deadline,
+                moved: now,
+                deadline: now.tick,
                 request: heads.request,
                 response: heads.response,
                 running: None,
@@ -175,6 +179,10 @@ impl Transaction {
                 response_class: ClassChoice::Default,
                 request_class: ClassChoice::Default,
                 pool: None,
+                settings: Settings::default(),
+                asked: None,
+                forwarded_at: None,
+                node: None,
                 end: None,
                 waiting: None,
                 notes: Vec::new(),
@@ -185,7 +193,9 @@ impl Transaction {
             body: Vec::new(),
             origin: Origin::Undecided,
             instructions: 0,
-        }
+        };
+        transaction.host.set_deadline();
+        transaction
     }
 
     /// Goes on: at first, when an [`Ask`]'s time has come or its ticket was woken. Called too early it asks again.
@@ -213,7 +223,8 @@ impl Transaction {
     pub fn response_received(&mut self, now: Now) -> Next {
         self.host.now = now;
         // Bytes have moved: what rules wait for on the response has the server's patience for itself.
-        self.host.deadline = patience_ends(&self.virtual_server().timeouts, self.host.arrived, now);
+        self.host.moved = now;
+        self.host.set_deadline();
         self.origin = Origin::Node;
         self.host.shared.counters().responses_from_nodes.add_one();
         self.begin_response_rules()
@@ -333,6 +344,7 @@ impl Transaction {
             Some(End::Fault) => self.rule_error(),
             Some(End::Pool) | None => match self.host.pool.or(self.virtual_server().pool) {
                 Some(pool) => {
+                    self.host.forwarded_at.get_or_insert(self.host.now.tick);
                     self.state = State::AtNode { pool };
                     Next::Forward { pool }
                 }
@@ -427,10 +439,13 @@ impl Transaction {
     }
 }
 
-/// The end of the wait of rules: `timeout` after bytes last moved, and before the whole has taken too long.
-fn patience_ends(timeouts: &Timeouts, arrived: Now, moved: Now) -> Tick {
-    let whole = timeouts.transaction.map_or(Tick::MAX, |length| arrived.tick.saturating_add(length));
-    moved.tick.saturating_add(timeouts.idle).min(whole)
+impl Host {
+    /// The end of the wait of rules: `timeout` after bytes last moved, and before the whole has taken too long.
+    pub(crate) fn set_deadline(&mut self) {
+        let timeouts = self.settings.timeouts(&self.virtual_server().timeouts);
+        let whole = timeouts.transaction.map_or(Tick::MAX, |length| self.arrived.tick.saturating_add(length));
+        self.deadline = self.moved.tick.saturating_add(timeouts.idle).min(whole);
+    }
 }
 
 impl Drop for Transaction {

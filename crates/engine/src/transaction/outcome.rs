@@ -85,6 +85,13 @@ pub(crate) fn apply_one(head: &mut ResponseHead, edit: &ResponseEdit) {
         ResponseEdit::Remove(name) => {
             fields.remove(name);
         }
+        ResponseEdit::Status(status, reason) => {
+            let _checked = head.set_status(*status, reason);
+        }
+        ResponseEdit::RemoveCookie(name) => {
+            fields
+                .remove_where(|_, value, known| known == Known::SetCookie && cookie_name(value) == &name[..]);
+        }
         ResponseEdit::Cookie { name, pair, attributes, fallback } => {
             let old = fields.all_known(Known::SetCookie).find(|value| cookie_name(value) == &name[..]);
             let attributes = match (attributes, old) {

@@ -103,6 +103,7 @@ fn event(note: &Note) -> Event {
         Note::Cookie { name } => Event::Cookie { name: text(name) },
         Note::Field { side, name } => Event::Field { side: Cow::Borrowed(side), name: text(name) },
         Note::Pool { pool } => Event::Pool { pool: text(pool) },
+        Note::Setting { name, value } => Event::Setting { name: Cow::Borrowed(name), value: text(value) },
         Note::Respond { status } => Event::Respond { status: *status },
         Note::Discard => Event::Discard,
         Note::Undecidable { fact } => Event::Undecidable { fact: text(fact) },

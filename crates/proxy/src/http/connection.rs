@@ -28,6 +28,8 @@ pub(crate) struct Client<S> {
     pub(crate) peer: Peer,
     pub(crate) connection: Rc<Connection>,
     ends: Ends,
+    /// The type-of-service byte of its packets, as a rule has set it; 0: as the system has it.
+    pub(crate) mark: u8,
     /// Requests read so far.
     pub(crate) requests: u32,
     /// The time, where it was asked and nothing was waited for since.
@@ -82,6 +84,7 @@ pub(crate) async fn serve<S: Wire, D: Dial>(worker: Rc<Worker<D>>, stream: S, en
         peer: Peer::new(ends.peer.ip(), false),
         connection: Rc::new(Connection::new(facts)),
         ends,
+        mark: 0,
         requests: 0,
         known_now: None,
     };
@@ -232,7 +235,8 @@ fn accept<S, D: Dial>(
     };
     let connection = &client.connection;
     let transaction = Transaction::begin(&worker.shared, &pinned.catalog, arrival, (connection, heads), now);
-    let request = Request { pinned, virtual_server, body, head_bytes: consumed };
+    let patience = transaction.patience();
+    let request = Request { pinned, virtual_server, body, head_bytes: consumed, patience };
     Ok(Taken { request, transaction: Box::new(transaction), now })
 }
 

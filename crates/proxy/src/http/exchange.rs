@@ -47,6 +47,8 @@ pub(crate) struct Request {
     pub(crate) virtual_server: VirtualServerId,
     pub(crate) body: BodyKind,
     pub(crate) head_bytes: usize,
+    /// How long nothing may move; a rule may change it.
+    pub(crate) patience: Duration,
 }
 
 /// What becomes of the client's connection.
@@ -116,6 +118,7 @@ pub(crate) async fn run<S: Wire, D: Dial>(worker: &Worker<D>, client: &mut Clien
     let mut exchange = Exchange::new(worker, client, taken);
     let mut seat: Option<Seat> = None;
     let mut next = exchange.transaction.advance(exchange.now);
+    exchange.obey_rules();
     let after = loop {
         next = match next {
             Next::Ask(Ask::Turn { ticket, .. })
@@ -165,8 +168,7 @@ impl<'a, S: Wire, D: Dial> Exchange<'a, S, D> {
                 && request.body == BodyKind::None
                 && head.fields().has(Known::Upgrade),
         };
-        let limit = request.pinned.timeouts(request.virtual_server).transaction;
-        let ceiling = limit.map_or(Tick::MAX, |limit| now.tick.saturating_add(limit));
+        let ceiling = transaction.ends_by();
         let used_before = client.link.bytes_read - (client.link.input.len() + request.head_bytes) as u64;
         Self {
             worker,
@@ -186,7 +188,26 @@ impl<'a, S: Wire, D: Dial> Exchange<'a, S, D> {
 
     fn advance(&mut self) -> Next {
         self.now = self.worker.clock.now();
-        self.transaction.advance(self.now)
+        let next = self.transaction.advance(self.now);
+        self.obey_rules();
+        next
+    }
+
+    /// Takes over what rules have set for the whole of the transaction.
+    #[inline]
+    pub(super) fn obey_rules(&mut self) {
+        self.ceiling = self.transaction.ends_by();
+        self.request.patience = self.transaction.patience();
+    }
+
+    /// Marks packets to the client as rules want them, or as the system has them if a rule did otherwise before.
+    #[inline]
+    fn mark_client(&mut self) {
+        let mark = self.transaction.mark_to_client().unwrap_or(0);
+        if mark != self.client.mark {
+            self.client.mark = mark;
+            self.client.link.stream.mark(mark);
+        }
     }
 
     /// Waits for what a rule asked for. Ready early when the ticket was woken.
@@ -231,7 +252,7 @@ impl<'a, S: Wire, D: Dial> Exchange<'a, S, D> {
             clock: &worker.clock,
             buffers: &worker.buffers,
             watch,
-            patience: request.pinned.timeouts(request.virtual_server).idle,
+            patience: request.patience,
             ceiling,
         }
     }
@@ -243,6 +264,7 @@ impl<'a, S: Wire, D: Dial> Exchange<'a, S, D> {
         if self.transaction.response().status() == 101 {
             return Box::pin(self.tunnel(at)).await;
         }
+        self.mark_client();
         let reply = self.reply_for(&at);
         let wants_body = !matches!(reply.framing, Framing::Bodiless | Framing::Nothing);
         let mut out = self.worker.buffers.output();
@@ -312,7 +334,8 @@ impl<'a, S: Wire, D: Dial> Exchange<'a, S, D> {
 
     /// Only log lines tell it, and asking the time costs.
     fn first_byte(&self) -> FirstByte {
-        let is_logged = self.worker.log.is_some()
+        let is_logged = self.transaction.is_logged()
+            && self.worker.log.is_some()
             && self.request.pinned.log_target(self.request.virtual_server).is_some();
         if is_logged { FirstByte::Awaited } else { FirstByte::Unwanted }
     }
@@ -359,6 +382,9 @@ impl<'a, S: Wire, D: Dial> Exchange<'a, S, D> {
         at.upload.recycle(&self.worker.buffers);
         self.worker.buffers.discard(&mut at.link.input);
         if is_clean {
+            if self.transaction.mark_to_node().is_some() {
+                at.link.stream.mark(0);
+            }
             self.worker.keep_node(at.place, at.link.stream, self.now.tick);
         }
     }
@@ -376,6 +402,7 @@ impl<'a, S: Wire, D: Dial> Exchange<'a, S, D> {
             status if status < 200 => Framing::Nothing,
             _ => Framing::Length(self.transaction.body().len() as u64),
         };
+        self.mark_client();
         let reply = self.reply(framing, request_is_read);
         let mut out = self.worker.buffers.output();
         write_response(self.transaction.response(), reply, &mut out);
@@ -439,6 +466,7 @@ impl<'a, S: Wire, D: Dial> Exchange<'a, S, D> {
 
     /// The node changes the protocol: bytes go both ways until both sides are through.
     async fn tunnel(&mut self, mut at: Box<AtNode<D::Stream>>) -> After {
+        self.mark_client();
         let reply = Reply { upgrade: true, ..self.reply(Framing::Nothing, true) };
         let mut out = self.worker.buffers.output();
         write_response(self.transaction.response(), reply, &mut out);
@@ -486,7 +514,8 @@ impl<'a, S: Wire, D: Dial> Exchange<'a, S, D> {
     /// The end, whatever came before.
     fn finish(&mut self, after: After) -> After {
         let Self { worker, client, transaction, request, sent, used_before, .. } = self;
-        if let (Some(log), Some(target)) = (&worker.log, request.pinned.log_target(request.virtual_server)) {
+        let target = request.pinned.log_target(request.virtual_server).filter(|_| transaction.is_logged());
+        if let (Some(log), Some(target)) = (&worker.log, target) {
             let used = client.link.bytes_read - client.link.input.len() as u64;
             let now = worker.clock.now();
             let delivery = Delivery {
@@ -494,7 +523,11 @@ impl<'a, S: Wire, D: Dial> Exchange<'a, S, D> {
                 bytes_sent: sent.bytes,
                 bytes_received: used - *used_before,
                 first_byte_at: sent.first_byte_at,
-                node: self.node.and_then(|node| request.pinned.node_name(node)),
+                node: self.node.and_then(|place| {
+                    transaction
+                        .node(request.pinned.catalog.pool(place.pool), place.node)
+                        .map(|node| &*node.name)
+                }),
                 connection: match after {
                     After::Again => ConnectionState::KeptAlive,
                     After::Close | After::Part => ConnectionState::Closed,

@@ -65,6 +65,8 @@ pub(crate) struct Onward<'a> {
     pub(crate) head: &'a RequestHead,
     pub(crate) body: BodyKind,
     pub(crate) peer: &'a Peer,
+    /// The client's address, where a rule has named another one.
+    pub(crate) named_client: Option<IpAddr>,
     pub(crate) server: &'a VirtualServer,
     pub(crate) node_name: &'a str,
     /// The client waits for `100 Continue`, and so do we.
@@ -92,7 +94,7 @@ pub(crate) fn write_request(onward: &Onward<'_>, out: &mut Vec<u8>) {
     if trusted {
         write_trusted(onward, out);
     } else {
-        out.extend_from_slice(&onward.peer.lines);
+        write_peer(onward, out);
         if let Some(host) = head.host() {
             write_line(out, b"X-Forwarded-Host: ", host);
         }
@@ -117,17 +119,30 @@ pub(crate) fn write_request(onward: &Onward<'_>, out: &mut Vec<u8>) {
     encode::end_head(out);
 }
 
+/// What is told of a client whose own word on it does not count.
+#[inline]
+fn write_peer(onward: &Onward<'_>, out: &mut Vec<u8>) {
+    match onward.named_client {
+        None => out.extend_from_slice(&onward.peer.lines),
+        Some(client) => out.extend_from_slice(&Peer::new(client, onward.peer.tls).lines),
+    }
+}
+
 /// The peer is a proxy that we believe: its word goes on, with its own address behind.
 #[cold]
 fn write_trusted(onward: &Onward<'_>, out: &mut Vec<u8>) {
     let fields = onward.head.fields();
     out.extend_from_slice(b"X-Forwarded-For: ");
-    for hop in fields.all_known(Known::XForwardedFor) {
-        out.extend_from_slice(hop);
-        out.extend_from_slice(b", ");
-    }
     // Writing to a vector cannot fail.
-    let _infallible = write!(out, "{}\r\n", onward.peer.address);
+    if let Some(client) = onward.named_client {
+        let _infallible = write!(out, "{client}\r\n");
+    } else {
+        for hop in fields.all_known(Known::XForwardedFor) {
+            out.extend_from_slice(hop);
+            out.extend_from_slice(b", ");
+        }
+        let _infallible = write!(out, "{}\r\n", onward.peer.address);
+    }
     if !fields.has(Known::XForwardedProto) {
         write_line(out, b"X-Forwarded-Proto: ", scheme(onward.peer.tls).as_bytes());
     }

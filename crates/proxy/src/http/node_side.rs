@@ -10,9 +10,9 @@ use crate::node::idle::NodePlace;
 use crate::timers::Alarm;
 use crate::wire::{Broken, Link, Wire};
 use engine::catalog::{Pool, PoolId};
-use engine::{ErrorKind, InFlight, Next, NodeIndex, Progress, TransactionError};
+use engine::{Attempts, ErrorKind, InFlight, Next, NodeEnds, NodeIndex, Progress, TransactionError};
 use http1::{BodyKind, Decoded, HeadScan, RequestMethod, connection_options, decode_response};
-use message::Version;
+use message::{Known, Version};
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::{Context, Poll};
@@ -68,7 +68,8 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
         let pool = pinned.catalog.pool(pool_id);
         let mut tried: Vec<NodeIndex> = Vec::new();
         let mut failure = TransactionError { kind: ErrorKind::NoNode, progress: Progress::NothingSent };
-        while let Some(index) = pool.choose(&tried, self.now.tick) {
+        let mut attempts = Attempts::default();
+        while let Some(index) = self.transaction.choose_node(pool_id, &tried, self.now.tick) {
             match self.try_node((pool, pool_id), index).await {
                 Ok(at) => {
                     self.at_node = Some(at);
@@ -77,13 +78,17 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
                         self.worker.shared.counters().node_recoveries.add_one();
                         self.worker.node_messages.node_is_back((pool, index), self.now.tick);
                     }
-                    return Ok(self.transaction.response_received(self.now));
+                    self.tell_of_node(pool, index);
+                    let next = self.transaction.response_received(self.now);
+                    self.obey_rules();
+                    return Ok(next);
                 }
                 Err(Miss::Gone(gone)) => return Err(gone),
                 Err(Miss::Failed { error, .. }) => failure = error,
             }
             self.note_failure((pool, index), failure);
-            if !failure.may_retry(self.transaction.request().method()) {
+            attempts.count(failure);
+            if !self.transaction.may_retry(failure, attempts) {
                 break;
             }
             tried.push(index);
@@ -91,6 +96,16 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
             self.worker.shared.counters().node_retries.add_one();
         }
         Ok(self.failed(failure.kind, failure.progress))
+    }
+
+    /// For rules that ask who answered.
+    fn tell_of_node(&mut self, pool: &Pool, index: NodeIndex) {
+        let Some(node) = self.transaction.node(pool, index) else { return };
+        let name = std::sync::Arc::clone(&node.name);
+        let stream = self.at_node.as_ref().map(|at| &at.link.stream);
+        let ends = stream.filter(|_| self.transaction.may_ask_for_ends()).and_then(Wire::ends);
+        let (local, remote) = ends.unzip();
+        self.transaction.reached(NodeEnds { name, local, remote }, self.now.tick);
     }
 
     /// What a failed attempt means for the node, and that the operator hears of it.
@@ -127,7 +142,7 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
             match self.missed(&mut at, stop, reused) {
                 Miss::Failed { error, reused: true }
                     if error.kind == ErrorKind::NodeClosed
-                        && error.may_retry(self.transaction.request().method()) => {}
+                        && error.may_retry(self.transaction.is_idempotent()) => {}
                 miss => return Err(miss),
             }
         }
@@ -138,7 +153,7 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
             let error = TransactionError { kind, progress: Progress::NothingSent };
             Err(Miss::Failed { error, reused: false })
         };
-        let Some(node) = pool.nodes.get(index.index()) else { return failed(ErrorKind::NoNode) };
+        let Some(node) = self.transaction.node(pool, index) else { return failed(ErrorKind::NoNode) };
         let until = self.worker.clock.tick().saturating_add(pool.max_connect_time).min(self.ceiling);
         self.client.watch.set(until);
         let mut has_reaped = false;
@@ -180,10 +195,12 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
             head: self.transaction.request(),
             body: self.request.body,
             peer: &self.client.peer,
+            named_client: self.transaction.named_client(),
             server,
-            node_name: pool.nodes.get(place.node.index()).map_or("", |node| &*node.name),
+            node_name: self.transaction.node(pool, place.node).map_or("", |node| &*node.name),
             expects_continue: self.terms.expects_continue,
-            upgrade: self.terms.upgrade,
+            // A rule may have taken the field away.
+            upgrade: self.terms.upgrade && self.transaction.request().fields().has(Known::Upgrade),
         };
         write_request(&onward, &mut out);
         let coding = if self.request.body == BodyKind::Chunked { Coding::Chunked } else { Coding::Plain };
@@ -191,6 +208,9 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
         let mut upload = Relay::new(self.request.body, coding, limits, out);
         upload.held = self.terms.expects_continue && self.client.link.input.is_empty();
         upload.pace_by(self.transaction.request_flow(place.pool, self.now), &self.worker.clock);
+        if let Some(mark) = self.transaction.mark_to_node() {
+            stream.mark(mark);
+        }
         Box::new(AtNode {
             link: Link::new(stream),
             place,
@@ -225,13 +245,14 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
         let mut scan: Option<Box<HeadScan>> = None;
         let mut interims = 0;
         let mut is_sent = self.request.body == BodyKind::None;
-        let patience = if at.upload.held { CONTINUE_PATIENCE } else { pool.max_reply_time };
+        let max_reply_time = self.transaction.max_reply_time(pool);
+        let patience = if at.upload.held { CONTINUE_PATIENCE } else { max_reply_time };
         self.client.watch.set(self.now.tick.saturating_add(patience).min(self.ceiling));
         loop {
             match poll_fn(|context| self.poll_answer(at, &mut is_sent, context)).await {
                 Event::Bytes => {}
                 Event::Sent => {
-                    let until = self.worker.clock.tick().saturating_add(pool.max_reply_time);
+                    let until = self.worker.clock.tick().saturating_add(max_reply_time);
                     self.client.watch.set(until.min(self.ceiling));
                     continue;
                 }
@@ -242,7 +263,7 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
                 Event::ClientFault(SenderFault::Bad) => return Err(Stop::Kind(ErrorKind::ClientBody)),
                 Event::Alarm(Alarm::Deadline) if at.upload.held => {
                     Box::pin(self.let_body_come(at)).await?;
-                    let until = self.worker.clock.tick().saturating_add(pool.max_reply_time);
+                    let until = self.worker.clock.tick().saturating_add(max_reply_time);
                     self.client.watch.set(until.min(self.ceiling));
                     continue;
                 }

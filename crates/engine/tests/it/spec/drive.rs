@@ -65,6 +65,8 @@ pub(super) struct Got {
 pub(super) struct Happened {
     /// When it went to a node, or was answered by us, or closed; nanoseconds since the scene began.
     pub(super) started: Option<u64>,
+    /// The node that was asked.
+    pub(super) node: Option<String>,
     /// The request as the node saw it: request line and fields.
     pub(super) sent: Option<(String, FieldList)>,
     /// `None`: there was no answer.
@@ -227,8 +229,10 @@ impl Drive<'_> {
                     self.running.insert(index, transaction);
                     return;
                 }
-                Next::Forward { .. } => {
+                Next::Forward { pool } => {
                     self.happened[index].started = Some(time);
+                    let node = transaction.reach_in_thought(pool, at(time));
+                    self.happened[index].node = node.map(|name| name.to_string());
                     self.happened[index].sent = Some(sent(transaction.request()));
                     answer(self.node, transaction.response_slot());
                     next = transaction.response_received(at(time));

@@ -41,6 +41,8 @@ enum What {
     /// `None`: no such field.
     Sends(String, Option<String>),
     SendsLine(String),
+    /// `host:port`.
+    AsksNode(String),
     Gets(String, Option<String>),
     Body(String),
     Backlog(u32),
@@ -111,6 +113,7 @@ fn what(text: &str) -> Result<What, String> {
         "set-cookie" => What::SetCookie(rest.to_owned()),
         "no" if rest == "set-cookie" => What::NoSetCookie,
         "no" if rest == "log" => What::NoLog,
+        "asks" => What::AsksNode(rest.to_owned()),
         "sends-line" => What::SendsLine(rest.to_owned()),
         "sends" => field(rest).map(|(name, value)| What::Sends(name, value))?,
         "gets" => field(rest).map(|(name, value)| What::Gets(name, value))?,
@@ -233,6 +236,9 @@ fn check_one(what: &What, request: &Request, happened: &Happened) -> Option<Stri
             Some((line, _)) => differs(expected, line.clone()),
             None => Some("nothing was sent to a node".to_owned()),
         },
+        What::AsksNode(expected) => {
+            differs(expected, happened.node.clone().unwrap_or_else(|| "no node".to_owned()))
+        }
         What::Gets(name, expected) => {
             check_field(happened.got.is_some().then_some(fields), name, expected.as_deref())
         }
