@@ -1,6 +1,6 @@
 //! What outlives a transaction: the client's connection.
 
-use crate::transaction::Stage;
+use crate::host::Stage;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;

@@ -17,11 +17,15 @@ mod connection;
 mod counters;
 pub mod decision;
 mod error;
+mod host;
 pub mod limits;
+mod log_text;
 mod nodes;
+mod random;
 mod rehearsal;
 mod settings;
 mod shared;
+mod stages;
 mod time;
 mod transaction;
 
@@ -35,5 +39,6 @@ pub use settings::NodeEnds;
 pub use shared::{Shared, SharedOptions, Wake};
 pub use time::{Now, WallTime};
 pub use transaction::{
-    Arrival, Ask, Attempts, Delivery, Heads, Knowledge, Message, Next, Refused, RequestId, Transaction,
+    Arrival, Ask, Attempts, Delivery, Ending, Heads, Knowledge, Message, Next, Refused, RequestId,
+    Transaction,
 };

@@ -8,7 +8,7 @@ use crate::connection::{Connection, ConnectionFacts};
 use crate::decision::DecisionRecord;
 use crate::shared::{Shared, SharedOptions, Wake};
 use crate::time::{Now, WallTime};
-use crate::transaction::{Arrival, Ask, Heads, Knowledge, Next, RequestId, Transaction};
+use crate::transaction::{Arrival, Ask, Ending, Heads, Knowledge, Next, RequestId, Transaction};
 use core::time::Duration;
 use message::{RequestHead, ResponseHead};
 use shaping::{Tick, TicketId};
@@ -250,7 +250,8 @@ impl Rehearsal {
 }
 
 fn visited(number: usize, held: Held, now: Now) -> Visited {
-    let Held { transaction, forwarded_at, .. } = held;
+    let Held { mut transaction, forwarded_at, .. } = held;
+    transaction.complete(Ending::Whole, now);
     let record = transaction.record();
     let body = transaction.body().to_vec();
     let instructions = transaction.instructions();

@@ -1,8 +1,8 @@
 //! Where a connection's ends are: the client's (`request.*`, `connection.*`) and the node's (`response.*`).
 
 use super::{EVERYWHERE, LIVE, decides, row};
+use crate::host::Host;
 use crate::settings::NodeEnds;
-use crate::transaction::Host;
 use std::net::{IpAddr, SocketAddr};
 use trafficscript::{Answer, Builtin, Call, Param};
 

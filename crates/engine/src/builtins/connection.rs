@@ -1,8 +1,8 @@
 //! `connection.*`: the client's connection as a whole.
 
 use super::{EVERYWHERE, LIVE, row};
+use crate::host::{End, Host, Note, ResponseEdit, Waiting};
 use crate::limits;
-use crate::transaction::{End, Host, Note, ResponseEdit, Waiting};
 use core::time::Duration;
 use trafficscript::{Answer, Builtin, Call, Param};
 

@@ -1,13 +1,13 @@
 //! Runs every example of every function of the table, as the manual shows it.
 
-use super::text::log_text;
-use super::{REQUEST, builtins};
+use super::{COMPLETION, REQUEST, builtins};
 use crate::catalog::{Catalog, MemoryFiles, VirtualServerId};
 use crate::decision::Event;
+use crate::host::Knowledge;
+use crate::log_text::log_text;
 use crate::rehearsal::{Rehearsal, Visit};
 use crate::shared::SharedOptions;
 use crate::time::WallTime;
-use crate::transaction::Knowledge;
 use core::time::Duration;
 use message::{Fields, RequestHead, ResponseHead, Version};
 use std::net::SocketAddr;
@@ -41,7 +41,11 @@ fn the_manual_of_every_function_is_written() {
 
 fn outcome<H>(row: &Builtin<H>, example: &Example) -> Result<String, String> {
     let is_response = example.given.starts_with("response") || !row.stages.holds(REQUEST);
-    let list = if is_response { "response_rules" } else { "request_rules" };
+    let list = match is_response {
+        _ if row.stages == COMPLETION => "completion_rules",
+        true => "response_rules",
+        false => "request_rules",
+    };
     let text = if example.rule.trim_end().ends_with([';', '}']) {
         format!("{}\nlog.info( \"=\" . $1 );", example.rule)
     } else {

@@ -3,7 +3,7 @@
 use super::http_target::{host_name, split_port};
 use super::text::percent_encode;
 use super::{BOTH, row};
-use crate::transaction::{Built, End, Host, Note};
+use crate::host::{Built, End, Host, Note};
 use message::{is_field_value, is_token, reason_of};
 use trafficscript::{Answer, Builtin, Call, Param};
 

@@ -2,8 +2,8 @@
 
 use super::http_response::ask;
 use super::{ANSWERED, BOTH, HTTP, cookie, row};
+use crate::host::{Host, Note, ResponseEdit, cookie_name};
 use crate::limits;
-use crate::transaction::{Host, Note, ResponseEdit, cookie_name};
 use message::{Fields, Known, is_field_value, is_token};
 use trafficscript::{Answer, Builtin, ByteString, Call, Param, Table, Value};
 

@@ -1,8 +1,8 @@
 //! The fields of the request: reading them, and editing what the node will see.
 
 use super::{BOTH, HTTP, row};
+use crate::host::{Host, Note};
 use crate::limits;
-use crate::transaction::{Host, Note};
 use message::{Fields, InvalidField, Known};
 use trafficscript::{Answer, Builtin, ByteString, Call, Param, Table, Value};
 

@@ -2,8 +2,8 @@
 
 use super::http_request::{Side, array_of, hash_of, head_text, names_of, scrub};
 use super::{ANSWERED, BOTH, RESPONSE, row};
+use crate::host::{Host, Note, ResponseEdit, apply_one, cookie_name};
 use crate::limits;
-use crate::transaction::{Host, Note, ResponseEdit, apply_one, cookie_name};
 use message::{is_field_value, is_token, reason_of};
 use trafficscript::{Answer, Builtin, ByteString, Call, Param};
 

@@ -2,8 +2,9 @@
 
 use super::text::{percent_decode, percent_encode};
 use super::{BOTH, HTTP, row};
+use crate::host::{Host, Note};
 use crate::limits;
-use crate::transaction::{AskedLine, Host, Note};
+use crate::settings::AskedLine;
 use trafficscript::{Answer, Builtin, ByteString, Call, Param};
 
 const GIVEN: &str = "GET /a%20b?q=%41+1\nHost: Www.Example.com.:8080";

@@ -1,9 +1,9 @@
 //! `log.*` and `sys.time`.
 
-use super::BOTH;
-use super::text::log_text;
+use super::EVERYWHERE;
+use crate::host::{Host, Note};
 use crate::limits;
-use crate::transaction::{Host, Note};
+use crate::log_text::log_text;
 use trafficscript::{Answer, Builtin, Call, Effect, Example, Kind, Param};
 
 const TEXT: &[Param] = &[Param::string("text", "What to write; control characters are escaped, one line.")];
@@ -17,7 +17,7 @@ pub(super) const ROWS: [Builtin<Host>; 4] = [
         summary: "Writes a line to the log.",
         params: TEXT,
         returns: Kind::Nothing,
-        stages: BOTH,
+        stages: EVERYWHERE,
         effect: Effect::Changes,
         examples: &[Example { rule: "log.info( \"seen \" . 3 )", given: "", gives: "" }],
         doc: DOC,
@@ -28,7 +28,7 @@ pub(super) const ROWS: [Builtin<Host>; 4] = [
         summary: "Writes a warning to the log.",
         params: TEXT,
         returns: Kind::Nothing,
-        stages: BOTH,
+        stages: EVERYWHERE,
         effect: Effect::Changes,
         examples: &[Example { rule: "log.warn( \"odd\" )", given: "", gives: "" }],
         doc: DOC,
@@ -39,7 +39,7 @@ pub(super) const ROWS: [Builtin<Host>; 4] = [
         summary: "Writes an error to the log.",
         params: TEXT,
         returns: Kind::Nothing,
-        stages: BOTH,
+        stages: EVERYWHERE,
         effect: Effect::Changes,
         examples: &[Example { rule: "log.error( \"bad\" )", given: "", gives: "" }],
         doc: DOC,
@@ -50,7 +50,7 @@ pub(super) const ROWS: [Builtin<Host>; 4] = [
         summary: "The time of day, in seconds since 1970.",
         params: &[],
         returns: Kind::Integer,
-        stages: BOTH,
+        stages: EVERYWHERE,
         effect: Effect::Reads,
         examples: &[Example { rule: "sys.time() > 0", given: "", gives: "1" }],
         doc: "Wall-clock time at the moment the rule started or last went on after waiting; replay gives the log's.",

@@ -1,7 +1,7 @@
 //! Whether a transaction gets a line in the access log.
 
 use super::{EVERYWHERE, LIVE, decides, row};
-use crate::transaction::Host;
+use crate::host::Host;
 use trafficscript::{Answer, Builtin, Call, Param};
 
 pub(super) const ROWS: [Builtin<Host>; 5] = [

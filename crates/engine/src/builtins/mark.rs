@@ -1,7 +1,7 @@
 //! Marks on packets for routers on the way: type of service, and the DSCP in its upper six bits.
 
 use super::{EVERYWHERE, LIVE, decides, row};
-use crate::transaction::Host;
+use crate::host::Host;
 use trafficscript::{Answer, Builtin, Call, Param};
 
 const TOS: Param = Param::any("tos", "0 to 255, or `LOWDELAY`, `THROUGHPUT`, `RELIABILITY`, `NONE`.");

@@ -3,6 +3,7 @@
 //! Rows are written with [`row!`], in one file for each family. A record holds what runs and what is said of it, so that the checker, the manual and the machine cannot differ.
 
 mod address;
+mod completion;
 mod connection;
 mod cookie;
 #[cfg(test)]
@@ -23,6 +24,7 @@ mod pool;
 #[cfg(test)]
 mod published;
 mod rate;
+mod rule;
 mod service_level;
 mod shape;
 mod ssl;
@@ -30,43 +32,15 @@ mod text;
 mod unsupported;
 
 pub(crate) use pending::reason as pending_reason;
-pub(crate) use text::log_text;
 
-use crate::transaction::Host;
+use crate::host::Host;
 use std::sync::LazyLock;
-use trafficscript::{Builtin, Builtins, Stages};
+use trafficscript::{Builtin, Builtins};
 
-/// Request rules of HTTP: before a node is chosen.
-pub const REQUEST: Stages = Stages(1);
-/// Response rules of HTTP: on the answer.
-pub const RESPONSE: Stages = Stages(2);
-/// Completion rules: the transaction is over, and can only be looked at.
-pub const COMPLETION: Stages = Stages(4);
-/// Request rules over raw bytes, of protocols that are not HTTP.
-pub const RAW_REQUEST: Stages = Stages(8);
-/// Response rules over raw bytes.
-pub const RAW_RESPONSE: Stages = Stages(16);
-/// Rules on an HTTP transaction that is under way.
-pub(crate) const BOTH: Stages = REQUEST.or(RESPONSE);
-/// Rules over raw bytes: what reads or changes bytes.
-pub const RAW: Stages = RAW_REQUEST.or(RAW_RESPONSE);
-/// Rules of HTTP at any time, when it is over too: what reads the request or its answer.
-pub const HTTP: Stages = BOTH.or(COMPLETION);
-/// Rules of any protocol while something is under way: what changes the connection, or waits.
-pub const LIVE: Stages = BOTH.or(RAW);
-/// Every rule: what reads the connection, and what looks at or keeps things outside of it.
-pub const EVERYWHERE: Stages = LIVE.or(COMPLETION);
-/// Rules of HTTP from the answer on.
-pub(crate) const ANSWERED: Stages = RESPONSE.or(COMPLETION);
-
-/// What the stages are called, in the order of a transaction.
-const STAGE_NAMES: &[(Stages, &str)] = &[
-    (REQUEST, "request rules"),
-    (RESPONSE, "response rules"),
-    (COMPLETION, "completion rules"),
-    (RAW_REQUEST, "request rules of raw protocols"),
-    (RAW_RESPONSE, "response rules of raw protocols"),
-];
+pub(crate) use crate::stages::BOTH;
+pub use crate::stages::{
+    ANSWERED, COMPLETION, EVERYWHERE, HTTP, LIVE, RAW, RAW_REQUEST, RAW_RESPONSE, REQUEST, RESPONSE,
+};
 
 /// One record, in the order name, summary, parameters, what it gives, stages, effect, what the examples are given,
 /// examples, the manual's text, code.
@@ -103,6 +77,7 @@ fn table() -> Builtins<Host> {
         &http_response::ROWS,
         &http_answer::ROWS,
         &address::ROWS,
+        &completion::ROWS,
         &connection::ROWS,
         &journal::ROWS,
         &logging::ROWS,
@@ -112,6 +87,7 @@ fn table() -> Builtins<Host> {
         &persistence::ROWS,
         &pool::ROWS,
         &rate::ROWS,
+        &rule::ROWS,
         &service_level::ROWS,
         &shape::ROWS,
         &ssl::ROWS,
@@ -123,7 +99,7 @@ fn table() -> Builtins<Host> {
     for (alias, name) in ALIASES {
         table = table.alias(alias, name).expect("an alias names a function");
     }
-    table.unsupported(unsupported::names()).stage_names(STAGE_NAMES)
+    table.unsupported(unsupported::names()).stage_names(crate::stages::NAMES)
 }
 
 /// Writes down what a rule sets for its transaction; whether it is to be done, too.
@@ -134,7 +110,7 @@ fn decides(
 ) -> bool {
     let place = call.place();
     let value = trafficscript::ByteString::from(value.to_string());
-    call.host.note(place, crate::transaction::Note::Setting { name, value });
+    call.host.note(place, crate::host::Note::Setting { name, value });
     !call.host.observes()
 }
 

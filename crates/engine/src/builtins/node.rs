@@ -2,8 +2,8 @@
 
 use super::{EVERYWHERE, LIVE, decides, row};
 use crate::catalog::PoolId;
+use crate::host::Host;
 use crate::limits;
-use crate::transaction::Host;
 use message::Known;
 use trafficscript::{Answer, Builtin, Call, Param};
 

@@ -2,9 +2,9 @@
 
 use super::{EVERYWHERE, LIVE, decides, row};
 use crate::decision::RateResult;
+use crate::host::{Host, Note};
 use crate::limits;
 use crate::settings::Limit;
-use crate::transaction::{Host, Note};
 use core::time::Duration;
 use trafficscript::{Answer, Builtin, Call, Param};
 

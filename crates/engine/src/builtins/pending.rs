@@ -2,7 +2,7 @@
 //! for a connection without the feature; `check` says so, once for each function.
 
 use super::{BOTH, REQUEST, row};
-use crate::transaction::Host;
+use crate::host::Host;
 use trafficscript::{Builtin, Param};
 
 /// What such a function does until its feature is there, for a message; `None` for all others.

@@ -2,7 +2,7 @@
 //! works.
 
 use super::{EVERYWHERE, LIVE, decides, row};
-use crate::transaction::Host;
+use crate::host::Host;
 use trafficscript::{Answer, Builtin, Call, Param};
 
 pub(super) const ROWS: [Builtin<Host>; 4] = [

@@ -3,8 +3,8 @@
 use super::http_request::array_of;
 use super::{EVERYWHERE, LIVE, decides, row};
 use crate::catalog::{Node, Pool};
+use crate::host::{End, Host, Note};
 use crate::nodes::NodeIndex;
-use crate::transaction::{End, Host, Note};
 use std::net::IpAddr;
 use std::sync::Arc;
 use trafficscript::{Answer, Builtin, ByteString, Call, Param, Value};

@@ -23,7 +23,6 @@ const STILL_MISSING: &[&str] = &[
     "request.",
     "resource.",
     "response.",
-    "rule.",
     "string.",
     "sys.",
     "tcp.",

@@ -1,9 +1,9 @@
 //! `rate.*`: rate classes. Semantics: a strict sliding window, first in first out in each context; an answer of
 //! `rate.use.noQueue` that lets through spends a place; `rate.peek` never does (ours).
 
-use super::BOTH;
+use super::{EVERYWHERE, LIVE};
 use crate::decision::RateResult;
-use crate::transaction::{End, Host, Note, Waiting};
+use crate::host::{End, Host, Note, Waiting};
 use shaping::{Entry, RateClassId, Registry, ShadowEntry};
 use trafficscript::{Answer, Builtin, ByteString, Call, Effect, Example, Kind, Param};
 
@@ -19,7 +19,7 @@ pub(super) const ROWS: [Builtin<Host>; 4] = [
         summary: "Waits for a place in a rate class.",
         params: PARAMS,
         returns: Kind::Truth,
-        stages: BOTH,
+        stages: LIVE,
         effect: Effect::Waits,
         examples: &[
             Example { rule: "rate.use( \"standard\", \"a.example\" )", given: "", gives: "1" },
@@ -37,7 +37,7 @@ pub(super) const ROWS: [Builtin<Host>; 4] = [
         summary: "Takes a place in a rate class if one is free now.",
         params: PARAMS,
         returns: Kind::Integer,
-        stages: BOTH,
+        stages: LIVE,
         effect: Effect::Changes,
         examples: &[
             Example { rule: "rate.use.noQueue( \"standard\" )", given: "", gives: "1" },
@@ -52,7 +52,7 @@ pub(super) const ROWS: [Builtin<Host>; 4] = [
         summary: "How many requests wait in a rate class.",
         params: PARAMS,
         returns: Kind::Integer,
-        stages: BOTH,
+        stages: EVERYWHERE,
         effect: Effect::Reads,
         examples: &[Example {
             rule: "rate.getBacklog( \"standard\", \"a.example\" )",
@@ -68,7 +68,7 @@ pub(super) const ROWS: [Builtin<Host>; 4] = [
         summary: "Whether a place in a rate class is free now.",
         params: PARAMS,
         returns: Kind::Integer,
-        stages: BOTH,
+        stages: EVERYWHERE,
         effect: Effect::Reads,
         examples: &[Example { rule: "rate.peek( \"standard\" )", given: "", gives: "1" }],
         doc: "As `rate.use.noQueue`, but spends nothing. A function of tidegate, not of the traffic manager the \

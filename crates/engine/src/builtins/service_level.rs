@@ -1,7 +1,7 @@
 //! `slm.*`: how well nodes keep what a service level class promises. There are no such classes yet.
 
 use super::{EVERYWHERE, LIVE, row};
-use crate::transaction::Host;
+use crate::host::Host;
 use trafficscript::{Builtin, Call, Param};
 
 const CLASS: Param =

@@ -1,7 +1,7 @@
 //! Bandwidth classes: `response.*BandwidthClass` towards the client, `request.*BandwidthClass` towards the node.
 
 use super::{EVERYWHERE, LIVE, row};
-use crate::transaction::{ClassChoice, Host, Note};
+use crate::host::{ClassChoice, Host, Note};
 use trafficscript::{Answer, Builtin, ByteString, Call, Param};
 
 const CLASS: Param = Param::string("class", "Name of the bandwidth class, or \"\" for none.");

@@ -1,7 +1,7 @@
 //! `ssl.*`: whether the client's side is encrypted, and what its handshake showed.
 
 use super::row;
-use crate::transaction::Host;
+use crate::host::Host;
 use trafficscript::{Builtin, Stages};
 
 /// Whether the function tells of a handshake, which nobody has made here.

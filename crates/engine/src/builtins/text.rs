@@ -1,7 +1,5 @@
 //! Small transformations of bytes that several functions share.
 
-use std::fmt::Write;
-
 /// The path with `%XX` decoded; a bad escape keeps its text with `_` for the `%`, as the function reference has it.
 pub(super) fn percent_decode(path: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(path.len());
@@ -44,30 +42,6 @@ pub(super) fn percent_encode(text: &[u8], keep: impl Fn(u8) -> bool) -> Vec<u8> 
     out
 }
 
-/// One line for a log: control characters as `\n`, `\xhh`; cut at `bytes_max` with a mark.
-pub(crate) fn log_text(text: &[u8], bytes_max: usize) -> String {
-    let trimmed = text.strip_suffix(b"\n").unwrap_or(text);
-    let shown = trimmed.get(..bytes_max).unwrap_or(trimmed);
-    let mut out = String::with_capacity(shown.len());
-    for chunk in shown.utf8_chunks() {
-        for c in chunk.valid().chars() {
-            if c.is_control() || c == '\\' {
-                out.extend(c.escape_default());
-            } else {
-                out.push(c);
-            }
-        }
-        for byte in chunk.invalid() {
-            // Writing to a string cannot fail.
-            let _written = write!(out, "\\x{byte:02x}");
-        }
-    }
-    if shown.len() < trimmed.len() {
-        out.push_str(" …");
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -77,7 +51,5 @@ mod tests {
         assert_eq!(percent_decode(b"/a%20b%2"), b"/a b_2");
         assert_eq!(percent_decode(b"%G1%"), b"_G1_");
         assert_eq!(percent_encode(b"a b\r\n", |byte| byte.is_ascii_graphic()), b"a%20b%0D%0A");
-        assert_eq!(log_text(b"two\nlines\x07\xff\n", 64), "two\\nlines\\u{7}\\xff");
-        assert_eq!(log_text(b"abcdef", 3), "abc …");
     }
 }

@@ -200,6 +200,8 @@ impl Checker<'_> {
         let hosts: Vec<_> = many(&table.hosts).iter().map(|host| host.value.0.clone()).collect();
         let request_rules = self.attachments(&table.request_rules, RuleStage::Request, &hosts, rules);
         let response_rules = self.attachments(&table.response_rules, RuleStage::Response, &hosts, rules);
+        let completion_rules =
+            self.attachments(&table.completion_rules, RuleStage::Completion, &hosts, rules);
         let bandwidth_class = self.bandwidth_class(&table.bandwidth_class);
         let access_log = self.access_log(&table.access_log);
         let bytes = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
@@ -211,6 +213,7 @@ impl Checker<'_> {
             pool,
             request_rules,
             response_rules,
+            completion_rules,
             bandwidth_class,
             on_rule_error: *table.on_rule_error.value()?,
             queue_timeout_action: *table.queue_timeout_action.value()?,

@@ -181,11 +181,14 @@ impl Catalog {
     #[must_use]
     pub fn with_only_rule(mut self, rule: &Arc<Rule>, stage: RuleStage) -> Self {
         for server in &mut self.virtual_servers {
-            let (list, other) = match stage {
-                RuleStage::Request => (&mut server.request_rules, &mut server.response_rules),
-                RuleStage::Response => (&mut server.response_rules, &mut server.request_rules),
+            server.request_rules.clear();
+            server.response_rules.clear();
+            server.completion_rules.clear();
+            let list = match stage {
+                RuleStage::Request | RuleStage::RawRequest => &mut server.request_rules,
+                RuleStage::Response | RuleStage::RawResponse => &mut server.response_rules,
+                RuleStage::Completion => &mut server.completion_rules,
             };
-            other.clear();
             let run = RunFrequency::Every;
             *list = vec![Attachment { rule: Arc::clone(rule), enabled: true, run, mode: Mode::Enforce }];
         }

@@ -36,14 +36,23 @@ pub enum RuleStage {
     Request,
     /// On the response, a node's or our own.
     Response,
+    /// When the transaction is over.
+    Completion,
+    /// On what a client of raw bytes sent.
+    RawRequest,
+    /// On what a node of raw bytes answered.
+    RawResponse,
 }
 
 impl RuleStage {
     /// The stage as the table of functions has it.
     pub const fn stages(self) -> Stages {
         match self {
-            Self::Request => crate::builtins::REQUEST,
-            Self::Response => crate::builtins::RESPONSE,
+            Self::Request => crate::stages::REQUEST,
+            Self::Response => crate::stages::RESPONSE,
+            Self::Completion => crate::stages::COMPLETION,
+            Self::RawRequest => crate::stages::RAW_REQUEST,
+            Self::RawResponse => crate::stages::RAW_RESPONSE,
         }
     }
 }

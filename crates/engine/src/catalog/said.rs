@@ -60,6 +60,8 @@ said_table! {
         request_rules: OneOrMany<RuleUse> => optional,
         /// Rules that run on each response, in order.
         response_rules: OneOrMany<RuleUse> => optional,
+        /// Rules that run when a request is over, in order: they look, count and log, and change nothing.
+        completion_rules: OneOrMany<RuleUse> => optional,
         /// The bandwidth class of what is written to clients, unless a rule sets another.
         bandwidth_class: Text => optional,
         /// What happens when a rule comes to grief.

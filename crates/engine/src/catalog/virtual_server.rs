@@ -26,6 +26,8 @@ pub struct VirtualServer {
     pub request_rules: Vec<Attachment>,
     /// The rules that run on a response, in order; disabled ones are in the list.
     pub response_rules: Vec<Attachment>,
+    /// The rules that run when a transaction is over, in order; disabled ones are in the list.
+    pub completion_rules: Vec<Attachment>,
     /// The bandwidth class of what is written to clients, unless a rule sets another.
     pub bandwidth_class: Option<Arc<str>>,
     /// What happens to a transaction in which a rule came to grief.

@@ -1,9 +1,9 @@
 //! The end of a transaction: what the shell really sent, and the line that goes into the access log.
 
-use super::host::{Note, Noted};
 use super::{Origin, RequestId, Transaction};
 use crate::catalog::{AccessLog, VirtualServer};
 use crate::connection::ConnectionFacts;
+use crate::host::{Note, Noted};
 use crate::settings::AskedLine;
 use crate::time::Now;
 use accesslog::{ConnectionState, Entry, FieldLookup, NoFields};

@@ -11,67 +11,34 @@
 //!
 //! Every step is given the time; nothing here reads a clock, opens a socket or draws a random number.
 
+mod completion;
 mod delivery;
-mod host;
 mod node;
 mod outcome;
-mod random;
 mod record;
 mod rules;
 
-pub(crate) use crate::settings::AskedLine;
+pub use crate::host::{Arrival, Knowledge, RequestId};
+pub use completion::Ending;
 pub use delivery::{Delivery, Refused};
-pub(crate) use host::Host;
-pub(crate) use host::{Built, ClassChoice, End, Note, ResponseEdit, Stage, Waiting};
 pub use node::Attempts;
-pub(crate) use outcome::{apply_one, cookie_name};
 pub use record::Message;
+pub(crate) use rules::{RulesStep, Runner};
 
-use crate::catalog::{Catalog, PoolId, QueueTimeoutAction, VirtualServer, VirtualServerId};
+use crate::catalog::{Catalog, PoolId, QueueTimeoutAction, VirtualServer};
 use crate::connection::Connection;
 use crate::decision::RateResult;
 use crate::error::TransactionError;
+use crate::host::{self, Built, ClassChoice, End, Host, Stage};
+use crate::random::Random;
 use crate::settings::Settings;
 use crate::shared::Shared;
 use crate::time::Now;
 use message::{RequestHead, ResponseHead};
-use rules::RulesStep;
 use shaping::{Flow, Tick, TicketId};
 use std::borrow::Cow;
-use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
-use trafficscript::Run;
-
-/// Identity of a request, given by the shell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RequestId(pub u64);
-
-/// Which facts of a request its source can know.
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
-pub enum Knowledge {
-    /// All: it came over a wire. What is absent is absent.
-    #[default]
-    All,
-    /// Only these fields (a log line): an absent field that is not among them was never recorded, and a decision
-    /// that read it is undecidable.
-    Only(Arc<[Vec<u8>]>),
-}
-
-/// How a request came in.
-#[derive(Clone, Debug)]
-pub struct Arrival {
-    /// Chosen by address and Host, see [`Catalog::select`].
-    pub virtual_server: VirtualServerId,
-    /// The client, after trusted proxies.
-    pub client: IpAddr,
-    /// Which request of its connection, from 1.
-    pub request_number: u32,
-    /// Its identity.
-    pub id: RequestId,
-    /// What its source can know.
-    pub knowledge: Knowledge,
-}
 
 /// The two heads of a transaction; moved in and given back, so that a connection reuses their buffers.
 #[derive(Debug, Default)]
@@ -121,9 +88,9 @@ pub enum Ask {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    RequestRules { next: u16 },
+    RequestRules,
     AtNode { pool: PoolId },
-    ResponseRules { next: u16 },
+    ResponseRules,
     Decided(Next),
 }
 
@@ -142,12 +109,9 @@ enum Origin {
 pub struct Transaction {
     host: Host,
     state: State,
-    /// A run that waits.
-    run: Option<Box<Run>>,
+    rules: Runner,
     body: Vec<u8>,
     origin: Origin,
-    /// Instructions of the runs that are over.
-    instructions: u64,
 }
 
 impl Transaction {
@@ -184,15 +148,15 @@ impl Transaction {
                 forwarded_at: None,
                 node: None,
                 end: None,
+                completion: None,
                 waiting: None,
                 notes: Vec::new(),
-                random: random::Random::default(),
+                random: Random::default(),
             },
-            state: State::RequestRules { next: 0 },
-            run: None,
+            state: State::RequestRules,
+            rules: Runner::new(Stage::Request),
             body: Vec::new(),
             origin: Origin::Undecided,
-            instructions: 0,
         };
         transaction.host.set_deadline();
         transaction
@@ -202,8 +166,8 @@ impl Transaction {
     pub fn advance(&mut self, now: Now) -> Next {
         self.host.now = now;
         match self.state {
-            State::RequestRules { .. } => self.request_rules(),
-            State::ResponseRules { .. } => self.response_rules(),
+            State::RequestRules => self.request_rules(),
+            State::ResponseRules => self.response_rules(),
             State::AtNode { pool } => Next::Forward { pool },
             State::Decided(next) => next,
         }
@@ -233,7 +197,7 @@ impl Transaction {
     /// No answer can be had from a node. Decides what the client gets; response rules do not run on it.
     pub fn failed(&mut self, error: TransactionError, now: Now) -> Next {
         self.host.now = now;
-        self.withdraw(RateResult::Left);
+        self.host.withdraw(RateResult::Left);
         let (status, sentence) = error.answer();
         self.origin = Origin::Error(error.word());
         self.answer_with(outcome::page(status, sentence))
@@ -266,7 +230,7 @@ impl Transaction {
     /// The client left before it got its whole answer. A place in a queue is given back and spends no slot.
     pub fn abandon(&mut self, now: Now) {
         self.host.now = now;
-        self.withdraw(RateResult::Left);
+        self.host.withdraw(RateResult::Left);
         self.origin = Origin::ClientLeft;
         self.host.shared.counters().clients_left.add_one();
         self.state = State::Decided(Next::Close);
@@ -289,7 +253,7 @@ impl Transaction {
 
     /// Instructions that its rules have executed so far.
     pub fn instructions(&self) -> u64 {
-        self.instructions + self.run.as_ref().map_or(0, |run| run.instructions())
+        self.rules.instructions()
     }
 
     /// Gives the heads back, for the next request of the connection.
@@ -328,7 +292,7 @@ impl Transaction {
     }
 
     fn request_rules(&mut self) -> Next {
-        match self.run_rules(Stage::Request) {
+        match self.rules.go_on(&mut self.host) {
             RulesStep::Asked(ask) => return Next::Ask(ask),
             RulesStep::TimedOut { retry_after } => return self.queue_timed_out(retry_after),
             RulesStep::Over => {}
@@ -354,14 +318,15 @@ impl Transaction {
     }
 
     fn begin_response_rules(&mut self) -> Next {
-        outcome::apply(&mut self.host.response, &self.host.edits);
+        host::apply(&mut self.host.response, &self.host.edits);
         self.host.edits.clear();
-        self.state = State::ResponseRules { next: 0 };
+        self.rules.begin(Stage::Response);
+        self.state = State::ResponseRules;
         self.response_rules()
     }
 
     fn response_rules(&mut self) -> Next {
-        match self.run_rules(Stage::Response) {
+        match self.rules.go_on(&mut self.host) {
             RulesStep::Asked(ask) => return Next::Ask(ask),
             RulesStep::TimedOut { retry_after } => return self.queue_timed_out(retry_after),
             RulesStep::Over => {}
@@ -411,31 +376,16 @@ impl Transaction {
     /// An answer of our own that no response rule sees; what request rules wanted on the response is on it.
     fn answer_with(&mut self, built: Built) -> Next {
         self.build(built);
-        outcome::apply(&mut self.host.response, &self.host.edits);
+        host::apply(&mut self.host.response, &self.host.edits);
         self.host.edits.clear();
-        self.end_run();
+        self.rules.end_run();
         self.state = State::Decided(Next::Answer);
         Next::Answer
-    }
-
-    /// Gives up a run in the middle; what it did counts.
-    fn end_run(&mut self) {
-        let run = self.run.take();
-        self.instructions = self.instructions.saturating_add(run.map_or(0, |run| run.instructions()));
     }
 
     fn build(&mut self, built: Built) {
         self.host.shared.counters().responses_built.add_one();
         self.body = outcome::write_head(&mut self.host.response, built);
-    }
-
-    fn withdraw(&mut self, result: RateResult) {
-        let now = self.host.now.tick;
-        if let Some(Waiting::Turn { ticket, since, note, .. }) = self.host.waiting.take() {
-            let wakes = self.host.shared.registry().withdraw(ticket, now);
-            self.host.shared.wake(wakes);
-            self.host.settle_rate(note, now.since(since), result);
-        }
     }
 }
 
@@ -451,6 +401,6 @@ impl Host {
 impl Drop for Transaction {
     /// A connection that ends in the middle (a panic, a worker that stops) must not keep its place in a queue.
     fn drop(&mut self) {
-        self.withdraw(RateResult::Left);
+        self.host.withdraw(RateResult::Left);
     }
 }

@@ -1,8 +1,8 @@
 //! The notes of a transaction as a [`DecisionRecord`].
 
-use super::host::{Host, Note, Noted, Stage};
 use super::{Origin, Transaction};
 use crate::decision::{DecisionRecord, Event, Outcome, RulePlace};
+use crate::host::{Host, Note, Noted};
 use std::borrow::Cow;
 use std::path::Path;
 use std::sync::Arc;
@@ -65,12 +65,7 @@ impl Host {
     /// The rule (or the library it imports) and the line of a note; `None` for what no rule did.
     pub(super) fn place_of(&self, noted: &Noted) -> Option<RulePlace> {
         let running = noted.running?;
-        let virtual_server = self.virtual_server();
-        let list = match running.stage {
-            Stage::Request => &virtual_server.request_rules,
-            Stage::Response => &virtual_server.response_rules,
-        };
-        let rule = &list.get(usize::from(running.place))?.rule;
+        let rule = &self.rules(running.stage).get(usize::from(running.place))?.rule;
         let at = noted.source.position(noted.at);
         let is_library = !Arc::ptr_eq(&noted.source, &rule.source);
         let library = Path::new(noted.source.name()).file_stem().filter(|_| is_library);

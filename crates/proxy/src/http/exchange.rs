@@ -25,7 +25,7 @@ use crate::wire::{Link, Wire};
 use crate::worker::{Pinned, Worker};
 use accesslog::ConnectionState;
 use engine::catalog::VirtualServerId;
-use engine::{Ask, Delivery, ErrorKind, Next, Now, Progress, Transaction, TransactionError};
+use engine::{Ask, Delivery, Ending, ErrorKind, Next, Now, Progress, Transaction, TransactionError};
 use http1::{BodyDecoder, BodyEvent, BodyKind, connection_options};
 use message::{Known, Version};
 use shaping::Tick;
@@ -536,6 +536,10 @@ impl<'a, S: Wire, D: Dial> Exchange<'a, S, D> {
                 utc_offset_seconds: worker.clock.utc_offset_seconds(now),
             };
             log.line(target, &worker.shared, |out| transaction.write_log_line(&delivery, now, out));
+        }
+        if transaction.has_completion_rules() {
+            let ending = if after == After::BreakOff { Ending::Cut } else { Ending::Whole };
+            transaction.complete(ending, worker.clock.now());
         }
         worker.report(transaction);
         worker.return_heads(transaction.take_heads());

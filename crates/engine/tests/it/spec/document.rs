@@ -13,6 +13,7 @@ pub(super) struct Block {
 pub(super) enum Stage {
     Request,
     Response,
+    Completion,
     /// Not attached: there to be imported.
     Library,
 }
@@ -109,6 +110,7 @@ impl Parser {
                 let stage = match stage {
                     "request" => Stage::Request,
                     "response" => Stage::Response,
+                    "completion" => Stage::Completion,
                     "library" => Stage::Library,
                     other => return Err(format!("no stage is called `{other}`")),
                 };

@@ -4,8 +4,8 @@ use super::document::Block;
 use super::traffic::Request;
 use engine::decision::DecisionRecord;
 use engine::{
-    Arrival, Ask, Catalog, Connection, ConnectionFacts, Heads, Knowledge, Next, Now, RequestId, Shared,
-    SharedOptions, Transaction, Wake, WallTime,
+    Arrival, Ask, Catalog, Connection, ConnectionFacts, Ending, Heads, Knowledge, Next, Now, RequestId,
+    Shared, SharedOptions, Transaction, Wake, WallTime,
 };
 use message::{RequestHead, ResponseHead, Version};
 use shaping::{Tick, TicketId};
@@ -140,6 +140,7 @@ impl Drive<'_> {
                 Event::Leave => {
                     if let Some(mut transaction) = self.running.remove(&index) {
                         transaction.abandon(at(time));
+                        transaction.complete(Ending::Cut, at(time));
                         self.happened[index].started.get_or_insert(time);
                         self.happened[index].record = Some(transaction.record());
                     }
@@ -249,6 +250,7 @@ impl Drive<'_> {
             }
         }
         self.keep_cookies(index);
+        transaction.complete(Ending::Whole, at(time));
         let happened = &mut self.happened[index];
         happened.started.get_or_insert(time);
         happened.record = Some(transaction.record());

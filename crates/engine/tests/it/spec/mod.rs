@@ -38,6 +38,7 @@ files! {
     functions_string = "functions/string.md",
     functions_http = "functions/http.md",
     functions_rate = "functions/rate.md",
+    functions_rule = "functions/rule.md",
     functions_log = "functions/log.md",
     functions_connection = "functions/connection.md",
     functions_ssl = "functions/ssl.md",

@@ -99,6 +99,7 @@ fn catalog_text(scene: &Scene, rules: &[(Stage, Text)]) -> (String, Vec<Text>) {
         ("virtual_servers", "pool", "\"spec\"".to_owned()),
         ("virtual_servers", "request_rules", attached(Stage::Request)),
         ("virtual_servers", "response_rules", attached(Stage::Response)),
+        ("virtual_servers", "completion_rules", attached(Stage::Completion)),
         ("pools", "nodes", "\"127.0.0.1:8000\"".to_owned()),
     ];
     let mut text = String::new();

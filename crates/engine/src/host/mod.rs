@@ -1,21 +1,58 @@
-//! The world as a rule sees it: one request, its response, and what has been decided so far.
+//! The world as a rule sees it: one request, its response, and what has been decided so far. The functions of
+//! `builtins` work on it; whoever drives rules (`transaction`) reads from it what they decided.
 
-use crate::builtins::log_text;
-use crate::catalog::{Catalog, PoolId, VirtualServer};
+mod completion;
+mod edit;
+
+pub(crate) use completion::Completion;
+pub(crate) use edit::{ResponseEdit, apply, apply_one, cookie_name};
+
+use crate::catalog::{Attachment, Catalog, PoolId, VirtualServer, VirtualServerId};
 use crate::connection::Connection;
 use crate::decision::RateResult;
 use crate::limits;
+use crate::log_text::log_text;
+use crate::random::Random;
 use crate::settings::{AskedLine, NodeAnswered, Settings};
 use crate::shared::Shared;
 use crate::time::Now;
-use crate::transaction::random::Random;
-use crate::transaction::{Arrival, Knowledge};
 use message::{RequestHead, ResponseHead};
 use shaping::{Tick, Ticket};
 use source::{Source, Span};
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use trafficscript::{ByteString, Warning};
+
+/// Identity of a request, given by the shell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RequestId(pub u64);
+
+/// Which facts of a request its source can know.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub enum Knowledge {
+    /// All: it came over a wire. What is absent is absent.
+    #[default]
+    All,
+    /// Only these fields (a log line): an absent field that is not among them was never recorded, and a decision
+    /// that read it is undecidable.
+    Only(Arc<[Vec<u8>]>),
+}
+
+/// How a request came in.
+#[derive(Clone, Debug)]
+pub struct Arrival {
+    /// Chosen by address and Host, see [`Catalog::select`].
+    pub virtual_server: VirtualServerId,
+    /// The client, after trusted proxies.
+    pub client: IpAddr,
+    /// Which request of its connection, from 1.
+    pub request_number: u32,
+    /// Its identity.
+    pub id: RequestId,
+    /// What its source can know.
+    pub knowledge: Knowledge,
+}
 
 /// Which list of rules is running.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,6 +61,8 @@ pub(crate) enum Stage {
     Request,
     /// On the answer, a node's or our own.
     Response,
+    /// When the transaction is over.
+    Completion,
 }
 
 /// Which attachment is running.
@@ -44,41 +83,6 @@ pub(crate) enum ClassChoice {
     None,
     /// A rule named one that exists.
     Named(ByteString),
-}
-
-/// A change to the response that a rule asked for before there was one. Fields were checked when asked for.
-#[derive(Clone, Debug)]
-pub(crate) enum ResponseEdit {
-    Set(ByteString, ByteString),
-    Add(ByteString, ByteString),
-    Remove(ByteString),
-    /// Another status, with its words.
-    Status(u16, ByteString),
-    /// Drops the cookies of this name.
-    RemoveCookie(ByteString),
-    /// Replaces a cookie of the same name.
-    Cookie {
-        name: ByteString,
-        /// `name=value`, encoded.
-        pair: ByteString,
-        /// As the rule gave them, each behind `; `; `None`: those of the cookie that is replaced, or `fallback`.
-        attributes: Option<ByteString>,
-        fallback: &'static [u8],
-    },
-}
-
-impl ResponseEdit {
-    /// Bytes that it adds to a head, at most; none where it only takes away.
-    pub(crate) fn bytes(&self) -> usize {
-        match self {
-            Self::Set(name, value) | Self::Add(name, value) => name.len().saturating_add(value.len()),
-            Self::Remove(_) | Self::RemoveCookie(_) => 0,
-            Self::Status(_, reason) => reason.len(),
-            Self::Cookie { pair, attributes, .. } => {
-                pair.len().saturating_add(attributes.as_ref().map_or(0, |given| given.len()))
-            }
-        }
-    }
 }
 
 /// An answer that a rule (or an error) wrote.
@@ -208,6 +212,8 @@ pub struct Host {
     /// The node that has answered, and when.
     pub(crate) node: Option<NodeAnswered>,
     pub(crate) end: Option<End>,
+    /// Why it is over, when it is.
+    pub(crate) completion: Option<Completion>,
     pub(crate) waiting: Option<Waiting>,
     pub(crate) notes: Vec<Noted>,
     pub(crate) random: Random,
@@ -216,6 +222,23 @@ pub struct Host {
 impl Host {
     pub(crate) fn virtual_server(&self) -> &VirtualServer {
         self.catalog.virtual_server(self.arrival.virtual_server)
+    }
+
+    /// The rules of a stage.
+    #[inline]
+    pub(crate) fn rules(&self, stage: Stage) -> &[Attachment] {
+        let virtual_server = self.virtual_server();
+        match stage {
+            Stage::Request => &virtual_server.request_rules,
+            Stage::Response => &virtual_server.response_rules,
+            Stage::Completion => &virtual_server.completion_rules,
+        }
+    }
+
+    /// The attachment that is running.
+    pub(crate) fn attachment(&self) -> Option<&Attachment> {
+        let running = self.running?;
+        self.rules(running.stage).get(usize::from(running.place))
     }
 
     /// Whether what the running rule asks for is to be written down only.
