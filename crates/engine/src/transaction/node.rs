@@ -128,7 +128,7 @@ impl Transaction {
     /// Whether any rule runs from here on that could ask for the ends of the connection to the node; finding them
     /// out costs.
     pub fn may_ask_for_ends(&self) -> bool {
-        !self.virtual_server().response_rules.is_empty()
+        !self.virtual_server().response_rules.is_empty() || self.has_completion_rules()
     }
 
     /// As [`Self::reached`] without a connection, for whoever drives rules in virtual time: a node is chosen, its

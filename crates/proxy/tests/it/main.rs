@@ -5,5 +5,7 @@ mod bodies;
 mod clients;
 mod kit;
 mod loopback;
+mod marks;
 mod nodes;
+mod settings;
 mod waiting;
