@@ -47,14 +47,81 @@ pub(super) fn rows<H: Host>() -> Vec<Builtin<H>> {
                 None => "".into(),
             }
         ),
+        row!(
+            "string.extractHost", "The host of an address with or without a port.",
+            (Param::string("string", "`host`, `host:port` or `[IPv6 address]:port`.")),
+            String, Pure,
+            ["string.extractHost( \"www.example.com:80\" )" => "www.example.com",
+             "string.extractHost( \"[2001:db8::1]:443\" )" => "2001:db8::1",
+             "string.extractHost( \"http://a.example/\" )" => ""],
+            "The empty string, if it is neither an address nor a name of ASCII letters, digits, `-` and `_` between dots. \
+             Of the port it is only seen that it is a number.",
+            |call| {
+                let text = call.string(0);
+                host_and_port(&text).map_or("".into(), |(host, _)| host.into())
+            }
+        ),
+        row!(
+            "string.extractPort", "The port of an address.",
+            (Param::string("string", "`host:port` or `[IPv6 address]:port`.")),
+            String, Pure,
+            ["string.extractPort( \"www.example.com:80\" )" => "80", "string.extractPort( \"www.example.com\" )" => "",
+             "string.extractPort( \"a.example:http\" )" => ""],
+            "The empty string, if there is none, if it is no number from 1 to 65535, or if the host is none.",
+            |call| {
+                let text = call.string(0);
+                let port = host_and_port(&text).and_then(|(_, port)| port);
+                port.filter(|port| is_port(port)).map_or("".into(), Into::into)
+            }
+        ),
     ]
 }
 
-fn address(text: &[u8]) -> Option<IpAddr> {
+/// The host, and what stands behind its colon. `None` where the host is none.
+fn host_and_port(text: &[u8]) -> Option<(&[u8], Option<&[u8]>)> {
+    if let [b'[', rest @ ..] = text {
+        let (host, after) = rest.split_at(memchr::memchr(b']', rest)?);
+        let port = match after {
+            [b']'] => None,
+            [b']', b':', port @ ..] => Some(port),
+            _ => return None,
+        };
+        return matches!(address(host), Some(IpAddr::V6(_))).then_some((host, port));
+    }
+    if address(text).is_some() {
+        return Some((text, None));
+    }
+    let (host, port) = match memchr::memchr(b':', text) {
+        Some(at) => (text.get(..at)?, text.get(at + 1..)),
+        None => (text, None),
+    };
+    let is_number = port.is_none_or(|port| port.iter().all(u8::is_ascii_digit));
+    ((address(host).is_some() || is_host_name(host)) && is_number).then_some((host, port))
+}
+
+fn is_port(text: &[u8]) -> bool {
+    text.iter().all(u8::is_ascii_digit)
+        && std::str::from_utf8(text).ok().and_then(|text| text.parse().ok()).is_some_and(|port: u16| port > 0)
+}
+
+fn is_host_name(name: &[u8]) -> bool {
+    let labels = name.strip_suffix(b".").unwrap_or(name);
+    let is_label = |label: &[u8]| {
+        (1..=63).contains(&label.len())
+            && label.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+            && !label.starts_with(b"-")
+            && !label.ends_with(b"-")
+    };
+    // Numbers between dots that are no address are no name either.
+    let is_numeric = labels.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.');
+    labels.len() <= 253 && !is_numeric && labels.split(|byte| *byte == b'.').all(is_label)
+}
+
+pub(super) fn address(text: &[u8]) -> Option<IpAddr> {
     std::str::from_utf8(text).ok()?.parse().ok()
 }
 
-fn shortened(address: Ipv6Addr) -> String {
+pub(super) fn shortened(address: Ipv6Addr) -> String {
     let groups = address.segments();
     let run = groups.windows(2).position(|two| two == [0, 0]);
     let length = run.map_or(0, |start| groups.iter().skip(start).take_while(|group| **group == 0).count());
@@ -101,4 +168,38 @@ fn lies_in(host: IpAddr, network: &str) -> Option<bool> {
         return (parts.len() < 4).then(|| host.octets().starts_with(&parts));
     }
     Some(network.parse::<IpAddr>().ok()? == host)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_and_its_port_are_taken_apart() {
+        let cases: [(&str, Option<(&str, Option<&str>)>); 16] = [
+            ("a.example", Some(("a.example", None))),
+            ("a.example:80", Some(("a.example", Some("80")))),
+            ("a.example.:80", Some(("a.example.", Some("80")))),
+            ("localhost:99999", Some(("localhost", Some("99999")))),
+            ("localhost:x", None),
+            ("http://a.example/", None),
+            ("10.0.0.1:8080", Some(("10.0.0.1", Some("8080")))),
+            ("::1", Some(("::1", None))),
+            ("[::1]", Some(("::1", None))),
+            ("[::1]:80", Some(("::1", Some("80")))),
+            ("[::1]80", None),
+            ("[10.0.0.1]:80", None),
+            ("10.0.0.256", None),
+            ("", None),
+            (":80", None),
+            ("a b", None),
+        ];
+        for (text, wanted) in cases {
+            let wanted = wanted.map(|(host, port)| (host.as_bytes(), port.map(str::as_bytes)));
+            assert_eq!(host_and_port(text.as_bytes()), wanted, "{text}");
+        }
+        assert!(
+            is_port(b"65535") && !is_port(b"0") && !is_port(b"65536") && !is_port(b"+80") && !is_port(b"")
+        );
+    }
 }

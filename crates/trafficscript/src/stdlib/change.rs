@@ -90,25 +90,26 @@ fn replace<H: Host>(call: &mut Call<'_, H>, letters: Letters, finds: Finds) -> A
     if search.is_empty() {
         return text.into();
     }
-    let found: Vec<usize> = {
-        let most = if finds == Finds::First { 1 } else { usize::MAX };
-        if letters == Letters::AsTheyAre {
-            memmem::find_iter(&text, &*search).take(most).collect()
-        } else {
-            memmem::find_iter(&text.to_ascii_lowercase(), &search.to_ascii_lowercase()).take(most).collect()
-        }
+    // Found twice, so that no list of finds is kept: there may be as many as bytes.
+    let lowered =
+        (letters == Letters::AnyCase).then(|| (text.to_ascii_lowercase(), search.to_ascii_lowercase()));
+    let (looked_at, looked_for) = match &lowered {
+        Some((text, search)) => (text.as_slice(), search.as_slice()),
+        None => (&*text, &*search),
     };
-    if found.is_empty() {
+    let finder = memmem::Finder::new(looked_for);
+    let most = if finds == Finds::First { 1 } else { usize::MAX };
+    let found = finder.find_iter(looked_at).take(most).count();
+    if found == 0 {
         return text.into();
     }
-    let length = (text.len() - found.len() * search.len())
-        .saturating_add(found.len().saturating_mul(replacement.len()));
+    let length = (text.len() - found * search.len()).saturating_add(found.saturating_mul(replacement.len()));
     if length > call.memory_left() {
         return Answer::Fault(call.out_of_memory());
     }
     let mut out = Vec::with_capacity(length);
     let mut start = 0;
-    for at in found {
+    for at in finder.find_iter(looked_at).take(found) {
         out.extend_from_slice(text.get(start..at).unwrap_or(&[]));
         out.extend_from_slice(&replacement);
         start = at + search.len();

@@ -1,9 +1,12 @@
 //! Casts and checks.
 
+use super::array::element;
 use super::{format, row};
 use crate::builtin::{Answer, Builtin, Host, Param};
 use crate::call::Call;
 use crate::fault::FaultKind;
+use crate::limits::CONTAINER_DEPTH_MAX;
+use crate::table::Table;
 use crate::value::{Number, Value};
 use std::cmp::Ordering;
 
@@ -45,6 +48,30 @@ pub(super) fn rows<H: Host>() -> Vec<Builtin<H>> {
             Truth, Pure, ["lang.isHash( [ \"a\" => 1 ] )" => "1", "lang.isHash( [] )" => "0"],
             "The empty array is none.",
             |call| matches!(call.argument(0), Some(Value::Hash(_))).into()
+        ),
+        row!(
+            "lang.toArray", "An array of values.",
+            (Param::any("values", "Its elements.").repeated()),
+            Array, Pure, ["lang.toArray( 1, \"b\" )[ 1 ]" => "b", "array.length( lang.toArray() )" => "0"],
+            "The same as `[ 1, \"b\" ]`. Arrays and hashes are copied.",
+            |call| to_array(call).unwrap_or_else(Answer::Fault)
+        ),
+        row!(
+            "lang.toHash", "A hash of names and values.",
+            (Param::any("values", "A name, its value, the next name, and so on.").repeated()),
+            Hash, Pure, ["lang.toHash( \"a\", 1, \"b\", 2 )[ \"b\" ]" => "2"],
+            "The same as `[ \"a\" => 1, \"b\" => 2 ]`. Of a name that stands twice the last value counts; a last name without \
+             a value is a warning and has the empty string.",
+            |call| to_hash(call).unwrap_or_else(Answer::Fault)
+        ),
+        row!(
+            "lang.dump", "A value as a text for people.",
+            (Param::any("variable", "The value.")),
+            String, Pure,
+            ["lang.dump( [ \"a\" => 1, \"b\" => [ 2.5, \"x\" ] ] )" => "[ \"a\" => 1, \"b\" => [ 2.5, \"x\" ] ]",
+             "lang.dump( \"it's\" )" => "\"it's\""],
+            "As it would stand in a rule, on one line: strings in `\"` with escapes, arrays and hashes in `[ ]`.",
+            |call| dump(call).unwrap_or_else(Answer::Fault)
         ),
         row!(
             "lang.min", "The smaller of two values.",
@@ -99,6 +126,86 @@ pub(super) fn rows<H: Host>() -> Vec<Builtin<H>> {
             }
         ),
     ]
+}
+
+fn to_array<H: Host>(call: &mut Call<'_, H>) -> Result<Answer, FaultKind> {
+    let items = call.arguments().iter().map(|value| element(call, value)).collect::<Result<_, _>>()?;
+    Ok(Answer::Value(Value::array(items)))
+}
+
+fn to_hash<H: Host>(call: &mut Call<'_, H>) -> Result<Answer, FaultKind> {
+    let mut table = Table::default();
+    for at in (0..call.argument_count()).step_by(2) {
+        let key = call.string(at);
+        let value = match call.argument(at + 1) {
+            Some(value) => element(call, value)?,
+            None => {
+                call.warn("lang.toHash is given a name without a value");
+                Value::EMPTY
+            }
+        };
+        table.insert(key, value);
+    }
+    Ok(Answer::Value(Value::hash(table)))
+}
+
+fn dump<H: Host>(call: &mut Call<'_, H>) -> Result<Answer, FaultKind> {
+    let value = call.argument(0).cloned().unwrap_or_default();
+    let mut out = Vec::new();
+    match put(&mut out, &value, call.memory_left(), CONTAINER_DEPTH_MAX) {
+        Ok(()) => Ok(out.into()),
+        Err(TooLong) => Err(call.out_of_memory()),
+    }
+}
+
+/// What is put down would be longer than there is memory for.
+struct TooLong;
+
+fn put(out: &mut Vec<u8>, value: &Value, room: usize, depth: u32) -> Result<(), TooLong> {
+    let below = depth.checked_sub(1).ok_or(TooLong)?;
+    match value {
+        Value::String(text) => quote(out, text, room)?,
+        Value::Array(items) => {
+            out.push(b'[');
+            for (at, item) in items.borrow().iter().enumerate() {
+                out.extend_from_slice(if at == 0 { b" " } else { b", " });
+                put(out, item, room, below)?;
+            }
+            out.extend_from_slice(if items.borrow().is_empty() { b"]" } else { b" ]" });
+        }
+        Value::Hash(table) => {
+            out.push(b'[');
+            for (at, (key, value)) in table.borrow().iter().enumerate() {
+                out.extend_from_slice(if at == 0 { b" " } else { b", " });
+                quote(out, key, room)?;
+                out.extend_from_slice(b" => ");
+                put(out, value, room, below)?;
+            }
+            out.extend_from_slice(if table.borrow().is_empty() { b"]" } else { b" ]" });
+        }
+        number => out.extend_from_slice(&number.to_text()),
+    }
+    if out.len() > room { Err(TooLong) } else { Ok(()) }
+}
+
+/// As a literal of the language that gives the same bytes.
+fn quote(out: &mut Vec<u8>, text: &[u8], room: usize) -> Result<(), TooLong> {
+    out.push(b'"');
+    for byte in text {
+        match byte {
+            b'"' | b'\\' => out.extend_from_slice(&[b'\\', *byte]),
+            b'\n' => out.extend_from_slice(b"\\n"),
+            b'\r' => out.extend_from_slice(b"\\r"),
+            b'\t' => out.extend_from_slice(b"\\t"),
+            b' '..=b'~' => out.push(*byte),
+            other => out.extend_from_slice(format!("\\x{other:02x}").as_bytes()),
+        }
+        if out.len() > room {
+            return Err(TooLong);
+        }
+    }
+    out.push(b'"');
+    Ok(())
 }
 
 /// The left value where the order is the wanted one, else the right; beside a number a string is one too.

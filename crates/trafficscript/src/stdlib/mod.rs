@@ -1,11 +1,19 @@
 //! The functions of the language itself: they need no host but to warn.
 
 mod address;
+mod array;
+mod bytes;
 mod change;
-mod container;
 mod cut;
+mod date;
+mod digest;
+mod encode;
+mod escape;
 mod format;
+mod hash;
+mod json;
 mod lang;
+mod math;
 mod regex;
 mod search;
 
@@ -50,9 +58,17 @@ pub(crate) fn rows<H: Host>() -> Vec<Builtin<H>> {
         change::rows(),
         regex::rows(),
         format::rows(),
+        escape::rows(),
+        encode::rows(),
+        bytes::rows(),
+        digest::rows(),
+        date::rows(),
         address::rows(),
         lang::rows(),
-        container::rows(),
+        math::rows(),
+        array::rows(),
+        hash::rows(),
+        json::rows(),
     ]
     .concat()
 }

@@ -80,7 +80,7 @@ fn regexmatch<H: Host>(call: &mut Call<'_, H>) -> Answer {
 
 /// With the pattern of argument 1; without counting references where it was compiled with the rule.
 #[inline]
-fn with_pattern<H: Host, T>(
+pub(super) fn with_pattern<H: Host, T>(
     call: &mut Call<'_, H>,
     case: Case,
     run: impl FnOnce(&mut Call<'_, H>, &Pattern) -> Result<T, FaultKind>,

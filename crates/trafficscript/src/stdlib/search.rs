@@ -122,7 +122,7 @@ pub(super) fn rows<H: Host>() -> Vec<Builtin<H>> {
             ["string.wildmatch( \"www.example.com\", \"*.example.*\" )" => "1",
              "string.wildmatch( \"ab\", \"?\" )" => "0"],
             "All other bytes mean themselves.",
-            |call| wildmatch(&call.bytes(0), &call.bytes(1)).into()
+            wildmatch_counted
         ),
     ]
 }
@@ -169,33 +169,71 @@ fn order(order: Ordering) -> Answer {
     Answer::from(order as i32)
 }
 
-/// The part between two `*` is looked for at its earliest place: if that fails, no later one helps.
-fn wildmatch(text: &[u8], pattern: &[u8]) -> bool {
+/// The part between two `*` is looked for at its earliest place: if that fails, no later one helps. A part with `?` is
+/// compared byte by byte wherever it may stand, so `compared` is told of each such comparison, and may end it.
+fn wildmatch<E>(text: &[u8], pattern: &[u8], mut compared: impl FnMut() -> Result<(), E>) -> Result<bool, E> {
     let mut parts = pattern.split(|byte| *byte == b'*');
-    let (Some(first), last) = (parts.next(), parts.next_back()) else { return false };
-    let Some(last) = last else { return text.len() == first.len() && looks_like(text, first) };
-    let Some(middle_length) = text.len().checked_sub(first.len() + last.len()) else { return false };
+    let (Some(first), last) = (parts.next(), parts.next_back()) else { return Ok(false) };
+    let Some(last) = last else { return Ok(text.len() == first.len() && looks_like(text, first)) };
+    let Some(middle_length) = text.len().checked_sub(first.len() + last.len()) else { return Ok(false) };
     let (head, rest) = text.split_at(first.len());
     let (mut middle, tail) = rest.split_at(middle_length);
     if !looks_like(head, first) || !looks_like(tail, last) {
-        return false;
+        return Ok(false);
     }
     for part in parts {
         let found = if part.contains(&b'?') {
-            middle.windows(part.len()).position(|window| looks_like(window, part))
+            find_like(middle, part, &mut compared)?
         } else {
             memmem::find(middle, part)
         };
         match found.and_then(|at| middle.get(at + part.len()..)) {
             Some(after) => middle = after,
-            None => return false,
+            None => return Ok(false),
         }
     }
-    true
+    Ok(true)
+}
+
+fn find_like<E>(
+    text: &[u8],
+    part: &[u8],
+    compared: &mut impl FnMut() -> Result<(), E>,
+) -> Result<Option<usize>, E> {
+    for (at, window) in text.windows(part.len()).enumerate() {
+        let mut is_like = true;
+        for (byte, wanted) in window.iter().zip(part) {
+            compared()?;
+            if *wanted != b'?' && byte != wanted {
+                is_like = false;
+                break;
+            }
+        }
+        if is_like {
+            return Ok(Some(at));
+        }
+    }
+    Ok(None)
 }
 
 fn looks_like(text: &[u8], part: &[u8]) -> bool {
     text.iter().zip(part).all(|(byte, wanted)| *wanted == b'?' || byte == wanted)
+}
+
+/// With each 4,096 comparisons counted as an instruction.
+fn wildmatch_counted<H: Host>(call: &mut Call<'_, H>) -> Answer {
+    const COMPARISONS_FOR_ONE: u32 = 4096;
+    let (text, pattern) = (call.bytes(0), call.bytes(1));
+    let mut comparisons = 0_u32;
+    let matched = wildmatch(&text, &pattern, || {
+        comparisons += 1;
+        if comparisons < COMPARISONS_FOR_ONE {
+            return Ok(());
+        }
+        comparisons = 0;
+        call.burn(1)
+    });
+    matched.map_or_else(Answer::Fault, Answer::from)
 }
 
 #[cfg(test)]
@@ -226,7 +264,8 @@ mod tests {
             ("axbxc", "a*x*x*c", true),
             ("axc", "a*x*x*c", false),
         ] {
-            assert_eq!(wildmatch(text.as_bytes(), pattern.as_bytes()), holds, "{text} {pattern}");
+            let matched = wildmatch(text.as_bytes(), pattern.as_bytes(), || Ok::<(), ()>(()));
+            assert_eq!(matched, Ok(holds), "{text} {pattern}");
         }
     }
 }
