@@ -254,7 +254,8 @@ impl Host {
     /// [`limits::NOTES_MAX`]; what is beyond is left out, and gets a number that no line has.
     pub(crate) fn note(&mut self, (source, span): (&Arc<Source>, Span), note: Note) -> usize {
         let number = self.notes.len();
-        if number < limits::NOTES_MAX {
+        // Why a rule ended is never left out: there is one such line for each run of a rule.
+        if number < limits::NOTES_MAX || matches!(note, Note::Fault { .. }) {
             let (running, source) = (self.running, Arc::clone(source));
             self.notes.push(Noted { running, source, at: span.start, note });
         }

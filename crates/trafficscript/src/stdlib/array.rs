@@ -220,17 +220,26 @@ fn copy<H: Host>(call: &mut Call<'_, H>) -> Result<Answer, FaultKind> {
     Ok(Answer::Value(value))
 }
 
-/// So many copies of the value of an argument, or of the empty string.
-fn filled<H: Host>(call: &mut Call<'_, H>, count: usize, default: usize) -> Result<Vec<Value>, FaultKind> {
+/// So many copies of the value of an argument, or of the empty string, and the bytes they take: not yet counted, but
+/// not more than may be made.
+fn filled<H: Host>(
+    call: &Call<'_, H>,
+    count: usize,
+    default: usize,
+) -> Result<(Vec<Value>, usize), FaultKind> {
     let value = call.argument(default).cloned().unwrap_or_default();
     let (first, copied) = place::own(value)?;
     let each = ELEMENT.saturating_add(usize::try_from(copied).unwrap_or(usize::MAX));
-    call.charge(count.saturating_mul(each))?;
+    let bytes = count.saturating_mul(each);
+    if bytes > call.memory_left() {
+        return Err(call.out_of_memory());
+    }
     if !first.is_container() {
-        return Ok(vec![first; count]);
+        return Ok((vec![first; count], bytes));
     }
     // `first` is held here and again by its clone, so each is a copy.
-    (0..count).map(|_| Ok(place::own(first.clone())?.0)).collect()
+    let copies = (0..count).map(|_| Ok(place::own(first.clone())?.0)).collect::<Result<_, FaultKind>>()?;
+    Ok((copies, bytes))
 }
 
 fn create<H: Host>(call: &mut Call<'_, H>) -> Result<Answer, FaultKind> {
@@ -238,11 +247,9 @@ fn create<H: Host>(call: &mut Call<'_, H>) -> Result<Answer, FaultKind> {
         call.warn("array.create is asked for less than no elements");
         return Ok(Answer::Value(Value::array(Vec::new())));
     };
-    // The answer is counted again by the machine; what is made here is counted before it is made.
-    if count.saturating_mul(ELEMENT) > call.memory_left() {
-        return Err(call.out_of_memory());
-    }
-    Ok(Answer::Value(Value::array(filled(call, count, 1)?)))
+    // The machine counts what is answered.
+    let (items, _) = filled(call, count, 1)?;
+    Ok(Answer::Value(Value::array(items)))
 }
 
 fn resize<H: Host>(call: &mut Call<'_, H>) -> Result<Answer, FaultKind> {
@@ -252,7 +259,8 @@ fn resize<H: Host>(call: &mut Call<'_, H>) -> Result<Answer, FaultKind> {
         return Ok(itself(call));
     };
     let length = items.borrow().len();
-    let more = filled(call, size.saturating_sub(length), 2)?;
+    let (more, bytes) = filled(call, size.saturating_sub(length), 2)?;
+    call.charge(bytes)?;
     let mut items = items.borrow_mut();
     items.truncate(size);
     items.extend(more);

@@ -43,6 +43,7 @@ fn sprintf<H: Host>(call: &mut Call<'_, H>) -> Result<Answer, FaultKind> {
     let mut out = Vec::with_capacity(format.len() + 16);
     let mut rest: &[u8] = &format;
     let mut next = 1;
+    let mut warned = Warned::default();
     while let Some(at) = memchr::memchr(b'%', rest) {
         let (plain, directive) = rest.split_at(at);
         out.extend_from_slice(plain);
@@ -56,16 +57,16 @@ fn sprintf<H: Host>(call: &mut Call<'_, H>) -> Result<Answer, FaultKind> {
             Some(b'%') => out.push(b'%'),
             Some(letter) if is_known => {
                 if next >= call.argument_count() {
-                    call.warn("string.sprintf has fewer values than its format wants");
+                    warned.once(call, "string.sprintf has fewer values than its format wants");
                 }
                 if field.is_cut {
-                    call.warn("string.sprintf is asked for a field of more than 4096 bytes");
+                    warned.once(call, "string.sprintf is asked for a field of more than 4096 bytes");
                 }
                 put(call, &mut out, next, letter, &field);
                 next += 1;
             }
             _ => {
-                call.warn("string.sprintf knows %s, %d, %f, %c and %% only");
+                warned.once(call, "string.sprintf knows %s, %d, %f, %c and %% only");
                 let length = directive.len() - rest.len();
                 out.extend_from_slice(directive.get(..length).unwrap_or(&[]));
             }
@@ -76,6 +77,19 @@ fn sprintf<H: Host>(call: &mut Call<'_, H>) -> Result<Answer, FaultKind> {
     }
     out.extend_from_slice(rest);
     Ok(out.into())
+}
+
+/// What has been said: once is enough, however often a format has it.
+#[derive(Default)]
+struct Warned(Vec<&'static str>);
+
+impl Warned {
+    fn once<H: Host>(&mut self, call: &mut Call<'_, H>, text: &'static str) {
+        if !self.0.contains(&text) {
+            self.0.push(text);
+            call.warn(text);
+        }
+    }
 }
 
 /// Flags, width and precision, and what follows them.
