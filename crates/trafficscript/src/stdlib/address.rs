@@ -176,7 +176,8 @@ mod tests {
 
     #[test]
     fn a_host_and_its_port_are_taken_apart() {
-        let cases: [(&str, Option<(&str, Option<&str>)>); 16] = [
+        type Parts = Option<(&'static str, Option<&'static str>)>;
+        let cases: [(&str, Parts); 16] = [
             ("a.example", Some(("a.example", None))),
             ("a.example:80", Some(("a.example", Some("80")))),
             ("a.example.:80", Some(("a.example.", Some("80")))),

@@ -58,7 +58,7 @@ fn seconds(text: &[u8]) -> Option<i64> {
 }
 
 fn at_greenwich(time: DateTime) -> i64 {
-    TimeZone::UTC.to_timestamp(time).map_or(0, |time| time.as_second())
+    TimeZone::UTC.to_timestamp(time).map_or(0, jiff::Timestamp::as_second)
 }
 
 fn without_weekday(text: &str) -> &str {

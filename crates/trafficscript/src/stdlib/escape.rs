@@ -111,14 +111,11 @@ fn unescape<H: Host>(call: &mut Call<'_, H>) -> Answer {
     while let Some(at) = memchr::memchr(b'%', rest) {
         let (plain, escaped) = rest.split_at(at);
         out.extend_from_slice(plain);
-        rest = match unescaped(escaped, &mut out) {
-            Some(after) => after,
-            None => {
-                is_whole = false;
-                out.push(b'_');
-                escaped.get(1..).unwrap_or(&[])
-            }
-        };
+        rest = unescaped(escaped, &mut out).unwrap_or_else(|| {
+            is_whole = false;
+            out.push(b'_');
+            escaped.get(1..).unwrap_or(&[])
+        });
     }
     if !is_whole {
         call.captures().set(1, 0);
@@ -178,16 +175,9 @@ fn htmldecode<H: Host>(call: &mut Call<'_, H>) -> Answer {
     while let Some(at) = memchr::memchr(b'&', rest) {
         let (plain, encoded) = rest.split_at(at);
         out.extend_from_slice(plain);
-        rest = match decoded(encoded) {
-            Some((character, after)) => {
-                out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
-                after
-            }
-            None => {
-                out.push(b'&');
-                encoded.get(1..).unwrap_or(&[])
-            }
-        };
+        let (character, after) = decoded(encoded).unwrap_or(('&', encoded.get(1..).unwrap_or(&[])));
+        out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+        rest = after;
     }
     if out.is_empty() {
         return text.into();

@@ -137,12 +137,11 @@ fn to_hash<H: Host>(call: &mut Call<'_, H>) -> Result<Answer, FaultKind> {
     let mut table = Table::default();
     for at in (0..call.argument_count()).step_by(2) {
         let key = call.string(at);
-        let value = match call.argument(at + 1) {
-            Some(value) => element(call, value)?,
-            None => {
-                call.warn("lang.toHash is given a name without a value");
-                Value::EMPTY
-            }
+        let value = if let Some(value) = call.argument(at + 1) {
+            element(call, value)?
+        } else {
+            call.warn("lang.toHash is given a name without a value");
+            Value::EMPTY
         };
         table.insert(key, value);
     }
