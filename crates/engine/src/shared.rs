@@ -7,6 +7,7 @@ use crate::time::Now;
 use shaping::{Bounds, Registry, TicketId};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
+use trafficscript::PatternCache;
 
 /// Told by the engine that a waiting ticket's prospects changed: its transaction should be advanced. Implemented
 /// by the shell (across workers) and by whoever drives the engine in virtual time. Called outside every lock.
@@ -34,6 +35,8 @@ pub struct Shared {
     shadow: Registry,
     nodes: Nodes,
     counters: Counters,
+    /// Of all rules, on all workers.
+    patterns: PatternCache,
     waker: Box<dyn Wake>,
     seed: [u64; 2],
 }
@@ -54,6 +57,7 @@ impl Shared {
             shadow: Registry::new(options.bounds, options.seed),
             nodes: Nodes::default(),
             counters: Counters::default(),
+            patterns: PatternCache::default(),
             waker,
             seed: options.seed,
         };
@@ -106,6 +110,11 @@ impl Shared {
     /// See [`SharedOptions::seed`].
     pub(crate) fn seed(&self) -> [u64; 2] {
         self.seed
+    }
+
+    /// Patterns that rules put together while running.
+    pub(crate) fn patterns(&self) -> &PatternCache {
+        &self.patterns
     }
 
     /// What has been counted.

@@ -1,6 +1,7 @@
 //! One record per function, and the table of them.
 
 use crate::call::Call;
+use crate::pattern::PatternCache;
 use crate::value::Value;
 use crate::{FaultKind, Warning, stdlib};
 use std::collections::BTreeMap;
@@ -14,6 +15,12 @@ pub trait Host {
     /// Fills `out` with bytes that nobody can foresee: what `math.random`, `string.randomBytes` and
     /// `string.encrypt` draw. The language has no source of its own.
     fn random(&mut self, out: &mut [u8]);
+
+    /// Where patterns that rules put together while running are kept from one run to the next; without it each run
+    /// compiles its own.
+    fn patterns(&self) -> Option<&PatternCache> {
+        None
+    }
 }
 
 /// A function of the language, with all that is said about it. No field has a default: a function without a

@@ -3,7 +3,7 @@
 use crate::builtin::Host;
 use crate::byte_string::ByteString;
 use crate::fault::{FaultKind, Warning};
-use crate::limits::{PATTERN_CACHE_MAX, RunLimits};
+use crate::limits::{PATTERN_CACHE_MAX, PATTERN_COMPILE_COST, RunLimits};
 use crate::pattern::{Case, Pattern};
 use crate::program::Program;
 use crate::value::Value;
@@ -125,22 +125,21 @@ impl Scratch {
         }
     }
 
-    /// A compiled pattern, from the cache where it is there.
-    pub(crate) fn pattern(&mut self, text: &ByteString, case: Case) -> Result<Arc<Pattern>, FaultKind> {
-        let known = self.patterns.iter().find(|(known, known_case, _)| known == text && *known_case == case);
-        if let Some((_, _, pattern)) = known {
-            return Ok(Arc::clone(pattern));
-        }
-        let pattern =
-            Arc::new(Pattern::new(text, case).map_err(|error| FaultKind::BadPattern(error.to_string()))?);
-        let entry = (text.clone(), case, Arc::clone(&pattern));
+    /// A pattern that this run has put together before.
+    fn known_pattern(&self, text: &ByteString, case: Case) -> Option<Arc<Pattern>> {
+        let known = self.patterns.iter().find(|(known, known_case, _)| known_case == &case && known == text);
+        known.map(|(_, _, pattern)| Arc::clone(pattern))
+    }
+
+    /// Keeps a pattern for the rest of the run; the oldest makes room.
+    fn keep_pattern(&mut self, text: &ByteString, pattern: &Arc<Pattern>) {
+        let entry = (text.clone(), pattern.case(), Arc::clone(pattern));
         if self.patterns.len() < PATTERN_CACHE_MAX {
             self.patterns.push(entry);
         } else if let Some(oldest) = self.patterns.get_mut(self.next_out) {
             *oldest = entry;
             self.next_out = (self.next_out + 1) % PATTERN_CACHE_MAX;
         }
-        Ok(pattern)
     }
 }
 
@@ -265,6 +264,14 @@ impl<'a, H> Call<'a, H> {
         self.scratch.burn(instructions)
     }
 
+    /// The pattern that was compiled with the rule, if this call has one.
+    #[inline]
+    pub(crate) fn prepared(&self, case: Case) -> Option<&'a Arc<Pattern>> {
+        self.site.pattern.filter(|pattern| pattern.case() == case)
+    }
+}
+
+impl<'a, H: Host> Call<'a, H> {
     /// The compiled pattern of an argument of [`crate::Kind::Pattern`].
     ///
     /// # Errors
@@ -274,17 +281,27 @@ impl<'a, H> Call<'a, H> {
             return Ok(Arc::clone(pattern));
         }
         let text = self.argument(at).map(Value::to_text).unwrap_or_default();
-        self.scratch.pattern(&text, case)
+        if let Some(known) = self.scratch.known_pattern(&text, case) {
+            return Ok(known);
+        }
+        // It costs the same whether the host knows it or not: a run is the same each time it is played.
+        self.scratch.burn(PATTERN_COMPILE_COST + text.len() as u64)?;
+        let shared = self.host.patterns().and_then(|cache| cache.find(&text, case));
+        let pattern = match shared {
+            Some(pattern) => pattern,
+            None => {
+                let pattern = Pattern::put_together(&text, case);
+                let pattern = Arc::new(pattern.map_err(|error| FaultKind::BadPattern(error.to_string()))?);
+                if let Some(cache) = self.host.patterns() {
+                    cache.keep(&text, &pattern);
+                }
+                pattern
+            }
+        };
+        self.scratch.keep_pattern(&text, &pattern);
+        Ok(pattern)
     }
 
-    /// The pattern that was compiled with the rule, if this call has one.
-    #[inline]
-    pub(crate) fn prepared(&self, case: Case) -> Option<&'a Arc<Pattern>> {
-        self.site.pattern.filter(|pattern| pattern.case() == case)
-    }
-}
-
-impl<'a, H: Host> Call<'a, H> {
     /// An argument as a string; empty where it was not given. A container in its place is a warning.
     #[inline]
     pub fn string(&mut self, at: usize) -> ByteString {

@@ -64,7 +64,7 @@ pub use check::{ArgumentFact, CallFact};
 pub use compile::{CompileOptions, Compiled, compile};
 pub use fault::{Fault, FaultKind, Warning};
 pub use limits::RunLimits;
-pub use pattern::{Case, Groups, Pattern, PatternError, TooManySteps};
+pub use pattern::{Case, Groups, Pattern, PatternCache, PatternError, TooManySteps};
 pub use program::Program;
 pub use table::Table;
 pub use value::Value;

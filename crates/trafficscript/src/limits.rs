@@ -3,8 +3,9 @@
 /// What one run of a rule may use up. All bounds are faults when they are passed, never a hang.
 #[derive(Clone, Copy, Debug)]
 pub struct RunLimits {
-    /// Instructions between two waits. A function call, an operator or `foreach` on long values counts one more
-    /// for each 4 KiB of text or 16 elements it is given.
+    /// Instructions between two waits. A function call on long values counts one more for each 4 KiB of text or 64
+    /// elements it is given (texts in elements count); arithmetic and comparisons count four times that, `foreach`
+    /// one for 16 elements, a long name of an element sixteen times.
     pub instructions_max: u64,
     /// Bytes of strings, arrays and hashes *made* during the run, in sum: what is freed is not given back, so
     /// that the bound needs no book of what is alive. Strings of 22 bytes and less do not count.
@@ -22,11 +23,17 @@ impl Default for RunLimits {
 /// Arrays and hashes inside each other, when one is copied.
 pub(crate) const CONTAINER_DEPTH_MAX: u32 = 100;
 
-/// Patterns put together while running that one run keeps compiled.
+/// Patterns put together while running that one run, and a host for all its runs, keep compiled.
 pub(crate) const PATTERN_CACHE_MAX: usize = 57;
 
 /// Compiled size of one pattern, in bytes.
 pub(crate) const PATTERN_SIZE_MAX: usize = 1 << 20;
+
+/// The same of one that is put together while running: a rule can have hundreds of them made.
+pub(crate) const PATTERN_SIZE_RUNNING_MAX: usize = 128 << 10;
+
+/// Instructions that putting a pattern together while running counts as, besides one for each of its bytes.
+pub(crate) const PATTERN_COMPILE_COST: u64 = 250;
 
 /// Longest pattern, in bytes as written.
 pub(crate) const PATTERN_LENGTH_MAX: usize = 16 << 10;

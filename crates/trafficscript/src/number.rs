@@ -23,7 +23,9 @@ pub(crate) fn prefix(text: &[u8]) -> Number {
         }
     }
     let mut value: i64 = 0;
-    for byte in digits.iter().take(whole) {
+    // With more than nineteen digits besides leading zeros it stays at the end of its range.
+    let zeros = digits.iter().take_while(|byte| **byte == b'0').count().min(whole);
+    for byte in digits.iter().take(whole).skip(zeros).take(20) {
         let digit = i64::from(byte - b'0');
         value = value.saturating_mul(10);
         value = if negative { value.saturating_sub(digit) } else { value.saturating_add(digit) };

@@ -22,7 +22,7 @@ use source::{Source, Span};
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
-use trafficscript::{ByteString, Warning};
+use trafficscript::{ByteString, PatternCache, Warning};
 
 /// Identity of a request, given by the shell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -279,6 +279,10 @@ impl trafficscript::Host for Host {
         // A warning quotes what clients sent: it must stay one line, and short.
         let text = log_text(warning.text.as_bytes(), limits::LOG_TEXT_BYTES_MAX);
         self.note((&warning.source, warning.span), Note::Warning { text });
+    }
+
+    fn patterns(&self) -> Option<&PatternCache> {
+        Some(self.shared.patterns())
     }
 
     fn random(&mut self, out: &mut [u8]) {

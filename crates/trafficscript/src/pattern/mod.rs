@@ -8,15 +8,19 @@
 //! the rest                           fancy-regex backtracking, steps counted; too many are a fault
 //! ```
 
+mod cache;
 mod chain;
 mod translate;
 
 use crate::limits::{
-    PATTERN_LENGTH_MAX, PATTERN_PROGRAM_MAX, PATTERN_SIZE_MAX, PATTERN_STEPS_COST, PATTERN_STEPS_MAX,
+    PATTERN_LENGTH_MAX, PATTERN_PROGRAM_MAX, PATTERN_SIZE_MAX, PATTERN_SIZE_RUNNING_MAX, PATTERN_STEPS_COST,
+    PATTERN_STEPS_MAX,
 };
 use chain::Chain;
 use std::fmt;
 use std::ops::Range;
+
+pub use cache::PatternCache;
 
 /// Whether letters of both cases are the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,9 +52,9 @@ pub struct Pattern {
 enum Engine {
     Chain(Chain),
     Linear {
-        /// `$` means the very end.
+        /// For subjects that do not end with a newline.
         main: regex::bytes::Regex,
-        /// For subjects that end with a newline, where the pattern has a `$`.
+        /// For those that do, where that makes a difference: the pattern has a `$`, or lines.
         before_newline: Option<Box<fancy_regex::Regex>>,
     },
     Backtracking(Box<fancy_regex::Regex>),
@@ -122,31 +126,40 @@ impl Pattern {
     /// # Errors
     /// Where it is wrong, uses what is not supported, is longer than 16 KiB, or would grow too large.
     pub fn new(pattern: &[u8], case: Case) -> Result<Self, PatternError> {
+        Self::of_size(pattern, case, PATTERN_SIZE_MAX)
+    }
+
+    /// The same with a lower bound for its size, for patterns that are put together while running.
+    pub(crate) fn put_together(pattern: &[u8], case: Case) -> Result<Self, PatternError> {
+        Self::of_size(pattern, case, PATTERN_SIZE_RUNNING_MAX)
+    }
+
+    fn of_size(pattern: &[u8], case: Case, size: usize) -> Result<Self, PatternError> {
         if pattern.len() > PATTERN_LENGTH_MAX {
             return Err(PatternError(format!("it is longer than {PATTERN_LENGTH_MAX} bytes")));
         }
         match Chain::parse(pattern, case) {
             Some(chain) => Ok(Self { case, groups: chain.groups(), engine: Engine::Chain(chain) }),
-            None => Self::without_chain(pattern, case),
+            None => Self::without_chain(pattern, case, size),
         }
     }
 
     /// The same, never as a chain.
-    fn without_chain(pattern: &[u8], case: Case) -> Result<Self, PatternError> {
+    fn without_chain(pattern: &[u8], case: Case, size: usize) -> Result<Self, PatternError> {
         let translated = translate::translate(pattern)?;
         if translated.needs_backtracking {
-            let regex = backtracking(&translated.with_dollar(r"(?=\n?\z)"), case)?;
+            let regex = backtracking(&translated.exact(), case, size)?;
             return Ok(Self { case, groups: regex.captures_len() - 1, engine: Engine::Backtracking(regex) });
         }
-        let main = regex::bytes::RegexBuilder::new(&translated.with_dollar(r"\z"))
+        let main = regex::bytes::RegexBuilder::new(&translated.plain())
             .unicode(false)
             .case_insensitive(case == Case::Insensitive)
-            .size_limit(PATTERN_SIZE_MAX)
-            .dfa_size_limit(PATTERN_SIZE_MAX)
+            .size_limit(size)
+            .dfa_size_limit(size)
             .build()
             .map_err(|error| PatternError(short(&error.to_string())))?;
-        let before_newline = if translated.has_dollar {
-            Some(backtracking(&translated.with_dollar(r"(?=\n?\z)"), case)?)
+        let before_newline = if translated.minds_last_newline {
+            Some(backtracking(&translated.exact(), case, size)?)
         } else {
             None
         };
@@ -230,13 +243,13 @@ impl Pattern {
     }
 }
 
-fn backtracking(pattern: &str, case: Case) -> Result<Box<fancy_regex::Regex>, PatternError> {
+fn backtracking(pattern: &str, case: Case, size: usize) -> Result<Box<fancy_regex::Regex>, PatternError> {
     fancy_regex::RegexBuilder::new(pattern)
         .bytes_mode(fancy_regex::BytesMode::Ascii)
         .case_insensitive(case == Case::Insensitive)
         .backtrack_limit(PATTERN_STEPS_MAX)
-        .delegate_size_limit(PATTERN_SIZE_MAX)
-        .delegate_dfa_size_limit(PATTERN_SIZE_MAX)
+        .delegate_size_limit(size)
+        .delegate_dfa_size_limit(size)
         .max_prog_size(PATTERN_PROGRAM_MAX)
         .build()
         .map(Box::new)

@@ -95,7 +95,7 @@ proptest! {
         let case = if is_caseless { Case::Insensitive } else { Case::Sensitive };
         if let Some(chain) = Chain::parse(pattern.as_bytes(), case) {
             let chain = Pattern { case, groups: chain.groups(), engine: Engine::Chain(chain) };
-            let engine = Pattern::without_chain(pattern.as_bytes(), case).unwrap();
+            let engine = Pattern::without_chain(pattern.as_bytes(), case, PATTERN_SIZE_MAX).unwrap();
             prop_assert_eq!(chain.group_count(), engine.group_count());
             let from = from.min(subject.len());
             prop_assert_eq!(

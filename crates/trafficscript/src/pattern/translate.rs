@@ -5,20 +5,28 @@
 use super::PatternError;
 use std::fmt::Write as _;
 
-/// Stands for `$` until it is known what becomes of it; no other non-ASCII character is ever written.
+/// These stand for `$` and for the `^` of `(?m)` until it is known what becomes of them; no other non-ASCII character
+/// is ever written.
 const DOLLAR: char = '\u{20ac}';
+const LINE_START: char = '\u{20ad}';
 
 pub(super) struct Translated {
     text: String,
-    pub(super) has_dollar: bool,
+    /// A newline that ends the subject makes a difference to it.
+    pub(super) minds_last_newline: bool,
     /// It has look-around, back-references, possessive or atomic parts.
     pub(super) needs_backtracking: bool,
 }
 
 impl Translated {
-    /// The pattern with this in the place of `$`.
-    pub(super) fn with_dollar(&self, dollar: &str) -> String {
-        self.text.replace(DOLLAR, dollar)
+    /// For subjects that do not end with a newline; `$` is their very end. Needs no look-around.
+    pub(super) fn plain(&self) -> String {
+        self.text.replace(DOLLAR, r"\z").replace(LINE_START, "(?m:^)")
+    }
+
+    /// For every subject: `$` also stands before a newline that ends it, and no line begins behind that newline.
+    pub(super) fn exact(&self) -> String {
+        self.text.replace(DOLLAR, r"(?=\n?\z)").replace(LINE_START, r"(?:\A|(?m:^)(?!\z))")
     }
 }
 
@@ -27,11 +35,12 @@ pub(super) fn translate(pattern: &[u8]) -> Result<Translated, PatternError> {
         rest: pattern,
         out: Translated {
             text: String::with_capacity(pattern.len() + 16),
-            has_dollar: false,
+            minds_last_newline: false,
             needs_backtracking: false,
         },
-        is_multi_line: false,
-        is_extended: false,
+        flags: Flags::default(),
+        outer: Vec::new(),
+        groups_before: 0,
         groups: memchr::memchr_iter(b'(', pattern).count(),
     };
     while let Some(byte) = translator.next() {
@@ -43,13 +52,25 @@ pub(super) fn translate(pattern: &[u8]) -> Result<Translated, PatternError> {
 struct Translator<'a> {
     rest: &'a [u8],
     out: Translated,
-    /// `(?m)` was seen: `$` is the end of a line.
-    is_multi_line: bool,
-    /// `(?x)` was seen: blanks and comments do not count.
-    is_extended: bool,
+    flags: Flags,
+    /// Those of the groups around.
+    outer: Vec<Flags>,
+    /// Groups that were opened so far.
+    groups_before: usize,
     /// At most this many groups.
     groups: usize,
 }
+
+/// What the translation itself must know of the inline flags.
+#[derive(Clone, Copy, Default)]
+struct Flags {
+    /// `(?m)`: `^` and `$` are at lines.
+    is_multi_line: bool,
+    /// `(?x)`: blanks and comments do not count.
+    is_extended: bool,
+}
+
+const RECURSION: &str = "a pattern that calls itself or one of its groups";
 
 fn unsupported<T>(what: &str) -> Result<T, PatternError> {
     Err(PatternError(format!("{what} is not supported")))
@@ -82,7 +103,7 @@ impl Translator<'_> {
     }
 
     fn dollar(&mut self) {
-        self.out.has_dollar = true;
+        self.out.minds_last_newline = true;
         self.out.text.push(DOLLAR);
     }
 
@@ -96,10 +117,18 @@ impl Translator<'_> {
                 self.after_quantifier();
             }
             b'{' => self.brace(),
-            b'$' if !self.is_multi_line => self.dollar(),
-            b'.' | b'^' | b'$' | b'|' | b')' => self.out.text.push(char::from(byte)),
-            b'#' if self.is_extended => while self.next().is_some_and(|byte| byte != b'\n') {},
-            _ if self.is_extended && (byte.is_ascii_whitespace() || byte == 0x0b) => {}
+            b'$' if !self.flags.is_multi_line => self.dollar(),
+            b'^' if self.flags.is_multi_line => {
+                self.out.minds_last_newline = true;
+                self.out.text.push(LINE_START);
+            }
+            b')' => {
+                self.flags = self.outer.pop().unwrap_or(self.flags);
+                self.write(")");
+            }
+            b'.' | b'^' | b'$' | b'|' => self.out.text.push(char::from(byte)),
+            b'#' if self.flags.is_extended => while self.next().is_some_and(|byte| byte != b'\n') {},
+            _ if self.flags.is_extended && (byte.is_ascii_whitespace() || byte == 0x0b) => {}
             _ => self.literal(byte),
         }
         Ok(())
@@ -131,12 +160,19 @@ impl Translator<'_> {
         self.after_quantifier();
     }
 
+    /// Opens a group; flags that are set in it end with it.
+    fn open(&mut self, start: &str) {
+        self.write(start);
+        self.outer.push(self.flags);
+    }
+
     fn group(&mut self) -> Result<(), PatternError> {
         if self.rest.starts_with(b"*") {
             return unsupported("a verb such as (*FAIL)");
         }
         if !self.skip(b"?") {
-            self.write("(");
+            self.groups_before += 1;
+            self.open("(");
             return Ok(());
         }
         if self.skip(b"#") {
@@ -144,53 +180,93 @@ impl Translator<'_> {
             return Ok(());
         }
         if self.skip(b":") {
-            self.write("(?:");
+            self.open("(?:");
             return Ok(());
         }
         for start in ["=", "!", "<=", "<!", ">"] {
             if self.skip(start.as_bytes()) {
                 self.out.needs_backtracking = true;
-                let _ = write!(self.out.text, "(?{start}");
+                self.open(&format!("(?{start}"));
                 return Ok(());
             }
         }
         if self.skip(b"P=") {
             return self.named_reference(b')');
         }
+        if self.skip(b"(") {
+            return self.condition();
+        }
         for (start, end) in [(&b"P<"[..], b'>'), (b"<", b'>'), (b"'", b'\'')] {
             if self.skip(start) {
                 let name = self.name(end)?;
-                let _ = write!(self.out.text, "(?P<{name}>");
+                self.groups_before += 1;
+                self.open(&format!("(?P<{name}>"));
                 return Ok(());
             }
         }
-        self.flags()
+        match self.rest {
+            [b'R' | b'&' | b'0'..=b'9', ..] | [b'+' | b'-', b'0'..=b'9', ..] | [b'P', b'>', ..] => {
+                unsupported(RECURSION)
+            }
+            [b'|', ..] => unsupported("(?|…), groups that share a number,"),
+            [b'C', ..] => unsupported("a callout"),
+            _ => self.inline_flags(),
+        }
+    }
+
+    /// `(?(1)a|b)`, `(?(<name>)a|b)`
+    fn condition(&mut self) -> Result<(), PatternError> {
+        let length = self.rest.iter().position(|byte| *byte == b')').unwrap_or(self.rest.len());
+        let (said, after) = self.rest.split_at(length);
+        let name = match said {
+            [b'<', name @ .., b'>'] | [b'\'', name @ .., b'\''] => name,
+            [b'?' | b'*' | b'R' | b'V', ..] | b"DEFINE" | [] => {
+                return unsupported("a condition that is no group's number or name");
+            }
+            name => name,
+        };
+        if !name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_') {
+            return unsupported("a condition that is no group's number or name");
+        }
+        let shown: String = name.iter().map(|byte| char::from(*byte)).collect();
+        let is_number = name.iter().all(u8::is_ascii_digit);
+        self.rest = after.get(1..).unwrap_or(&[]);
+        self.out.needs_backtracking = true;
+        self.open(&if is_number { format!("(?({shown})") } else { format!("(?(<{shown}>)") });
+        Ok(())
     }
 
     /// `(?i)`, `(?i-s:…`
-    fn flags(&mut self) -> Result<(), PatternError> {
-        let mut flags = String::new();
+    fn inline_flags(&mut self) -> Result<(), PatternError> {
+        let mut written = String::new();
         let mut is_on = true;
+        let mut flags = self.flags;
         loop {
             match self.next() {
-                Some(b'-') => {
+                Some(b'-') if is_on => {
                     is_on = false;
-                    flags.push('-');
+                    written.push('-');
                 }
-                Some(b'x') => self.is_extended = is_on,
+                Some(b'x') => flags.is_extended = is_on,
                 Some(flag @ (b'i' | b'm' | b's' | b'U')) => {
-                    self.is_multi_line |= flag == b'm' && is_on;
-                    flags.push(char::from(flag));
-                }
-                Some(end @ (b')' | b':')) => {
-                    let flags = flags.trim_end_matches('-');
-                    match (end, flags.is_empty()) {
-                        (b')', true) => {}
-                        (_, true) => self.write("(?:"),
-                        _ => {
-                            let _ = write!(self.out.text, "(?{flags}{}", char::from(end));
-                        }
+                    if flag == b'm' {
+                        flags.is_multi_line = is_on;
                     }
+                    if !written.contains(char::from(flag)) {
+                        written.push(char::from(flag));
+                    }
+                }
+                Some(b')') => {
+                    let written = written.trim_end_matches('-');
+                    if !written.is_empty() {
+                        let _ = write!(self.out.text, "(?{written})");
+                    }
+                    self.flags = flags;
+                    return Ok(());
+                }
+                Some(b':') => {
+                    self.open(&format!("(?{}:", written.trim_end_matches('-')));
+                    self.flags = flags;
                     return Ok(());
                 }
                 _ => return unsupported("this kind of (?…) group"),
@@ -227,18 +303,16 @@ impl Translator<'_> {
             b'Z' => self.dollar(),
             b'h' => self.write(r"[\t \xA0]"),
             b'H' => self.write(r"[^\t \xA0]"),
-            b'v' => self.write(r"[\n\x0B\x0C\r]"),
-            b'V' => self.write(r"[^\n\x0B\x0C\r]"),
+            b'v' => self.write(r"[\n\x0B\x0C\r\x85]"),
+            b'V' => self.write(r"[^\n\x0B\x0C\r\x85]"),
             b'N' => self.write(r"[^\n]"),
-            b'R' => self.write(r"(?:\r\n|[\n\x0B\x0C\r])"),
-            b'C' => self.write("(?s:.)"),
-            b'Q' => {
-                while !self.skip(b"\\E")
-                    && let Some(byte) = self.next()
-                {
-                    self.literal(byte);
-                }
+            b'R' => {
+                // What it took as one line end is not given back in halves.
+                self.out.needs_backtracking = true;
+                self.write(r"(?>\r\n|[\n\x0B\x0C\r\x85])");
             }
+            b'C' => self.write("(?s:.)"),
+            b'Q' => self.quoted(),
             b'E' => {}
             b'K' => {
                 self.out.needs_backtracking = true;
@@ -246,7 +320,9 @@ impl Translator<'_> {
             }
             b'k' if self.skip(b"<") => return self.named_reference(b'>'),
             b'k' if self.skip(b"{") => return self.named_reference(b'}'),
-            b'G' | b'X' | b'p' | b'P' | b'k' | b'g' | b'u' | b'L' | b'l' | b'U' => {
+            b'k' if self.skip(b"'") => return self.named_reference(b'\''),
+            b'g' => return self.group_reference(),
+            b'G' | b'X' | b'p' | b'P' | b'k' | b'u' | b'L' | b'l' | b'U' => {
                 return unsupported(&format!("\\{}", char::from(byte)));
             }
             b'1'..=b'9' if self.is_reference(byte) => self.reference(byte),
@@ -278,6 +354,37 @@ impl Translator<'_> {
         self.write(")");
     }
 
+    /// What stands between `\Q` and `\E`, or the rest.
+    fn quoted(&mut self) {
+        while !self.skip(b"\\E")
+            && let Some(byte) = self.next()
+        {
+            self.literal(byte);
+        }
+    }
+
+    /// `\g1`, `\g{1}`, `\g{-1}`, `\g{name}`
+    fn group_reference(&mut self) -> Result<(), PatternError> {
+        if matches!(self.rest, [b'<' | b'\'', ..]) {
+            return unsupported(RECURSION);
+        }
+        let is_closed = self.skip(b"{");
+        if is_closed && !matches!(self.rest, [b'-' | b'0'..=b'9', ..]) {
+            return self.named_reference(b'}');
+        }
+        let is_relative = self.skip(b"-");
+        let number = usize::try_from(self.digits(10, 5)).unwrap_or(0);
+        let number = if is_relative { (self.groups_before + 1).checked_sub(number) } else { Some(number) };
+        match number {
+            Some(number @ 1..) if number <= self.groups && (!is_closed || self.skip(b"}")) => {
+                self.out.needs_backtracking = true;
+                let _ = write!(self.out.text, "(?:\\{number})");
+                Ok(())
+            }
+            _ => Err(PatternError("\\g is not followed by the number or name of a group".to_owned())),
+        }
+    }
+
     /// The one byte an escape stands for, inside a class or outside.
     fn character(&mut self, byte: u8) -> Result<u8, PatternError> {
         Ok(match byte {
@@ -299,6 +406,13 @@ impl Translator<'_> {
                 }
             }
             b'x' => u8::try_from(self.digits(16, 2)).unwrap_or(0),
+            b'o' if self.skip(b"{") => {
+                let value = self.digits(8, 8);
+                match (self.skip(b"}"), u8::try_from(value)) {
+                    (true, Ok(value)) => value,
+                    _ => return unsupported("a character beyond \\o{377}"),
+                }
+            }
             b'0'..=b'7' => {
                 let value = u32::from(byte - b'0');
                 let before = self.rest.len();
@@ -395,12 +509,15 @@ impl Translator<'_> {
                 let _ = write!(self.out.text, "\\{}", char::from(byte));
             }
             b'h' => self.write(r"\t\x20\xA0"),
-            b'v' => self.write(r"\n\x0B\x0C\r"),
+            b'H' => self.write(r"\x00-\x08\x0A-\x1F\x21-\x9F\xA1-\xFF"),
+            b'v' => self.write(r"\n\x0B\x0C\r\x85"),
+            b'V' => self.write(r"\x00-\x09\x0E-\x84\x86-\xFF"),
+            b'Q' => self.quoted(),
             b'b' => {
                 self.literal(0x08);
                 return Ok(true);
             }
-            b'H' | b'V' | b'N' | b'R' | b'p' | b'P' | b'X' | b'Q' | b'u' => {
+            b'B' | b'N' | b'R' | b'p' | b'P' | b'X' | b'u' => {
                 return unsupported(&format!("\\{} in a character class", char::from(byte)));
             }
             b'E' => {}

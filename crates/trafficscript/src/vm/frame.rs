@@ -3,7 +3,7 @@
 use crate::builtin::{Answer, Builtins, Host};
 use crate::call::{Call, CallSite, Scratch};
 use crate::fault::{FaultKind, Warning};
-use crate::operator::{self, Binary};
+use crate::operator::{self, Binary, Unary};
 use crate::place;
 use crate::program::{Constant, Op, Program, Register};
 use crate::table::Table;
@@ -83,7 +83,7 @@ impl<H: Host> Frame<'_, H> {
                     let value = sound!(self.own(self.get(from).clone()));
                     self.scratch.captures.set(usize::from(number), value);
                 }
-                Op::Unary { operator, to, from } => self.set(to, operator::unary(operator, self.get(from))),
+                Op::Unary { operator, to, from } => sound!(self.unary(operator, to, from)),
                 Op::Binary { operator, to, left, right } => {
                     sound!(self.binary(at, operator, to, (left, right)));
                 }
@@ -102,7 +102,7 @@ impl<H: Host> Frame<'_, H> {
                 }
                 Op::Array { to, base, count } => sound!(self.array(to, base, count)),
                 Op::Hash { to, base, count } => sound!(self.hash(to, base, count)),
-                Op::Index { to, container, key } => self.index(at, to, container, key),
+                Op::Index { to, container, key } => sound!(self.index(at, to, container, key)),
                 Op::Write { container, base, count } => sound!(self.write(at, container, base, count)),
                 Op::Call { count, site, base, to } => sound!(self.call(at, site, (base, count), to)),
                 Op::CallSub { count, sub, base, to } => {
@@ -162,6 +162,15 @@ impl<H: Host> Frame<'_, H> {
     }
 
     #[inline]
+    fn unary(&mut self, operator: Unary, to: Register, from: Register) -> Result<(), FaultKind> {
+        if operator != Unary::Not && self.scratch.is_heavy() {
+            self.scratch.burn(work(self.get(from)) * NUMBER_WORK)?;
+        }
+        self.set(to, operator::unary(operator, self.get(from)));
+        Ok(())
+    }
+
+    #[inline]
     fn binary(
         &mut self,
         at: usize,
@@ -180,7 +189,7 @@ impl<H: Host> Frame<'_, H> {
         }
         let (value, odd) = operator::binary(operator, left, right);
         if work > 0 {
-            self.scratch.burn(work)?;
+            self.scratch.burn(work * NUMBER_WORK)?;
         }
         if operator == Binary::Concat {
             self.scratch.charge(value.weight())?;
@@ -237,17 +246,30 @@ impl<H: Host> Frame<'_, H> {
         Ok(())
     }
 
-    fn index(&mut self, at: usize, to: Register, container: Register, key: Register) {
+    fn index(
+        &mut self,
+        at: usize,
+        to: Register,
+        container: Register,
+        key: Register,
+    ) -> Result<(), FaultKind> {
+        if self.scratch.is_heavy() {
+            self.scratch.burn(work(self.get(key)) * KEY_WORK)?;
+        }
         let (value, odd) = place::read(self.get(container), self.get(key));
         if let Some(odd) = odd {
             self.warn(at, odd);
         }
         self.set(to, value);
+        Ok(())
     }
 
     fn write(&mut self, at: usize, container: Register, base: Register, count: u16) -> Result<(), FaultKind> {
-        let mut target = self.take(container);
         let keys: Vec<Value> = (0..count).map(|number| self.take(base.saturating_add(number))).collect();
+        if self.scratch.is_heavy() {
+            self.scratch.burn(keys.iter().map(work).sum::<u64>() * KEY_WORK)?;
+        }
+        let mut target = self.take(container);
         let value = self.take(base.saturating_add(count));
         let outcome = self.own(value).map(|value| place::write(&mut target, &keys, value));
         self.set(container, target);
@@ -296,7 +318,7 @@ impl<H: Host> Frame<'_, H> {
     fn each(&mut self, at: usize, state: Register, from: Register) -> Result<(), FaultKind> {
         if self.scratch.is_heavy() {
             // Before they are copied: a rule without fuel for it should not have the work done.
-            self.scratch.burn(work_on_other(self.get(from)))?;
+            self.scratch.burn(work_on_other(self.get(from)) * COPY_WORK)?;
         }
         let items = match self.get(from) {
             Value::Array(items) => Some(items.borrow().clone()),
@@ -329,8 +351,17 @@ impl<H: Host> Frame<'_, H> {
     }
 }
 
-/// What a value makes an operation on it cost, besides 1: one for 4 KiB of text, for 16 elements. Not looked at
-/// while no value of the run can be that long.
+/// A long text that is read as a number, or compared, costs this many times what it costs to be searched.
+const NUMBER_WORK: u64 = 4;
+
+/// An element that is copied costs this many times what one costs that is looked at.
+const COPY_WORK: u64 = 4;
+
+/// A long name that is looked for in a hash is compared with up to this many others.
+const KEY_WORK: u64 = 16;
+
+/// What a value makes an operation on it cost, besides 1: one for 4 KiB of text, for 64 elements; the texts of
+/// elements count as well. Not looked at while no value of the run can be that long.
 #[inline]
 fn work(value: &Value) -> u64 {
     match value {
@@ -342,7 +373,21 @@ fn work(value: &Value) -> u64 {
 fn work_on_other(value: &Value) -> u64 {
     match value {
         Value::Integer(_) | Value::Double(_) | Value::String(_) => 0,
-        Value::Array(items) => items.borrow().len() as u64 / 16,
-        Value::Hash(table) => table.borrow().len() as u64 / 16,
+        Value::Array(items) => {
+            let items = items.borrow();
+            items.len() as u64 / 64 + items.iter().map(text_bytes).sum::<u64>() / 4096
+        }
+        Value::Hash(table) => {
+            let table = table.borrow();
+            let texts = table.iter().map(|(key, value)| u64::from(key.shared_length()) + text_bytes(value));
+            table.len() as u64 / 64 + texts.sum::<u64>() / 4096
+        }
+    }
+}
+
+fn text_bytes(value: &Value) -> u64 {
+    match value {
+        Value::String(text) => u64::from(text.shared_length()),
+        _ => 0,
     }
 }

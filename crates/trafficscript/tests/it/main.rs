@@ -4,6 +4,7 @@
 mod examples;
 mod faults;
 mod kit;
+mod limits;
 mod patterns;
 mod seeds;
 mod values;
