@@ -49,12 +49,16 @@ fn a_rule_of_a_megabyte_is_loaded_or_refused_and_a_longer_one_refused() {
 }
 
 #[test]
-fn ten_thousand_variables_are_no_trouble_and_cost_fuel_where_subs_call_each_other() {
-    let many: String = (0..10_000).map(|number| format!("$v{number} = {number};\n")).collect();
-    assert_eq!(notes(&format!("{many}note( $v0 + $v9999 );")), ["9999"]);
-    let deep = format!("f( 99 ); sub f( $n ) {{ if( $n ) f( $n - 1 ); return; {many} }}");
-    assert!(matches!(end(&deep), Ok(()) | Err(FUEL)));
-    let again = format!("continue; {many}");
+fn a_thousand_variables_are_no_trouble_and_more_are_refused() {
+    let many = |count: u32| -> String {
+        (0..count).map(|number| format!("$v{number} = {number};\n")).collect()
+    };
+    let thousand = many(999);
+    assert_eq!(notes(&format!("{thousand}note( $v0 + $v998 );")), ["998"]);
+    assert!(mistakes(&many(10_000)).contains(&"too-many-variables"));
+    let deep = format!("f( 99 ); sub f( $n ) {{ if( $n ) f( $n - 1 ); return; {thousand} }}");
+    assert_eq!(end(&deep), Ok(()));
+    let again = format!("continue; {thousand}");
     assert_eq!(end(&again), Err(FUEL));
 }
 
