@@ -19,8 +19,17 @@ pub(crate) enum What {
         #[arg(long)]
         rule: bool,
     },
-    /// User instructions of one run of the abusive-referer rule, by callgrind
+    /// User instructions of one run of the abusive-referer rule, and of loading it, by callgrind
     Rule,
+    /// The abusive-referer decision in one process, beside rhai and LuaJIT
+    Language {
+        /// Rounds, each of all candidates
+        #[arg(default_value_t = 15)]
+        rounds: u32,
+        /// Decisions of each candidate in a round
+        #[arg(default_value_t = 100_000)]
+        runs: u32,
+    },
 }
 
 /// Builds what is to be measured and starts the measurement.
@@ -31,6 +40,7 @@ pub(crate) fn run(root: &Path, what: &What) -> Result<()> {
     match what {
         What::Proxy { mode, rule } => proxy(root, mode, *rule),
         What::Rule => rule_alone(root),
+        What::Language { rounds, runs } => language(root, &[rounds.to_string(), runs.to_string()]),
     }
 }
 
@@ -140,6 +150,15 @@ fn rule_alone(root: &Path) -> Result<()> {
         println!("abusive-referer, a Referer of {referer} bytes: {} instructions a run", (many - few) / 1000);
     }
     Ok(())
+}
+
+/// Beside other languages; they are built in a workspace of their own.
+fn language(root: &Path, arguments: &[String]) -> Result<()> {
+    let manifest = root.join("bench/Cargo.toml");
+    let built = target_folder(root)?.join("bench");
+    let mut build = cargo(root, &["build", "--release", "--quiet", "--manifest-path"]);
+    succeed(build.arg(&manifest).env("CARGO_TARGET_DIR", &built))?;
+    succeed(Command::new(built.join("release/language")).args(arguments))
 }
 
 /// Instructions that a program executes from start to end, by callgrind.

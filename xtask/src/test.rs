@@ -130,10 +130,11 @@ fn doc_tests(root: &Path, _: &Arguments) -> Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
-/// What `cargo fuzz` tells the compiler: count which branches are taken, and watch the memory.
+/// What `cargo fuzz` tells the compiler: count which branches are taken, and watch the memory. What is watched is
+/// slower, and the targets are told so.
 const FUZZ_FLAGS: &str = "-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
     -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
-    -Clink-dead-code -Ccodegen-units=1 -Zsanitizer=address --cfg fuzzing";
+    -Clink-dead-code -Ccodegen-units=1 -Zsanitizer=address --cfg fuzzing --cfg tidegate_watched";
 
 /// Builds every fuzz target and runs each for a moment, from the corpus that is committed. Needs a nightly toolchain;
 /// `cargo fuzz` itself is not needed.
@@ -155,17 +156,27 @@ fn fuzz(root: &Path, _: &Arguments) -> Result<Outcome> {
     // the rustup proxy on the path, not the toolchain's own cargo that runs us: only the proxy understands `+nightly`
     let mut build = Command::new("cargo");
     build
-        .args(["+nightly", "build", "--release", "--quiet", "--target", host, "--manifest-path"])
+        .args(["+nightly", "build", "--release", "--quiet", "--target", host, "--bins", "--examples"])
+        .arg("--manifest-path")
         .arg(&manifest);
     build.env_remove("RUSTUP_TOOLCHAIN").env("CARGO_TARGET_DIR", &built).env("RUSTFLAGS", FUZZ_FLAGS);
+    // PCRE from its own source, whatever the system has
+    build.env("PCRE2_SYS_STATIC", "1");
     succeed(&mut build)?;
+    let programs = built.join(host).join("release");
+    let dictionary = built.join("rules.dict");
+    let words = Command::new(programs.join("examples/dictionary")).output().context("no dictionary")?;
+    std::fs::write(&dictionary, words.stdout)?;
     for target in fuzz_targets(&manifest)? {
         let found = built.join("found").join(&target);
         std::fs::create_dir_all(&found)?;
-        let mut run = Command::new(built.join(host).join("release").join(&target));
+        let mut run = Command::new(programs.join(&target));
         run.arg(&found).arg(root.join("fuzz/corpus").join(&target)).stdin(Stdio::null());
         run.arg(format!("-max_total_time={FUZZ_SECONDS}"))
             .arg(format!("-artifact_prefix={}/", found.display()));
+        if target.ends_with("_rule") {
+            run.arg(format!("-dict={}", dictionary.display()));
+        }
         let output = run.arg("-timeout=5").output().with_context(|| format!("cannot start {target}"))?;
         let said = String::from_utf8_lossy(&output.stderr);
         if !output.status.success() {
@@ -182,5 +193,6 @@ fn fuzz_targets(manifest: &Path) -> Result<Vec<String>> {
     let metadata = metadata(manifest)?;
     let targets =
         metadata["packages"][0]["targets"].as_array().context("the fuzz workspace has no targets")?;
-    Ok(targets.iter().filter_map(|target| target["name"].as_str().map(str::to_owned)).collect())
+    let programs = targets.iter().filter(|target| target["kind"][0] == "bin");
+    Ok(programs.filter_map(|target| target["name"].as_str().map(str::to_owned)).collect())
 }

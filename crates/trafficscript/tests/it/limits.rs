@@ -50,9 +50,8 @@ fn a_rule_of_a_megabyte_is_loaded_or_refused_and_a_longer_one_refused() {
 
 #[test]
 fn a_thousand_variables_are_no_trouble_and_more_are_refused() {
-    let many = |count: u32| -> String {
-        (0..count).map(|number| format!("$v{number} = {number};\n")).collect()
-    };
+    let many =
+        |count: u32| -> String { (0..count).map(|number| format!("$v{number} = {number};\n")).collect() };
     let thousand = many(999);
     assert_eq!(notes(&format!("{thousand}note( $v0 + $v998 );")), ["998"]);
     assert!(mistakes(&many(10_000)).contains(&"too-many-variables"));
