@@ -197,6 +197,12 @@ fn expression() -> impl Strategy<Value = String> {
             (e.clone(), e.clone()).prop_map(|(first, second)| format!("[ \"k\" => {first}, 1 => {second} ]")),
             (choice(&["note", "wait", "one", "lang.toString"]), e.clone())
                 .prop_map(|(function, value)| format!("{function}( {value} )")),
+            (choice(&["one", "hash.keys", "array.pop", "array.length", "string.length"]), place())
+                .prop_map(|(function, place)| format!("{function}( {place} )")),
+            (e.clone(), choice(&["\"(k)|(2)x\"", "\"([^a-k])\"", "\"(.)(.)?(.)?\""]))
+                .prop_map(|(text, pattern)| format!("string.regexmatch( {text}, {pattern} )")),
+            (place(), e.clone(), e.clone())
+                .prop_map(|(place, one, two)| { format!("( {place} = {one} ) . ( {place} .= {two} )") }),
             (choice(&["two", "array.push", "lang.max"]), e.clone(), e.clone())
                 .prop_map(|(function, first, second)| format!("{function}( {first}, {second} )")),
             (e.clone(), e.clone()).prop_map(|(base, index)| format!("note( {base} )[ {index} ]")),
@@ -226,6 +232,11 @@ fn statement() -> impl Strategy<Value = String> {
                 .prop_map(|(condition, yes, no)| format!("if( {condition} ) {yes} else {no}")),
             body.clone().prop_map(|body| format!("for( $i = 0; $i < 3; $i++ ) {body}")),
             (expression(), body.clone()).prop_map(|(value, body)| format!("foreach( $c in {value} ) {body}")),
+            (variable(), body.clone())
+                .prop_map(|(list, body)| format!("foreach( $e in {list} ) {{ {list}[ 0 ] = $e; {body} }}")),
+            (expression(), expression(), body.clone()).prop_map(|(subject, value, yes)| {
+                format!("switch( {subject}, string.startsWith ) {{ case {value}, \"k\": {yes} }}")
+            }),
             body.clone().prop_map(|body| format!("do {body} while( $j++ < 2 );")),
             (expression(), body.clone())
                 .prop_map(|(value, body)| format!("while( {value} && $j++ < 4 ) {body}")),
@@ -248,8 +259,16 @@ fn rule() -> impl Strategy<Value = String> {
     })
 }
 
+/// As `PROPTEST_CASES` says, or few: a program takes its time in a build that is not optimized.
+fn cases() -> u32 {
+    let said = ProptestConfig::default().cases;
+    if said == DEFAULT_CASES { 250 } else { said }
+}
+
+const DEFAULT_CASES: u32 = 256;
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 600, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(), ..ProptestConfig::default() })]
 
     #[test]
     fn the_machine_does_what_the_tree_says(text in rule()) {
