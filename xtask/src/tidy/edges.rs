@@ -101,8 +101,18 @@ const ROOMS: [Room; 10] = [
 ];
 
 /// Outside crates that any room's tests may use.
-const FOR_TESTS: [&str; 9] =
-    ["proptest", "insta", "tempfile", "regex", "serde_json", "tokio", "fancy-regex", "toml", "httparse"];
+const FOR_TESTS: [&str; 10] = [
+    "proptest",
+    "insta",
+    "tempfile",
+    "regex",
+    "serde_json",
+    "tokio",
+    "fancy-regex",
+    "toml",
+    "httparse",
+    "allocation-counter",
+];
 
 /// Compares what the manifests say with the table.
 ///
