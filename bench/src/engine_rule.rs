@@ -21,8 +21,8 @@ impl Wake for Nobody {
 }
 
 /// Classes wide enough that nobody waits.
-const CLASSES: &str = "[rate_classes.StandardReferer]\nmax_rate_per_second = 1000000000\n\
-                       [rate_classes.BusyReferer]\nmax_rate_per_second = 1000000000\n\
+const CLASSES: &str = "[rate_classes.StandardReferer]\nmax_rate_per_second = 1000000\n\
+                       [rate_classes.BusyReferer]\nmax_rate_per_second = 1000000\n\
                        [bandwidth_classes.AbusiveReferer]\nmaximum = \"20 Gbit/s\"\n";
 
 pub(crate) struct Whole {
@@ -47,7 +47,7 @@ impl Whole {
         }
         let loaded = Catalog::load(Path::new("tidegate.toml"), &files, builtins());
         let now = Now { tick: Tick::ZERO, wall: WallTime(1_000_000) };
-        let catalog = loaded.catalog.unwrap_or_else(|| panic!("{:?}", loaded.diagnostics));
+        let catalog = loaded.catalog.expect("a catalog");
         let shared = Shared::new(catalog, &SharedOptions::default(), Box::new(Nobody), now);
         let catalog = shared.catalog();
         let address = SocketAddr::from(([192, 0, 2, 1], 50_000));
@@ -69,7 +69,7 @@ impl Whole {
 
     pub(crate) fn run(&mut self, runs: u32) {
         for number in 0..runs {
-            self.now.tick = self.now.tick.saturating_add(core::time::Duration::from_micros(1));
+            self.now.tick = self.now.tick.saturating_add(core::time::Duration::from_micros(20));
             let mut heads = std::mem::take(&mut self.heads);
             heads.request.clone_from(&self.request);
             let arrival = Arrival {

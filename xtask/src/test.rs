@@ -156,7 +156,7 @@ fn fuzz(root: &Path, _: &Arguments) -> Result<Outcome> {
     // the rustup proxy on the path, not the toolchain's own cargo that runs us: only the proxy understands `+nightly`
     let mut build = Command::new("cargo");
     build
-        .args(["+nightly", "build", "--release", "--quiet", "--target", host, "--bins", "--examples"])
+        .args(["+nightly", "build", "--release", "--quiet", "--target", host, "--bins"])
         .arg("--manifest-path")
         .arg(&manifest);
     build.env_remove("RUSTUP_TOOLCHAIN").env("CARGO_TARGET_DIR", &built).env("RUSTFLAGS", FUZZ_FLAGS);
@@ -165,7 +165,8 @@ fn fuzz(root: &Path, _: &Arguments) -> Result<Outcome> {
     succeed(&mut build)?;
     let programs = built.join(host).join("release");
     let dictionary = built.join("rules.dict");
-    let words = Command::new(programs.join("examples/dictionary")).output().context("no dictionary")?;
+    let mut words = cargo(root, &["run", "--quiet", "-p", "engine", "--example", "dictionary"]);
+    let words = words.output().context("cannot make the dictionary")?;
     std::fs::write(&dictionary, words.stdout)?;
     for target in fuzz_targets(&manifest)? {
         let found = built.join("found").join(&target);
