@@ -287,16 +287,15 @@ impl<'a, H: Host> Call<'a, H> {
         // It costs the same whether the host knows it or not: a run is the same each time it is played.
         self.scratch.burn(PATTERN_COMPILE_COST + text.len() as u64)?;
         let shared = self.host.patterns().and_then(|cache| cache.find(&text, case));
-        let pattern = match shared {
-            Some(pattern) => pattern,
-            None => {
-                let pattern = Pattern::put_together(&text, case);
-                let pattern = Arc::new(pattern.map_err(|error| FaultKind::BadPattern(error.to_string()))?);
-                if let Some(cache) = self.host.patterns() {
-                    cache.keep(&text, &pattern);
-                }
-                pattern
+        let pattern = if let Some(pattern) = shared {
+            pattern
+        } else {
+            let pattern = Pattern::put_together(&text, case);
+            let pattern = Arc::new(pattern.map_err(|error| FaultKind::BadPattern(error.to_string()))?);
+            if let Some(cache) = self.host.patterns() {
+                cache.keep(&text, &pattern);
             }
+            pattern
         };
         self.scratch.keep_pattern(&text, &pattern);
         Ok(pattern)

@@ -4,6 +4,7 @@
 //! order of evaluation, scopes, references and copies, loops, jumps, waiting.
 
 mod tests;
+mod writer;
 
 use crate::ast::{Case, Expr, ExprKind, FunctionName, Place, PlaceRoot, Statement, StatementKind};
 use crate::builtin::{Answer, Builtins, Host};

@@ -1,5 +1,5 @@
 #![cfg(test)]
-use super::Oracle;
+use super::{Oracle, writer::Writer};
 use crate::builtin::{Answer, Builtin, Builtins, Effect, Example, Host, Kind, Param, Stages};
 use crate::call::{Call, Scratch};
 use crate::check::{CheckOptions, Libraries, check};
@@ -8,7 +8,7 @@ use crate::parser::parse;
 use crate::{CompileOptions, FaultKind, Run, RunLimits, Step, Value, Warning, compile};
 use proptest::prelude::*;
 use source::{Source, render_human};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 /// Writes down all that happens.
 #[derive(Default)]
@@ -55,6 +55,8 @@ fn note(call: &mut Call<'_, Witness>) {
     call.host.log.push(line.join(" "));
 }
 
+static BUILTINS: LazyLock<Builtins<Witness>> = LazyLock::new(builtins);
+
 fn builtins() -> Builtins<Witness> {
     const ANY: &[Param] = &[Param::any("values", "What is noted.").repeated()];
     let row = |name, call: fn(&mut Call<'_, Witness>) -> Answer| Builtin {
@@ -99,16 +101,16 @@ fn is_of_measure(kind: &FaultKind) -> bool {
 
 /// What the machine and the oracle make of a rule; `None` where one of them ran out of its own measure of steps.
 fn both(text: &str) -> Option<(Vec<String>, Vec<String>)> {
-    let builtins = builtins();
+    let builtins = &*BUILTINS;
     let source = Arc::new(Source::new("rule", text));
-    let compiled = compile(&source, &builtins, &CompileOptions::new(Stages::ALL));
+    let compiled = compile(&source, builtins, &CompileOptions::new(Stages::ALL));
     let program =
         compiled.program.unwrap_or_else(|| panic!("{}", render_human(&compiled.diagnostics, false)));
     let mut machine = Witness::default();
     let mut run = Run::new(Arc::clone(&program), &LIMITS);
     let mut answer = None;
     let fault = loop {
-        match run.resume(&builtins, &mut machine, answer.take()) {
+        match run.resume(builtins, &mut machine, answer.take()) {
             Step::Suspended if machine.waits > 50 => return None,
             Step::Suspended => answer = Some(machine.answer()),
             Step::Finished => break None,
@@ -121,11 +123,11 @@ fn both(text: &str) -> Option<(Vec<String>, Vec<String>)> {
 
     let (ast, _) = parse(&source);
     let options = CheckOptions { stages: u32::MAX, libraries: &NoLibraries };
-    let (checked, _) = check(ast, &Table(&builtins), options);
+    let (checked, _) = check(ast, &Table(builtins), options);
     let mut walker = Witness::default();
     let mut oracle = Oracle {
         checked: &checked,
-        builtins: &builtins,
+        builtins,
         host: &mut walker,
         scratch: Scratch::new(&RunLimits { memory_bytes_max: 1 << 30, ..LIMITS }),
         program: &program,
@@ -259,16 +261,17 @@ fn rule() -> impl Strategy<Value = String> {
     })
 }
 
-/// As `PROPTEST_CASES` says, or few: a program takes its time in a build that is not optimized.
-fn cases() -> u32 {
+/// How many programs are compared, unless `PROPTEST_CASES` says so: each takes its time in a build that is not
+/// optimized.
+fn cases(few: u32) -> u32 {
     let said = ProptestConfig::default().cases;
-    if said == DEFAULT_CASES { 250 } else { said }
+    if said == DEFAULT_CASES { few } else { said }
 }
 
 const DEFAULT_CASES: u32 = 256;
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: cases(), ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(100).min(10_000), ..ProptestConfig::default() })]
 
     #[test]
     fn the_machine_does_what_the_tree_says(text in rule()) {
@@ -276,6 +279,22 @@ proptest! {
             prop_assert_eq!(machine, oracle, "{}", text);
         }
     }
+}
+
+#[test]
+fn the_machine_does_what_the_tree_says_of_many_made_programs() {
+    let programs = u64::from(cases(500));
+    let mut compared = 0;
+    for number in 0..programs {
+        let text = Writer::program(number);
+        if let Some((machine, oracle)) = both(&text) {
+            assert_eq!(machine, oracle, "program {number}:\n{text}");
+            compared += 1;
+        }
+    }
+    // The others ran out of their measure of instructions or memory.
+    println!("{compared} of {programs} programs ran to their ends");
+    assert!(compared * 10 > programs * 7, "{compared} of {programs}");
 }
 
 #[test]

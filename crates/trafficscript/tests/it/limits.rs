@@ -18,6 +18,11 @@ fn end(rule: &str) -> Result<(), FaultKind> {
     }
 }
 
+/// A line so many times, `#` being the number from 0 on.
+fn numbered(count: u32, line: &str) -> String {
+    (0..count).map(|number| line.replace('#', &number.to_string())).collect()
+}
+
 fn mistakes(rule: &str) -> Vec<&'static str> {
     compiled(rule).diagnostics.iter().map(|diagnostic| diagnostic.id.0).collect()
 }
@@ -42,7 +47,7 @@ fn a_rule_of_a_megabyte_is_loaded_or_refused_and_a_longer_one_refused() {
     let long = statement.repeat((1 << 20) / statement.len());
     assert!(matches!(end(&long), Ok(()) | Err(FaultKind::OutOfFuel(_))));
     assert_eq!(mistakes(&" ".repeat((1 << 20) + 1)), ["rule-too-long"]);
-    let constants: String = (0..70_000).map(|number| format!("$a = {number};\n")).collect();
+    let constants = numbered(70_000, "$a = #;\n");
     assert!(mistakes(&constants).contains(&"rule-too-large"), "{:?}", &mistakes(&constants));
     let literal = format!("$a = \"{}\"; note( string.length( $a ) );", "x".repeat(1_000_000));
     assert_eq!(notes(&literal), ["1000000"]);
@@ -50,11 +55,9 @@ fn a_rule_of_a_megabyte_is_loaded_or_refused_and_a_longer_one_refused() {
 
 #[test]
 fn a_thousand_variables_are_no_trouble_and_more_are_refused() {
-    let many =
-        |count: u32| -> String { (0..count).map(|number| format!("$v{number} = {number};\n")).collect() };
-    let thousand = many(999);
+    let thousand = numbered(999, "$v# = #;\n");
     assert_eq!(notes(&format!("{thousand}note( $v0 + $v998 );")), ["998"]);
-    assert!(mistakes(&many(10_000)).contains(&"too-many-variables"));
+    assert!(mistakes(&numbered(10_000, "$v# = #;\n")).contains(&"too-many-variables"));
     let deep = format!("f( 99 ); sub f( $n ) {{ if( $n ) f( $n - 1 ); return; {thousand} }}");
     assert_eq!(end(&deep), Ok(()));
     let again = format!("continue; {thousand}");
@@ -119,8 +122,7 @@ fn sorting_costs_fuel_by_what_is_compared() {
 
 #[test]
 fn a_switch_of_ten_thousand_cases_runs_within_its_fuel() {
-    let cases: String =
-        (0..10_000).map(|number| format!("case \"value{number}\": $a = {number};\n")).collect();
+    let cases = numbered(10_000, "case \"value#\": $a = #;\n");
     assert_eq!(notes(&format!("switch( \"value9999\" ) {{ {cases} }} note( $a );")), ["9999"]);
     let cases = cases.replace("value", "^v");
     assert_eq!(end(&format!("while( 1 ) switch( \"x\", string.regexmatch ) {{ {cases} }}")), Err(FUEL));
