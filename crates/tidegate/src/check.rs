@@ -1,7 +1,7 @@
 //! `tidegate check`: everything that is wrong with a catalog and its rules, at once.
 
 use crate::command_line::{CheckOptions, Fix, OutputFormat, StageName};
-use crate::disk::{Disk, words};
+use crate::disk::{Disk, replace, words};
 use crate::verdict::{Mistake, Verdict};
 use anyhow::{Context, bail};
 use engine::Catalog;
@@ -18,7 +18,7 @@ use std::sync::Arc;
 pub(crate) const DEFAULT_CATALOG: &str = "tidegate.toml";
 
 /// The path that means standard input.
-const STANDARD_INPUT: &str = "-";
+pub(crate) const STANDARD_INPUT: &str = "-";
 
 /// What is read of standard input: more than a rule may have, so that too long a one is told as such.
 const RULE_BYTES_READ_MAX: u64 = 2 * engine::limits::RULE_BYTES_MAX as u64;
@@ -96,7 +96,7 @@ fn is_rule(path: &Path) -> bool {
     has_suffix(path, "rts") || path == Path::new(STANDARD_INPUT)
 }
 
-fn has_suffix(path: &Path, suffix: &str) -> bool {
+pub(crate) fn has_suffix(path: &Path, suffix: &str) -> bool {
     path.extension().is_some_and(|extension| extension == suffix)
 }
 
@@ -128,7 +128,7 @@ struct Report {
 }
 
 #[derive(Serialize)]
-struct Shown {
+pub(crate) struct Shown {
     id: &'static str,
     severity: &'static str,
     file: Option<String>,
@@ -192,18 +192,4 @@ fn mend(options: &CheckOptions) -> anyhow::Result<Verdict> {
         }
     }
     Ok(Verdict::Good)
-}
-
-/// Writes beside the file and renames, so that a crash leaves the old text or the new one, never half of it.
-fn replace(path: &Path, text: &[u8]) -> std::io::Result<()> {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".tmp");
-    let beside = PathBuf::from(beside);
-    let mut file = std::fs::File::create(&beside)?;
-    file.write_all(text)?;
-    if let Ok(metadata) = std::fs::metadata(path) {
-        file.set_permissions(metadata.permissions())?;
-    }
-    file.sync_all()?;
-    std::fs::rename(&beside, path)
 }

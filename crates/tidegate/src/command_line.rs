@@ -26,6 +26,10 @@ pub(crate) enum Verb {
     Check(CheckOptions),
     /// Run rules against a made-up request and print what is decided
     Try(TryOptions),
+    /// Put rules into the canonical layout
+    Fmt(FmtOptions),
+    /// Tell what a function of the language does
+    Doc(DocOptions),
     /// Print the JSON Schema of tidegate.toml
     Schema,
 }
@@ -129,6 +133,34 @@ pub(crate) struct CheckOptions {
     /// With --fix: put the mended text in place of the file's
     #[arg(long, requires = "fix")]
     pub(crate) write: bool,
+    /// human or json
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    pub(crate) format: OutputFormat,
+}
+
+/// Options of `fmt`.
+#[derive(Args, Debug)]
+pub(crate) struct FmtOptions {
+    /// Rules (.rts); a folder stands for the rules in it and in its folder `rules`; - is a rule on standard input, and
+    /// is printed; default: the folder here
+    pub(crate) paths: Vec<PathBuf>,
+    /// Change nothing; print what would change, and exit with 1 if anything would
+    #[arg(long)]
+    pub(crate) check: bool,
+    /// human or json
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    pub(crate) format: OutputFormat,
+}
+
+/// Options of `doc`.
+#[derive(Args, Debug)]
+pub(crate) struct DocOptions {
+    /// The function, in any case; a name that ends with a dot stands for all that begin so
+    #[arg(required_unless_present = "all", conflicts_with = "all")]
+    pub(crate) name: Option<String>,
+    /// All functions; for people the list, for programs everything that is known of each
+    #[arg(long)]
+    pub(crate) all: bool,
     /// human or json
     #[arg(long, value_name = "FORMAT", default_value = "human")]
     pub(crate) format: OutputFormat,

@@ -1,6 +1,7 @@
 //! Files of the machine, as the catalog asks for them.
 
 use engine::catalog::Files;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// The file system.
@@ -27,4 +28,18 @@ pub(crate) fn words(error: &std::io::Error) -> String {
         std::io::ErrorKind::IsADirectory => "it is a folder".to_owned(),
         _ => error.to_string(),
     }
+}
+
+/// Writes beside the file and renames, so that a crash leaves the old text or the new one, never half of it.
+pub(crate) fn replace(path: &Path, text: &[u8]) -> std::io::Result<()> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".tmp");
+    let beside = PathBuf::from(beside);
+    let mut file = std::fs::File::create(&beside)?;
+    file.write_all(text)?;
+    if let Ok(metadata) = std::fs::metadata(path) {
+        file.set_permissions(metadata.permissions())?;
+    }
+    file.sync_all()?;
+    std::fs::rename(&beside, path)
 }

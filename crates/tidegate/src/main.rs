@@ -4,6 +4,8 @@ mod check;
 mod command_line;
 mod demo;
 mod disk;
+mod doc;
+mod fmt;
 mod open_files;
 mod process_log;
 mod run;
@@ -29,6 +31,8 @@ fn main() -> ExitCode {
         Verb::Demo(options) => demo::run(&options),
         Verb::Check(options) => check::run(&options),
         Verb::Try(options) => try_rule::run(&options),
+        Verb::Fmt(options) => fmt::run(&options),
+        Verb::Doc(options) => doc::run(&options),
         Verb::Schema => schema::run(),
     };
     verdict.unwrap_or_else(|error| Verdict::failed(&error)).into()

@@ -37,6 +37,7 @@ mod call;
 mod check;
 mod compile;
 mod fault;
+pub mod fmt;
 mod lexer;
 mod limits;
 mod lower;

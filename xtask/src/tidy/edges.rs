@@ -75,7 +75,8 @@ const ROOMS: [Room; 10] = [
         ours: &["source", "message", "trafficscript", "shaping", "accesslog", "engine", "proxy", "http1"],
         // serde_json: `check` and `try` as data; toml: what fills in the embedded catalog; jiff: dates of the demo;
         // hyper and its kin: the built-in sample site and the demo's visitors, which are other people's programs to
-        // the proxy; rustix: the limit of open files; bytes: bodies of the sample site; mimalloc: the allocator
+        // the proxy; rustix: the limit of open files; bytes: bodies of the sample site; mimalloc: the allocator;
+        // similar: what `fmt --check` would change
         outside: &[
             "clap",
             "anyhow",
@@ -95,6 +96,7 @@ const ROOMS: [Room; 10] = [
             "http-body-util",
             "httpdate",
             "rustix",
+            "similar",
         ],
     },
     Room { name: "xtask", ours: &[], outside: &["anyhow", "clap", "serde_json"] },
