@@ -124,7 +124,9 @@ fn one(path: &Path, options: &FmtOptions, coloured: bool) -> anyhow::Result<(Fil
     }
     // Through a link, the file it names is the one that changes.
     let place = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    replace(&place, &laid_out).map_err(|error| anyhow::anyhow!(words(&error))).with_context(|| format!("cannot write {file}"))?;
+    replace(&place, &laid_out)
+        .map_err(|error| anyhow::anyhow!(words(&error)))
+        .with_context(|| format!("cannot write {file}"))?;
     Ok((report(Outcome::Changed), format!("{file}: laid out\n").into_bytes()))
 }
 
@@ -136,7 +138,8 @@ fn mistakes(error: FormatError, source: &Arc<Source>) -> Vec<Diagnostic> {
             vec![Diagnostic::error(DiagnosticId("rule-too-long"), message)]
         }
         FormatError::OtherWords => {
-            let message = format!("{}: the layout would change its words; please report this rule", source.name());
+            let message =
+                format!("{}: the layout would change its words; please report this rule", source.name());
             vec![Diagnostic::error(DiagnosticId("layout-changes-words"), message)]
         }
     }
@@ -149,7 +152,7 @@ fn diff(source: &Source, laid_out: &[u8], coloured: bool) -> String {
     let name = source.name();
     let mut out = format!("--- {name}\n+++ {name} (laid out)\n");
     for hunk in diff.unified_diff().iter_hunks() {
-        out.push_str(&format!("{}\n", hunk.header()));
+        out.extend([format!("{}\n", hunk.header())]);
         for change in hunk.iter_changes() {
             let (sign, colour) = match change.tag() {
                 ChangeTag::Delete => ('-', "\x1b[31m"),
@@ -158,9 +161,9 @@ fn diff(source: &Source, laid_out: &[u8], coloured: bool) -> String {
             };
             let line = change.value().trim_end_matches('\n');
             if coloured && !colour.is_empty() {
-                out.push_str(&format!("{colour}{sign}{line}\x1b[0m\n"));
+                out.extend([format!("{colour}{sign}{line}\x1b[0m\n")]);
             } else {
-                out.push_str(&format!("{sign}{line}\n"));
+                out.extend([format!("{sign}{line}\n")]);
             }
         }
     }

@@ -181,7 +181,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Lower case, for manuals.
+    /// One word in lower case, for manuals.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Any => "any",
@@ -331,7 +331,7 @@ pub struct Builtins<H> {
     /// Names and aliases in lower case.
     index: BTreeMap<String, usize>,
     /// Known elsewhere: lower-case name, reason.
-    unsupported: BTreeMap<String, &'static str>,
+    unsupported: BTreeMap<String, (&'static str, &'static str)>,
     /// The host's words for its stages.
     stage_names: &'static [(Stages, &'static str)],
     /// Tells tables apart.
@@ -412,7 +412,8 @@ impl<H> Builtins<H> {
     /// Adds names that rules written for other products may use, with the reason why they do not work here.
     #[must_use]
     pub fn unsupported(mut self, names: impl IntoIterator<Item = (&'static str, &'static str)>) -> Self {
-        self.unsupported.extend(names.into_iter().map(|(name, why)| (name.to_ascii_lowercase(), why)));
+        self.unsupported
+            .extend(names.into_iter().map(|(name, why)| (name.to_ascii_lowercase(), (name, why))));
         self
     }
 
@@ -443,9 +444,9 @@ impl<H> Builtins<H> {
         self.index.iter().filter(is_other).map(|(known, _)| known.as_str())
     }
 
-    /// Names that are known from elsewhere and do not exist here, in lower case, with the reason.
-    pub fn all_unsupported(&self) -> impl Iterator<Item = (&str, &'static str)> {
-        self.unsupported.iter().map(|(name, why)| (name.as_str(), *why))
+    /// Names that are known from elsewhere and do not exist here, with the reason; in alphabetical order.
+    pub fn all_unsupported(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        self.unsupported.values().copied()
     }
 
     /// A function and its place, by name or alias.
@@ -472,7 +473,7 @@ impl<H> Builtins<H> {
 
     /// Why a function that is known elsewhere does not exist here.
     pub fn unsupported_reason(&self, name: &str) -> Option<&'static str> {
-        self.unsupported.get(name.to_ascii_lowercase().as_str()).copied()
+        self.unsupported.get(name.to_ascii_lowercase().as_str()).map(|(_, why)| *why)
     }
 
     pub(crate) fn fingerprint(&self) -> u64 {

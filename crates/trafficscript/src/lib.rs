@@ -30,6 +30,7 @@
 //! # Ok::<(), trafficscript::TableError>(())
 //! ```
 
+pub mod assist;
 mod ast;
 mod builtin;
 mod byte_string;

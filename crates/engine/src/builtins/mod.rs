@@ -31,7 +31,7 @@ mod ssl;
 mod text;
 mod unsupported;
 
-pub(crate) use pending::reason as pending_reason;
+pub use pending::reason as pending_reason;
 
 use crate::host::Host;
 use std::sync::LazyLock;

@@ -6,7 +6,7 @@ use crate::host::Host;
 use trafficscript::{Builtin, Param};
 
 /// What such a function does until its feature is there, for a message; `None` for all others.
-pub(crate) fn reason(function: &str) -> Option<&'static str> {
+pub fn reason(function: &str) -> Option<&'static str> {
     if super::ssl::is_pending(function) {
         return Some("gives \"\" until TLS is terminated here");
     }

@@ -5,6 +5,7 @@
 mod bad_input;
 mod check;
 mod kit;
+mod layout;
 mod origins;
 mod run;
 mod same_decisions;

@@ -42,10 +42,9 @@ pub(super) fn expression(words: &Words<'_>, start: usize, end: usize, around: Ar
     let mut first_part = None;
     for (at, _) in operators(words, start, end).filter(|(_, found)| *found == power) {
         let left = expression(words, from, at, Around::Nothing);
-        if first_part.is_none() {
-            first_part = Some(left)
-        } else {
-            parts.push(left)
+        match first_part {
+            None => first_part = Some(left),
+            Some(_) => parts.push(left),
         }
         parts.extend([Doc::Line, Doc::Word(at), Doc::Blank]);
         from = at + 1;
@@ -118,13 +117,11 @@ pub(super) fn brackets(words: &Words<'_>, open: usize) -> Doc {
     let mut items = items(words, open + 1, close, Mark::Comma);
     // A list that begins on a line of its own was laid out by hand.
     let is_broken = is_square && words.get(open + 1).is_some_and(|word| word.begins_line);
-    items = if is_list { vec![Doc::Fill(items)] } else { items };
-    let all = vec![
-        Doc::Word(open),
-        Doc::Deeper([vec![Doc::Line], items].concat_docs()),
-        Doc::Line,
-        Doc::Word(close),
-    ];
+    if is_list {
+        items = vec![Doc::Fill(items)];
+    }
+    items.insert(0, Doc::Line);
+    let all = vec![Doc::Word(open), Doc::Deeper(items), Doc::Line, Doc::Word(close)];
     if is_broken { Doc::Broken(all) } else { Doc::Group(all) }
 }
 
@@ -157,16 +154,6 @@ fn item(words: &Words<'_>, start: usize, end: usize) -> Doc {
             expression(words, arrow + 1, end, Around::Nothing),
         ]),
         None => expression(words, start, end, around),
-    }
-}
-
-trait Concat {
-    fn concat_docs(self) -> Vec<Doc>;
-}
-
-impl<const N: usize> Concat for [Vec<Doc>; N] {
-    fn concat_docs(self) -> Vec<Doc> {
-        self.into_iter().flatten().collect()
     }
 }
 

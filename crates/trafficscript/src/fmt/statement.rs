@@ -195,7 +195,7 @@ impl Printer<'_> {
                 docs.extend([Doc::Word(here), Doc::Blank, value]);
             }
             TokenKind::Keyword(Keyword::Break | Keyword::Continue | Keyword::Return) => {
-                docs.push(Doc::Word(here))
+                docs.push(Doc::Word(here));
             }
             _ => docs.push(expression(self.words, here, semicolon, Around::Nothing)),
         }

@@ -116,7 +116,7 @@ impl<'a> Words<'a> {
 }
 
 fn newlines(source: &Source, start: u32, end: u32) -> usize {
-    source.slice(Span::new(start, end)).iter().filter(|byte| **byte == b'\n').count()
+    memchr::memchr_iter(b'\n', source.slice(Span::new(start, end))).count()
 }
 
 fn match_brackets(words: &mut [Word]) {
