@@ -11,6 +11,7 @@
 //!                                    └─▶ one DecisionRecord, one access-log line
 //! ```
 
+mod bodies;
 pub mod builtins;
 pub mod catalog;
 mod connection;
@@ -29,6 +30,7 @@ mod stages;
 mod time;
 mod transaction;
 
+pub use bodies::{BodyEnd, BodySide, Outgoing, RequestBody};
 pub use catalog::Catalog;
 pub use connection::{Connection, ConnectionFacts};
 pub use counters::{Counter, Counters};

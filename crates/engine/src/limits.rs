@@ -40,6 +40,18 @@ pub const HEAD_BYTES_MAX: usize = 64 << 10;
 /// Seconds of `connection.sleep`, at most; the virtual server's time-out ends it earlier.
 pub const SLEEP_SECONDS_MAX: u64 = 3600;
 
+/// Parameters of a query and a posted form that rules can see; no page asks for so many.
+pub const FORM_PARAMETERS_MAX: usize = 1_000;
+
+/// Lines that a body is cut into; what follows stays one line.
+pub const BODY_LINES_MAX: usize = 1_000_000;
+
+/// How often rules may have one request sent again.
+pub const RETRIES_MAX: u32 = 10;
+
+/// Bytes that go through at once when a rule has handed the rest of an answer on.
+pub const THROUGH_BYTES: usize = 64 << 10;
+
 /// What one run of a rule may use: instructions between waits, memory, depth.
 pub const RUN: trafficscript::RunLimits =
     trafficscript::RunLimits { instructions_max: 100_000, memory_bytes_max: 64 << 20, sub_depth_max: 100 };

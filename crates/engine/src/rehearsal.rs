@@ -3,6 +3,7 @@
 //! `tidegate try`, the executable specification and (later) the replay of a log are this: visits enter an event
 //! queue, time jumps from event to event, nodes answer from what the visit brings along.
 
+use crate::bodies::{BodyEnd, BodySide, RequestBody};
 use crate::catalog::{Catalog, VirtualServerId};
 use crate::connection::{Connection, ConnectionFacts};
 use crate::decision::DecisionRecord;
@@ -31,8 +32,14 @@ pub struct Visit {
     pub virtual_server: VirtualServerId,
     /// What it sends.
     pub request: RequestHead,
+    /// The request's body, without framing; there at once.
+    pub body: Vec<u8>,
     /// What a node answers, at once.
     pub reply: ResponseHead,
+    /// The body of that answer, as the node sends it.
+    pub reply_body: Vec<u8>,
+    /// What it answers when a rule asks again, one after the other; the last one stays.
+    pub later_replies: Vec<(ResponseHead, Vec<u8>)>,
     /// When the client leaves, after the start, if it is still waiting then.
     pub leaves_at: Option<Duration>,
     /// What the source of the request can know.
@@ -54,9 +61,11 @@ pub struct Visited {
     pub record: DecisionRecord,
     /// The request as a node would get it.
     pub request: RequestHead,
+    /// Its body; empty if it never was sent to one.
+    pub request_body: Vec<u8>,
     /// The answer; `None` for a discard and for a client that left.
     pub response: Option<ResponseHead>,
-    /// The body of an answer that was built here.
+    /// The body of the answer as the client gets it, or what a closed connection was told.
     pub body: Vec<u8>,
     /// Instructions that its rules took.
     pub instructions: u64,
@@ -85,6 +94,12 @@ struct Held {
     forwarded_at: Option<Duration>,
     /// What it waits with, if it does.
     ticket: Option<TicketId>,
+    /// How much of the two bodies rules have read.
+    read: (usize, usize),
+    /// What a rule has streamed.
+    streamed: Vec<u8>,
+    request_body: Vec<u8>,
+    body: Vec<u8>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -149,7 +164,15 @@ impl Rehearsal {
             match what {
                 What::Arrives(number) => {
                     let transaction = self.arrive(number, now);
-                    let held = Held { transaction, forwarded_at: None, ticket: None };
+                    let held = Held {
+                        transaction,
+                        forwarded_at: None,
+                        ticket: None,
+                        read: (0, 0),
+                        streamed: Vec::new(),
+                        request_body: Vec::new(),
+                        body: Vec::new(),
+                    };
                     done.extend(self.go_on(number, held, now));
                 }
                 What::GoesOn(number) => {
@@ -220,6 +243,15 @@ impl Rehearsal {
                     let (ticket, until) = match ask {
                         Ask::Turn { ticket, until } => (Some(ticket), until),
                         Ask::Sleep { until } => (None, until),
+                        Ask::Body { side, most, .. } => {
+                            next = self.bring_body(number, &mut held, (side, most), now);
+                            continue;
+                        }
+                        Ask::Send => {
+                            held.streamed.extend_from_slice(held.transaction.outgoing().data);
+                            next = held.transaction.sent(now);
+                            continue;
+                        }
                     };
                     self.tickets.extend(ticket.map(|ticket| (ticket, number)));
                     held.ticket = ticket;
@@ -230,13 +262,55 @@ impl Rehearsal {
                 Next::Forward { pool } => {
                     held.forwarded_at = Some(now.tick.since(Tick::ZERO));
                     held.transaction.reach_in_thought(pool, now);
-                    held.transaction.response_slot().clone_from(&self.visits[number].reply);
+                    held.request_body = sent_body(&held.transaction, &self.visits[number]);
+                    held.read.1 = 0;
+                    let (reply, _) = self.visits[number].reply_to(held.transaction.retries());
+                    held.transaction.response_slot().clone_from(reply);
                     next = held.transaction.response_received(now);
                 }
-                Next::Deliver | Next::Answer | Next::Close => break,
+                Next::Deliver | Next::Answer | Next::Finish | Next::Close => break,
             }
         }
+        held.body = self.body_for_client(number, &mut held, next);
         Some(visited(number, held, now))
+    }
+
+    /// The bytes a rule asked for, or as many as there are.
+    fn bring_body(&self, number: usize, held: &mut Held, (side, most): (BodySide, usize), now: Now) -> Next {
+        let visit = &self.visits[number];
+        let (body, read) = match side {
+            BodySide::Request => (&visit.body, &mut held.read.0),
+            BodySide::Response => (visit.reply_to(held.transaction.retries()).1, &mut held.read.1),
+        };
+        let slot = held.transaction.body_slot(side);
+        let rest = body.get(*read..).unwrap_or_default();
+        let taken = most.saturating_sub(slot.len()).min(rest.len());
+        slot.extend_from_slice(&rest[..taken]);
+        *read += taken;
+        let end = if *read == body.len() { BodyEnd::Whole } else { BodyEnd::Open };
+        held.transaction.body_read(side, end, now)
+    }
+
+    fn body_for_client(&self, number: usize, held: &mut Held, next: Next) -> Vec<u8> {
+        let transaction = &held.transaction;
+        let (_, reply_body) = self.visits[number].reply_to(transaction.retries());
+        let status = transaction.response().status();
+        let is_bodiless =
+            self.visits[number].request.method() == b"HEAD" || matches!(status, 100..200 | 204 | 304);
+        match next {
+            Next::Close => transaction.body().to_vec(),
+            _ if is_bodiless => Vec::new(),
+            Next::Deliver => {
+                let rest = reply_body.get(held.read.1..).unwrap_or_default();
+                [transaction.response_begun(), rest].concat()
+            }
+            Next::Finish => {
+                let mut streamed = std::mem::take(&mut held.streamed);
+                streamed.extend_from_slice(transaction.outgoing().data);
+                streamed
+            }
+            _ => transaction.body().to_vec(),
+        }
     }
 
     fn pass_wakes_on(&mut self, tick: Tick) {
@@ -249,11 +323,27 @@ impl Rehearsal {
     }
 }
 
+impl Visit {
+    /// What a node answers to the first try, or to a later one.
+    fn reply_to(&self, retries: u32) -> (&ResponseHead, &Vec<u8>) {
+        let later = usize::try_from(retries).unwrap_or(usize::MAX).min(self.later_replies.len());
+        let reply = later.checked_sub(1).and_then(|at| self.later_replies.get(at));
+        reply.map_or((&self.reply, &self.reply_body), |(head, body)| (head, body))
+    }
+}
+
+/// What a node gets as the request's body.
+fn sent_body(transaction: &Transaction, visit: &Visit) -> Vec<u8> {
+    match transaction.request_body() {
+        RequestBody::Written(written) => written.to_vec(),
+        RequestBody::AsItComes | RequestBody::Begun(_) => visit.body.clone(),
+    }
+}
+
 fn visited(number: usize, held: Held, now: Now) -> Visited {
-    let Held { mut transaction, forwarded_at, .. } = held;
+    let Held { mut transaction, forwarded_at, request_body, body, .. } = held;
     transaction.complete(Ending::Whole, now);
     let record = transaction.record();
-    let body = transaction.body().to_vec();
     let instructions = transaction.instructions();
     let answered = transaction.is_answered();
     let heads = transaction.recycle();
@@ -263,6 +353,7 @@ fn visited(number: usize, held: Held, now: Now) -> Visited {
         forwarded_at,
         record,
         request: heads.request,
+        request_body,
         response: answered.then_some(heads.response),
         body,
         instructions,

@@ -122,9 +122,9 @@ fn visit(options: &TryOptions, virtual_server: VirtualServerId) -> anyhow::Resul
             if is_host { fields.set(name.as_bytes(), value) } else { fields.add(name.as_bytes(), value) };
         put.with_context(|| format!("--header '{line}'"))?;
     }
-    if let Some(data) = &options.data {
-        let length = body(data)?.len().to_string();
-        request.fields_mut().set(b"Content-Length", length.as_bytes())?;
+    let sent = options.data.as_deref().map_or(Ok(Vec::new()), body)?;
+    if options.data.is_some() {
+        request.fields_mut().set(b"Content-Length", sent.len().to_string().as_bytes())?;
     }
     let status = options.response_status;
     let mut reply = ResponseHead::new(status, reason_of(status).as_bytes(), Version::Http11)
@@ -136,8 +136,9 @@ fn visit(options: &TryOptions, virtual_server: VirtualServerId) -> anyhow::Resul
             .add(name.as_bytes(), value)
             .with_context(|| format!("--response-header '{line}'"))?;
     }
-    if let Some(data) = &options.response_body {
-        reply.fields_mut().set(b"Content-Length", body(data)?.len().to_string().as_bytes())?;
+    let answered = options.response_body.as_deref().map_or(Ok(Vec::new()), body)?;
+    if options.response_body.is_some() {
+        reply.fields_mut().set(b"Content-Length", answered.len().to_string().as_bytes())?;
     }
     Ok(Visit {
         at: std::time::Duration::ZERO,
@@ -145,7 +146,10 @@ fn visit(options: &TryOptions, virtual_server: VirtualServerId) -> anyhow::Resul
         client: SocketAddr::new(options.client, CLIENT_PORT),
         virtual_server,
         request,
+        body: sent,
         reply,
+        reply_body: answered,
+        later_replies: Vec::new(),
         leaves_at: None,
         knowledge: Knowledge::All,
         tls,

@@ -31,6 +31,11 @@ impl Captures {
         number.checked_sub(1).and_then(|at| self.0.get(at)).cloned().unwrap_or_default()
     }
 
+    /// Bytes of memory they keep alive.
+    pub(crate) fn held_bytes(&self) -> u64 {
+        self.0.iter().map(Value::held_bytes).fold(0, u64::saturating_add)
+    }
+
     /// Sets `$number`; other numbers than 1 to 9 are not there.
     pub fn set(&mut self, number: usize, value: impl Into<Value>) {
         if self.0.is_empty() {

@@ -172,6 +172,23 @@ impl Value {
         })
     }
 
+    /// Bytes of memory this value keeps alive, whoever else does; what is held twice counts twice.
+    pub(crate) fn held_bytes(&self) -> u64 {
+        const ELEMENT: u64 = size_of::<Value>() as u64;
+        const ENTRY: u64 = 64;
+        match self {
+            Self::Integer(_) | Self::Double(_) => 0,
+            Self::String(text) => u64::from(text.shared_length()),
+            Self::Array(items) => items
+                .borrow()
+                .iter()
+                .fold(ELEMENT, |sum, item| sum.saturating_add(item.held_bytes()).saturating_add(ELEMENT)),
+            Self::Hash(table) => table.borrow().iter().fold(ELEMENT, |sum, (key, value)| {
+                sum.saturating_add(key.len() as u64).saturating_add(value.held_bytes()).saturating_add(ENTRY)
+            }),
+        }
+    }
+
     /// Bytes of memory this value alone keeps alive: what is charged to the run that made it.
     #[inline]
     pub(crate) fn weight(&self) -> u64 {

@@ -206,6 +206,13 @@ impl Run {
         &mut self.scratch.captures
     }
 
+    /// Counts the memory of the run anew: what its variables hold now, and not what it has made and let go. For a host
+    /// whose rules go on for as long as something flows.
+    pub fn count_what_is_held(&mut self) {
+        let held = self.registers.held_bytes().saturating_add(self.scratch.captures.held_bytes());
+        self.scratch.memory_left = self.scratch.limits.memory_bytes_max.saturating_sub(held);
+    }
+
     /// `$1` … `$9` as they are now.
     #[cfg(test)]
     pub(crate) fn capture(&self, number: usize) -> Value {

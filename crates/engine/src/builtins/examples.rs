@@ -61,14 +61,17 @@ fn outcome<H>(row: &Builtin<H>, example: &Example) -> Result<String, String> {
         loaded.diagnostics.iter().map(source::Diagnostic::one_line).collect::<Vec<_>>().join("; ")
     })?;
     let mut rehearsal = Rehearsal::new(catalog, &SharedOptions::default(), WallTime(1_000_000));
-    let (request, reply) = given(example.given);
+    let ((request, body), (reply, reply_body)) = given(example.given);
     rehearsal.add(Visit {
         at: Duration::ZERO,
         connection: 1,
         client: SocketAddr::from(([192, 0, 2, 1], 50_000)),
         virtual_server: VirtualServerId(0),
         request,
+        body,
         reply,
+        reply_body,
+        later_replies: Vec::new(),
         leaves_at: None,
         knowledge: Knowledge::All,
         tls: false,
@@ -83,10 +86,14 @@ fn outcome<H>(row: &Builtin<H>, example: &Example) -> Result<String, String> {
     Ok(logged.next_back().unwrap_or_default())
 }
 
-/// `GET /path` or `response 404`, then fields.
-fn given(text: &str) -> (RequestHead, ResponseHead) {
+/// `GET /path` or `response 404`, a ` body=text` behind it if there is one (with `\r` and `\n`), then fields.
+fn given(text: &str) -> ((RequestHead, Vec<u8>), (ResponseHead, Vec<u8>)) {
     let mut lines = text.lines();
     let first = lines.next().unwrap_or_default();
+    let (first, body) = first.split_once(" body=").unwrap_or((first, ""));
+    let body = body.replace("\\r", "\r").replace("\\n", "\n").into_bytes();
+    let length = body.len().to_string();
+    let mut bodies = (Vec::new(), Vec::new());
     let mut request = RequestHead::new(b"GET", b"/", Version::Http11).unwrap();
     let mut reply = ResponseHead::new(200, b"OK", Version::Http11).unwrap();
     let fill = |fields: &mut Fields, lines: std::str::Lines<'_>| {
@@ -98,11 +105,16 @@ fn given(text: &str) -> (RequestHead, ResponseHead) {
     if let Some(status) = first.strip_prefix("response ") {
         reply = ResponseHead::new(status.parse().unwrap(), b"Any", Version::Http11).unwrap();
         fill(reply.fields_mut(), lines);
+        bodies.1 = body;
     } else {
         if let Some((method, target)) = first.split_once(' ') {
             request = RequestHead::new(method.as_bytes(), target.as_bytes(), Version::Http11).unwrap();
         }
         fill(request.fields_mut(), lines);
+        if !body.is_empty() {
+            request.fields_mut().set(b"Content-Length", length.as_bytes()).unwrap();
+        }
+        bodies.0 = body;
     }
-    (request, reply)
+    ((request, bodies.0), (reply, bodies.1))
 }

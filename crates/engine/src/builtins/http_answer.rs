@@ -51,22 +51,17 @@ pub(super) const ROWS: [Builtin<Host>; 3] = [
 
 fn send_response(call: &mut Call<'_, Host>) -> Answer {
     let code = call.string(0);
-    let digits = code.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    let number: Option<u16> = std::str::from_utf8(&code[..digits]).ok().and_then(|text| text.parse().ok());
-    let Some(status) = number.filter(|status| (200..=599).contains(status)) else {
+    let Some((status, reason)) = status_and_reason(&code) else {
         call.warn(format!("\"{code}\" is not a status that can be sent; 500 is sent"));
         return respond(
             call,
             Built { status: 500, reason: reason_of(500).as_bytes().to_vec(), ..Built::default() },
         );
     };
-    let given = code[digits..].trim_ascii();
-    let reason =
-        if given.is_empty() || !is_field_value(given) { reason_of(status).as_bytes() } else { given };
     let content_type = call.bytes(1);
     let mut built = Built {
         status,
-        reason: reason.to_vec(),
+        reason,
         content_type: if is_field_value(&content_type) { content_type.to_vec() } else { Vec::new() },
         fields: Vec::new(),
         body: call.bytes(2).to_vec(),
@@ -81,8 +76,19 @@ fn send_response(call: &mut Call<'_, Host>) -> Answer {
     respond(call, built)
 }
 
+/// `503`, or `503 Try later`; the usual reason is filled in.
+pub(super) fn status_and_reason(code: &[u8]) -> Option<(u16, Vec<u8>)> {
+    let digits = code.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let number: Option<u16> = std::str::from_utf8(&code[..digits]).ok().and_then(|text| text.parse().ok());
+    let status = number.filter(|status| (200..=599).contains(status))?;
+    let given = code[digits..].trim_ascii();
+    let reason =
+        if given.is_empty() || !is_field_value(given) { reason_of(status).as_bytes() } else { given };
+    Some((status, reason.to_vec()))
+}
+
 /// `Name: value`; framing is the traffic manager's own and is left out.
-fn parse_field(line: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
+pub(super) fn parse_field(line: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
     let colon = line.iter().position(|byte| *byte == b':')?;
     let (name, value) = (&line[..colon], line[colon + 1..].trim_ascii());
     let is_framing = [&b"Content-Length"[..], b"Transfer-Encoding", b"Connection"]

@@ -3,11 +3,15 @@
 //! Rows are written with [`row!`], in one file for each family. A record holds what runs and what is said of it, so that the checker, the manual and the machine cannot differ.
 
 mod address;
+mod again;
+mod body;
 mod completion;
 mod connection;
 mod cookie;
+mod ending;
 #[cfg(test)]
 mod examples;
+mod form;
 mod http_answer;
 mod http_cookie;
 mod http_request;
@@ -28,6 +32,7 @@ mod rule;
 mod service_level;
 mod shape;
 mod ssl;
+mod stream;
 mod text;
 mod unsupported;
 
@@ -92,6 +97,11 @@ fn table() -> Builtins<Host> {
         &shape::ROWS,
         &ssl::ROWS,
         &ssl::HANDSHAKE,
+        &body::ROWS,
+        &form::ROWS,
+        &stream::ROWS,
+        &again::ROWS,
+        &ending::ROWS,
         &pending::ROWS,
     ]
     .concat();

@@ -223,6 +223,7 @@ impl Checker<'_> {
             timeouts: timeouts(table)?,
             max_request_head: bytes(table.max_request_head.value()?.0),
             max_fields: usize::try_from(table.max_fields.value()?.0).unwrap_or(usize::MAX),
+            max_body_buffer: bytes(table.max_body_buffer.value()?.0),
         })
     }
 

@@ -86,6 +86,8 @@ said_table! {
         max_request_head: Size<1_024, 1_048_576> => "64 KiB",
         /// The most fields in the head of a request.
         max_fields: Count<8, 1_000> => 100,
+        /// How much of a request's or an answer's body is held for a rule that reads it.
+        max_body_buffer: Size<1_024, 16_777_216> => "1 MiB",
     }
 }
 

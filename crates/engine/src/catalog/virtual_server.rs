@@ -46,6 +46,8 @@ pub struct VirtualServer {
     pub max_request_head: usize,
     /// Fields of a request's head, at most; more are refused with 431.
     pub max_fields: usize,
+    /// Bytes of a body that are held for a rule that reads it, at most; of a longer one it gets so many.
+    pub max_body_buffer: usize,
 }
 
 impl VirtualServer {

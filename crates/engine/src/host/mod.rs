@@ -7,6 +7,7 @@ mod edit;
 pub(crate) use completion::Completion;
 pub(crate) use edit::{ResponseEdit, apply, apply_one, cookie_name};
 
+use crate::bodies::{Bodies, Place, Work};
 use crate::catalog::{Attachment, Catalog, PoolId, VirtualServer, VirtualServerId};
 use crate::connection::Connection;
 use crate::decision::RateResult;
@@ -108,6 +109,16 @@ pub(crate) enum End {
     QueueRefused { retry_after: core::time::Duration },
     /// It came to grief, and the virtual server wants the client told so.
     Fault,
+    /// Write these bytes as they are, and close.
+    Close {
+        data: Vec<u8>,
+        /// What the client still sends is read for a moment.
+        reads_on: bool,
+    },
+    /// The answer is complete: what was streamed of it, or as it stands.
+    Complete,
+    /// Drop the node's answer and ask again.
+    Retry,
 }
 
 /// What a rule waits for.
@@ -122,6 +133,17 @@ pub(crate) enum Waiting {
     },
     /// Time.
     Sleep { until: Tick },
+    /// Bytes of a body.
+    Body(Box<BodyWait>),
+    /// What is streamed, to be written.
+    Written,
+}
+
+/// A function that goes on when its bytes have come.
+#[derive(Debug)]
+pub(crate) struct BodyWait {
+    pub(crate) work: Work,
+    pub(crate) place: Place,
 }
 
 /// One line of the record, as cheaply as it can be kept; turned into text only when somebody asks.
@@ -217,6 +239,22 @@ pub struct Host {
     pub(crate) waiting: Option<Waiting>,
     pub(crate) notes: Vec<Noted>,
     pub(crate) random: Random,
+    /// `None` as long as no rule touches a body.
+    pub(crate) bodies: Option<Box<Bodies>>,
+    /// The body of an answer that was built here, or that a rule wrote over a node's.
+    pub(crate) body: Vec<u8>,
+    /// `body` is what the client gets.
+    pub(crate) has_own_answer: bool,
+    /// The answer came from a node, whatever rules made of it.
+    pub(crate) is_from_node: bool,
+    /// The request's body went to a node and cannot be sent again.
+    pub(crate) is_body_spent: bool,
+    /// The connection to the node is not to be used again.
+    pub(crate) closes_node: bool,
+    /// Before the connection is closed, what the client still sends is read for a moment.
+    pub(crate) reads_before_close: bool,
+    /// How often a rule had the request sent again.
+    pub(crate) retries: u32,
 }
 
 impl Host {

@@ -17,6 +17,7 @@ mod node;
 mod outcome;
 mod record;
 mod rules;
+mod through;
 
 pub use crate::host::{Arrival, Knowledge, RequestId};
 pub use completion::Ending;
@@ -25,6 +26,7 @@ pub use node::Attempts;
 pub use record::Message;
 pub(crate) use rules::{RulesStep, Runner};
 
+use crate::bodies::BodySide;
 use crate::catalog::{Catalog, PoolId, QueueTimeoutAction, VirtualServer};
 use crate::connection::Connection;
 use crate::decision::RateResult;
@@ -64,7 +66,9 @@ pub enum Next {
     Deliver,
     /// Send [`Transaction::response`] and [`Transaction::body`]; a node's answer that is still coming is not wanted.
     Answer,
-    /// Close the connection without an answer.
+    /// The streamed answer ends with [`Transaction::outgoing`]; a node's answer that is still coming is not wanted.
+    Finish,
+    /// Write [`Transaction::body`] as it is (mostly nothing), and close the connection.
     Close,
 }
 
@@ -84,13 +88,29 @@ pub enum Ask {
         /// When to go on.
         until: Tick,
     },
+    /// Bytes of a body: read into [`Transaction::body_slot`] until it holds `least` bytes, never more than `most`, or
+    /// the body is over; then [`Transaction::body_read`].
+    Body {
+        /// Which body.
+        side: BodySide,
+        /// Bytes that the slot is to hold.
+        least: usize,
+        /// Bytes that it may hold.
+        most: usize,
+    },
+    /// What a rule streams: write [`Transaction::outgoing`], then [`Transaction::sent`].
+    Send,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     RequestRules,
-    AtNode { pool: PoolId },
+    AtNode {
+        pool: PoolId,
+    },
     ResponseRules,
+    /// What the node still sends goes through, piece by piece.
+    Through,
     Decided(Next),
 }
 
@@ -110,7 +130,6 @@ pub struct Transaction {
     host: Host,
     state: State,
     rules: Runner,
-    body: Vec<u8>,
     origin: Origin,
 }
 
@@ -152,10 +171,17 @@ impl Transaction {
                 waiting: None,
                 notes: Vec::new(),
                 random: Random::default(),
+                bodies: None,
+                body: Vec::new(),
+                has_own_answer: false,
+                is_from_node: false,
+                is_body_spent: false,
+                closes_node: false,
+                reads_before_close: true,
+                retries: 0,
             },
             state: State::RequestRules,
             rules: Runner::new(Stage::Request),
-            body: Vec::new(),
             origin: Origin::Undecided,
         };
         transaction.host.set_deadline();
@@ -169,6 +195,7 @@ impl Transaction {
             State::RequestRules => self.request_rules(),
             State::ResponseRules => self.response_rules(),
             State::AtNode { pool } => Next::Forward { pool },
+            State::Through => self.through(),
             State::Decided(next) => next,
         }
     }
@@ -190,6 +217,7 @@ impl Transaction {
         self.host.moved = now;
         self.host.set_deadline();
         self.origin = Origin::Node;
+        self.host.is_from_node = true;
         self.host.shared.counters().responses_from_nodes.add_one();
         self.begin_response_rules()
     }
@@ -208,9 +236,9 @@ impl Transaction {
         &self.host.response
     }
 
-    /// The body of a [`Next::Answer`]. A response to HEAD has its length in the head and is sent without it.
+    /// The body of a [`Next::Answer`], or what is written before a [`Next::Close`]. A response to HEAD has its length in the head and is sent without it.
     pub fn body(&self) -> &[u8] {
-        &self.body
+        &self.host.body
     }
 
     /// The transfer that paces what is written to the client; `None` if it is not shaped.
@@ -238,7 +266,7 @@ impl Transaction {
 
     /// Whether there is an answer for the client (not after a discard, nor when it left).
     pub fn is_answered(&self) -> bool {
-        matches!(self.state, State::Decided(Next::Deliver | Next::Answer))
+        matches!(self.state, State::Decided(Next::Deliver | Next::Answer | Next::Finish))
     }
 
     /// The virtual server it arrived at.
@@ -297,29 +325,37 @@ impl Transaction {
             RulesStep::TimedOut { retry_after } => return self.queue_timed_out(retry_after),
             RulesStep::Over => {}
         }
-        match self.host.end.take() {
+        let end = self.host.end.take();
+        if self.host.is_streaming() {
+            return self.streamed(end);
+        }
+        let stored = if matches!(end, None | Some(End::Pool)) { self.host.stored_answer() } else { None };
+        match stored.or(end) {
             Some(End::Respond(built)) => {
                 self.origin = Origin::Rule;
                 self.build(*built);
                 self.begin_response_rules()
             }
             Some(End::Discard) => self.discard(),
+            Some(End::Close { data, reads_on }) => self.close_with(data, reads_on),
             Some(End::QueueRefused { retry_after }) => self.queue_refused(retry_after),
             Some(End::Fault) => self.rule_error(),
-            Some(End::Pool) | None => match self.host.pool.or(self.virtual_server().pool) {
-                Some(pool) => {
-                    self.host.forwarded_at.get_or_insert(self.host.now.tick);
-                    self.state = State::AtNode { pool };
-                    Next::Forward { pool }
+            Some(End::Pool | End::Complete | End::Retry) | None => {
+                match self.host.pool.or(self.virtual_server().pool) {
+                    Some(pool) => {
+                        self.host.forwarded_at.get_or_insert(self.host.now.tick);
+                        self.state = State::AtNode { pool };
+                        Next::Forward { pool }
+                    }
+                    None => self.discard(),
                 }
-                None => self.discard(),
-            },
+            }
         }
     }
 
     fn begin_response_rules(&mut self) -> Next {
+        // They stay: another try brings another answer.
         host::apply(&mut self.host.response, &self.host.edits);
-        self.host.edits.clear();
         self.rules.begin(Stage::Response);
         self.state = State::ResponseRules;
         self.response_rules()
@@ -331,17 +367,23 @@ impl Transaction {
             RulesStep::TimedOut { retry_after } => return self.queue_timed_out(retry_after),
             RulesStep::Over => {}
         }
-        match self.host.end.take() {
+        let end = self.host.end.take();
+        if self.host.is_streaming() {
+            return self.streamed(end);
+        }
+        match end {
             Some(End::Respond(built)) => {
                 self.origin = Origin::Rule;
                 self.build(*built);
             }
+            Some(End::Retry) => return self.ask_again(),
+            Some(End::Close { data, reads_on }) => return self.close_with(data, reads_on),
             Some(End::Discard) => return self.discard(),
             Some(End::QueueRefused { retry_after }) => return self.queue_refused(retry_after),
             Some(End::Fault) => return self.rule_error(),
-            Some(End::Pool) | None => {}
+            Some(End::Pool | End::Complete) | None => {}
         }
-        let next = if self.origin == Origin::Node { Next::Deliver } else { Next::Answer };
+        let next = if self.host.has_own_answer { Next::Answer } else { Next::Deliver };
         self.state = State::Decided(next);
         next
     }
@@ -368,6 +410,7 @@ impl Transaction {
 
     fn discard(&mut self) -> Next {
         self.host.shared.counters().discards.add_one();
+        self.host.body.clear();
         self.origin = Origin::Nobody;
         self.state = State::Decided(Next::Close);
         Next::Close
@@ -375,9 +418,11 @@ impl Transaction {
 
     /// An answer of our own that no response rule sees; what request rules wanted on the response is on it.
     fn answer_with(&mut self, built: Built) -> Next {
+        if self.host.is_streaming() {
+            return self.break_off();
+        }
         self.build(built);
         host::apply(&mut self.host.response, &self.host.edits);
-        self.host.edits.clear();
         self.rules.end_run();
         self.state = State::Decided(Next::Answer);
         Next::Answer
@@ -385,7 +430,8 @@ impl Transaction {
 
     fn build(&mut self, built: Built) {
         self.host.shared.counters().responses_built.add_one();
-        self.body = outcome::write_head(&mut self.host.response, built);
+        self.host.body = outcome::write_head(&mut self.host.response, built);
+        (self.host.has_own_answer, self.host.is_from_node) = (true, false);
     }
 }
 

@@ -28,7 +28,7 @@ pub(crate) enum RulesStep {
 }
 
 /// What came of a wait.
-enum Waited {
+pub(super) enum Waited {
     Answer(Option<Value>),
     Still(Ask),
     TimedOut { retry_after: Duration },
@@ -63,6 +63,11 @@ impl Runner {
         self.instructions.saturating_add(self.run.as_ref().map_or(0, |run| run.instructions()))
     }
 
+    /// A run that waits.
+    pub(super) fn waiting_run(&mut self) -> Option<&mut Run> {
+        self.run.as_deref_mut()
+    }
+
     /// Gives up a run in the middle; what it did counts.
     pub(crate) fn end_run(&mut self) {
         let run = self.run.take();
@@ -81,7 +86,7 @@ impl Runner {
     }
 
     fn go_on_with_rules(&mut self, host: &mut Host) -> RulesStep {
-        let mut answer = match Self::waited(host) {
+        let mut answer = match self.waited(host) {
             Waited::Answer(answer) => answer,
             Waited::Still(ask) => return RulesStep::Asked(ask),
             Waited::TimedOut { retry_after } => {
@@ -101,7 +106,7 @@ impl Runner {
             match step {
                 Step::Suspended => {
                     self.run = Some(Box::new(run));
-                    return match Self::waited(host) {
+                    return match self.waited(host) {
                         Waited::Still(ask) => RulesStep::Asked(ask),
                         Waited::TimedOut { retry_after } => RulesStep::TimedOut { retry_after },
                         Waited::Answer(value) => {
@@ -124,7 +129,7 @@ impl Runner {
     }
 
     /// Looks at what a rule waits for; `Answer(None)` if it does not wait.
-    fn waited(host: &mut Host) -> Waited {
+    fn waited(&mut self, host: &mut Host) -> Waited {
         let now = host.now.tick;
         let deadline = host.deadline;
         match host.waiting.take() {
@@ -134,6 +139,8 @@ impl Runner {
                 host.waiting = Some(Waiting::Sleep { until });
                 Waited::Still(Ask::Sleep { until })
             }
+            Some(Waiting::Body(wait)) => self.body_waited(host, wait),
+            Some(Waiting::Written) => self.write_waited(host),
             Some(Waiting::Turn { ticket, since, note }) => match host.shared.registry().poll(&ticket, now) {
                 Poll::Started { wakes } => {
                     host.shared.wake(wakes);

@@ -111,6 +111,8 @@ pub(crate) struct Relay {
     /// Something moved since the time-out was set.
     moved: bool,
     payload_taken: u64,
+    /// Any of the sender's bytes were taken, framing too.
+    begun: bool,
     /// Bytes written, head and framing included.
     pub(crate) bytes_written: u64,
     pub(crate) first_byte: FirstByte,
@@ -145,9 +147,33 @@ impl Relay {
         Self::new(kind, coding, limits, out)
     }
 
+    /// As [`Self::new`], for a body of which some was read already; that lies in `out` behind the head.
+    pub(crate) fn going_on(decoder: BodyDecoder, coding: Coding, out: Vec<u8>) -> Self {
+        Self { decoder: Some(Box::new(decoder)), complete: false, ..Self::through(coding, out) }
+    }
+
+    /// Counts payload that lies in `out`.
+    pub(crate) fn count_payload(&mut self, bytes: usize) {
+        self.payload_taken += bytes as u64;
+    }
+
+    /// Puts what is to be written first in its place.
+    pub(crate) fn put_out(&mut self, out: Vec<u8>) {
+        self.out = out;
+    }
+
+    /// Where more is put for a relay whose every byte is put there.
+    pub(crate) fn more_out(&mut self) -> &mut Vec<u8> {
+        if self.out_at == self.out.len() {
+            self.out.clear();
+            self.out_at = 0;
+        }
+        &mut self.out
+    }
+
     /// Everything is in `out`.
     #[inline]
-    fn through(coding: Coding, out: Vec<u8>) -> Self {
+    pub(crate) fn through(coding: Coding, out: Vec<u8>) -> Self {
         Self {
             decoder: None,
             coding,
@@ -161,6 +187,7 @@ impl Relay {
             read_limit: FIRST_READ_BYTES,
             moved: true,
             payload_taken: 0,
+            begun: false,
             bytes_written: 0,
             first_byte: FirstByte::Unwanted,
         }
@@ -186,9 +213,9 @@ impl Relay {
         self.unwritten() > 0
     }
 
-    /// Whether any of the sender's payload was taken.
+    /// Whether any of the sender's body was taken, so that it cannot be taken once more.
     pub(crate) fn has_begun(&self) -> bool {
-        self.payload_taken > 0
+        self.begun
     }
 
     /// Bytes of payload written.
@@ -286,15 +313,18 @@ impl Relay {
             match decoder.decode(reader.input.bytes())? {
                 BodyEvent::Data { start, end, .. } => {
                     reader.input.consume(start);
+                    self.begun = true;
                     self.payload = end - start;
                     self.payload_taken += self.payload as u64;
                 }
                 BodyEvent::NeedMore { consumed } => {
                     reader.input.consume(consumed);
+                    self.begun |= consumed > 0;
                     return Ok(());
                 }
                 BodyEvent::End { consumed, trailers } => {
                     reader.input.consume(consumed);
+                    self.begun |= consumed > 0;
                     self.complete = true;
                     if self.coding == Coding::Chunked {
                         encode::last_chunk(&mut self.out, trailers.as_deref());

@@ -8,13 +8,16 @@
 //!          Forward ── node_side: head sent, body relayed, head of the answer read
 //!          Deliver ── the node's body relayed to the client (and what is left of the request's to the node)
 //!          Answer  ── what we built
+//!          Finish  ── the end of what a rule streamed (streaming)
 //!          Close   ── nothing                                └──▶ finish: log line, heads back
 //! ```
 
 use super::body::{Coding, Failure, FirstByte, Relay, Surroundings};
 use super::connection::{Client, Taken};
 use super::forward::{Framing, Reply, write_response};
+use super::intake::Intake;
 use super::node_side::AtNode;
+use super::streaming::Streaming;
 use super::tunnel;
 use crate::buffers::Size;
 use crate::node::connect::Dial;
@@ -25,8 +28,10 @@ use crate::wire::{Link, Wire};
 use crate::worker::{Pinned, Worker};
 use accesslog::ConnectionState;
 use engine::catalog::VirtualServerId;
-use engine::{Ask, Delivery, Ending, ErrorKind, Next, Now, Progress, Transaction, TransactionError};
-use http1::{BodyDecoder, BodyEvent, BodyKind, connection_options};
+use engine::{
+    Ask, Delivery, Ending, ErrorKind, Next, Now, Progress, RequestBody, Transaction, TransactionError,
+};
+use http1::{BodyKind, connection_options, encode};
 use message::{Known, Version};
 use shaping::Tick;
 use std::future::{Future, poll_fn};
@@ -102,12 +107,16 @@ pub(crate) struct Exchange<'a, S, D: Dial> {
     pub(super) at_node: Option<Box<AtNode<D::Stream>>>,
     /// Part of the request's body was taken for a node that then failed: it cannot be sent again.
     pub(super) body_begun: bool,
+    /// How far rules have read the request's body.
+    pub(super) intake: Option<Box<Intake>>,
+    /// An answer that a rule sends piece by piece.
+    pub(super) streaming: Option<Box<Streaming>>,
     /// The moment of the last step; what a step does at once is done at this moment.
     pub(super) now: Now,
     /// Its last moment.
     pub(super) ceiling: Tick,
     /// Whose answer the client gets.
-    node: Option<NodePlace>,
+    pub(super) node: Option<NodePlace>,
     sent: Sent,
     /// Bytes of the connection used before this request.
     used_before: u64,
@@ -128,6 +137,16 @@ pub(crate) async fn run<S: Wire, D: Dial>(worker: &Worker<D>, client: &mut Clien
                 seat = Some(worker.wakes.sit(ticket));
                 exchange.advance()
             }
+            Next::Ask(Ask::Body { side, least, most }) => {
+                match Box::pin(exchange.bring_body(side, (least, most))).await {
+                    Ok(next) => next,
+                    Err(gone) => break exchange.leave(gone),
+                }
+            }
+            Next::Ask(Ask::Send) => match Box::pin(exchange.send_piece()).await {
+                Ok(next) => next,
+                Err(gone) => break exchange.leave(gone),
+            },
             Next::Ask(ask) => match Box::pin(exchange.wait(ask, seat.as_ref())).await {
                 Ok(()) => exchange.advance(),
                 Err(gone) => break exchange.leave(gone),
@@ -138,7 +157,8 @@ pub(crate) async fn run<S: Wire, D: Dial>(worker: &Worker<D>, client: &mut Clien
             },
             Next::Deliver => break exchange.deliver().await,
             Next::Answer => break Box::pin(exchange.answer()).await,
-            Next::Close => break After::Part,
+            Next::Finish => break Box::pin(exchange.finish_stream()).await,
+            Next::Close => break Box::pin(exchange.close()).await,
         };
     };
     exchange.finish(after)
@@ -178,6 +198,8 @@ impl<'a, S: Wire, D: Dial> Exchange<'a, S, D> {
             terms,
             at_node: None,
             body_begun: false,
+            intake: None,
+            streaming: None,
             now,
             ceiling,
             node: None,
@@ -214,7 +236,11 @@ impl<'a, S: Wire, D: Dial> Exchange<'a, S, D> {
     async fn wait(&mut self, ask: Ask, seat: Option<&Seat>) -> Result<(), Gone> {
         let until = match ask {
             Ask::Turn { until, .. } | Ask::Sleep { until } => until,
+            // Not waited for: something is done.
+            Ask::Body { .. } | Ask::Send => return Ok(()),
         };
+        // Who has begun to get its answer need not say more.
+        let ended = if self.streaming.is_some() { Ended::MeansNoMore } else { Ended::MeansGone };
         self.client.watch.set(self.ceiling);
         let clock = &self.worker.clock;
         // Who has sent ahead all that is held is no longer read, so that its leaving wakes nobody: it is looked for.
@@ -227,7 +253,7 @@ impl<'a, S: Wire, D: Dial> Exchange<'a, S, D> {
             {
                 return Poll::Ready(Ok(()));
             }
-            if poll_gone(self.client, self.worker, Ended::MeansGone, context).is_ready() {
+            if poll_gone(self.client, self.worker, ended, context).is_ready() {
                 return Poll::Ready(Err(Gone::Left));
             }
             if !is_full && self.client.link.input.len() >= AHEAD_BYTES_MAX {
@@ -265,6 +291,7 @@ impl<'a, S: Wire, D: Dial> Exchange<'a, S, D> {
             return Box::pin(self.tunnel(at)).await;
         }
         self.mark_client();
+        at.keep_alive &= !self.transaction.closes_node();
         let reply = self.reply_for(&at);
         let wants_body = !matches!(reply.framing, Framing::Bodiless | Framing::Nothing);
         let mut out = self.worker.buffers.output();
@@ -272,13 +299,16 @@ impl<'a, S: Wire, D: Dial> Exchange<'a, S, D> {
         let coding = if reply.framing == Framing::Chunked { Coding::Chunked } else { Coding::Plain };
         let kind = if wants_body { at.body } else { BodyKind::None };
         let limits = self.request.pinned.limits(self.request.virtual_server);
-        let mut download = Relay::with_input((kind, coding), limits, out, &mut at.link.input);
+        let mut download = match at.intake.take() {
+            Some(intake) if wants_body => self.begun_download(*intake, coding, out),
+            _ => Relay::with_input((kind, coding), limits, out, &mut at.link.input),
+        };
         download.pace_by(self.transaction.response_flow(self.now), &self.worker.clock);
         download.first_byte = self.first_byte();
 
         let outcome = self.relay_both(&mut download, &mut at).await;
         self.note_sent(&mut download);
-        let upload_over = at.upload.is_over();
+        let upload_over = self.request_is_through(&at);
         match outcome {
             Ok(()) => {
                 self.keep_node(at, kind);
@@ -333,7 +363,7 @@ impl<'a, S: Wire, D: Dial> Exchange<'a, S, D> {
     }
 
     /// Only log lines tell it, and asking the time costs.
-    fn first_byte(&self) -> FirstByte {
+    pub(super) fn first_byte(&self) -> FirstByte {
         let is_logged = self.transaction.is_logged()
             && self.worker.log.is_some()
             && self.request.pinned.log_target(self.request.virtual_server).is_some();
@@ -341,7 +371,7 @@ impl<'a, S: Wire, D: Dial> Exchange<'a, S, D> {
     }
 
     /// How the node's answer is told to this client.
-    fn reply_for(&self, at: &AtNode<D::Stream>) -> Reply {
+    fn reply_for(&mut self, at: &AtNode<D::Stream>) -> Reply {
         let status = self.transaction.response().status();
         let is_old = self.terms.version == Version::Http10;
         let framing = match at.body {
@@ -352,10 +382,11 @@ impl<'a, S: Wire, D: Dial> Exchange<'a, S, D> {
             BodyKind::Chunked | BodyKind::UntilClose if is_old => Framing::UntilClose,
             BodyKind::Chunked | BodyKind::UntilClose => Framing::Chunked,
         };
-        self.reply(framing, at.upload.is_over())
+        let is_through = self.request_is_through(at);
+        self.reply(framing, is_through)
     }
 
-    fn reply(&self, framing: Framing, request_is_read: bool) -> Reply {
+    pub(super) fn reply(&self, framing: Framing, request_is_read: bool) -> Reply {
         let client_goes_on = !self.client.link.ended || !self.client.link.input.is_empty();
         Reply {
             framing,
@@ -372,7 +403,7 @@ impl<'a, S: Wire, D: Dial> Exchange<'a, S, D> {
 
     /// Keeps the node's connection if nothing is under way on it and nothing came that was not asked for.
     #[expect(clippy::boxed_local, reason = "it is large, and comes boxed")]
-    fn keep_node(&self, mut at: Box<AtNode<D::Stream>>, relayed: BodyKind) {
+    pub(super) fn keep_node(&self, mut at: Box<AtNode<D::Stream>>, relayed: BodyKind) {
         let is_clean = at.keep_alive
             && relayed == at.body
             && at.upload.is_over()
@@ -391,15 +422,14 @@ impl<'a, S: Wire, D: Dial> Exchange<'a, S, D> {
 
     /// An answer that was built here.
     async fn answer(&mut self) -> After {
-        if let Some(at) = self.at_node.take() {
-            self.body_begun |= at.upload.has_begun();
-        }
         let request_is_read = self.finish_request_body();
+        self.release_node();
         let status = self.transaction.response().status();
         let framing = match status {
             304 => Framing::Bodiless,
             204 => Framing::Nothing,
             status if status < 200 => Framing::Nothing,
+            _ if self.transaction.wants_chunks() && self.terms.version == Version::Http11 => Framing::Chunked,
             _ => Framing::Length(self.transaction.body().len() as u64),
         };
         self.mark_client();
@@ -407,8 +437,16 @@ impl<'a, S: Wire, D: Dial> Exchange<'a, S, D> {
         let mut out = self.worker.buffers.output();
         write_response(self.transaction.response(), reply, &mut out);
         let head_bytes = out.len();
-        if !self.terms.is_head && matches!(framing, Framing::Length(_)) {
-            out.extend_from_slice(self.transaction.body());
+        match framing {
+            _ if self.terms.is_head => {}
+            Framing::Length(_) => out.extend_from_slice(self.transaction.body()),
+            Framing::Chunked => {
+                if !self.transaction.body().is_empty() {
+                    encode::chunk(&mut out, self.transaction.body());
+                }
+                encode::last_chunk(&mut out, None);
+            }
+            Framing::Bodiless | Framing::Nothing | Framing::UntilClose => {}
         }
         let limits = self.request.pinned.limits(self.request.virtual_server);
         let mut download = Relay::new(BodyKind::None, Coding::Plain, limits, out);
@@ -426,7 +464,7 @@ impl<'a, S: Wire, D: Dial> Exchange<'a, S, D> {
         }
     }
 
-    async fn write_answer(&mut self, download: &mut Relay) -> Result<(), Halt> {
+    pub(super) async fn write_answer(&mut self, download: &mut Relay) -> Result<(), Halt> {
         let mut nothing = Link::new(tokio::io::empty());
         let client = &mut *self.client;
         let watch = Rc::clone(&client.watch);
@@ -441,26 +479,88 @@ impl<'a, S: Wire, D: Dial> Exchange<'a, S, D> {
         .await
     }
 
+    /// A download of which rules have read the beginning.
+    fn begun_download(&self, intake: Intake, coding: Coding, mut out: Vec<u8>) -> Relay {
+        let begun = self.transaction.response_begun();
+        let mut download = frame_begun(begun, intake, coding, &mut out);
+        download.put_out(out);
+        download.count_payload(begun.len());
+        download
+    }
+
     /// Whether the request's body is out of the way of the next request. One that has come already is passed over.
-    fn finish_request_body(&mut self) -> bool {
+    pub(super) fn finish_request_body(&mut self) -> bool {
         if self.request.body == BodyKind::None {
             return true;
         }
+        if let Some(at) = self.at_node.take() {
+            let is_through = self.request_is_through(&at);
+            self.body_begun |= at.upload.has_begun();
+            self.at_node = Some(at);
+            if is_through {
+                return true;
+            }
+        }
+        self.pass_request_body()
+    }
+
+    /// Whether the client's body was read to its end, with this node in hand.
+    fn request_is_through(&mut self, at: &AtNode<D::Stream>) -> bool {
+        if self.request.body != BodyKind::None
+            && matches!(self.transaction.request_body(), RequestBody::Written(_))
+        {
+            return self.pass_request_body();
+        }
+        at.upload.is_over()
+    }
+
+    /// Passes over what has come of a body that nobody wants; whether that was all.
+    fn pass_request_body(&mut self) -> bool {
         if self.body_begun {
             return false;
         }
         let limits = self.request.pinned.limits(self.request.virtual_server);
-        let mut decoder = BodyDecoder::new(self.request.body, limits);
-        loop {
-            let input = &mut self.client.link.input;
-            match decoder.decode(input.bytes()) {
-                Ok(BodyEvent::Data { consumed, .. }) => input.consume(consumed),
-                Ok(BodyEvent::End { consumed, .. }) => {
-                    input.consume(consumed);
-                    return true;
-                }
-                Ok(BodyEvent::NeedMore { .. }) | Err(_) => return false,
-            }
+        let kind = self.request.body;
+        let intake = self.intake.get_or_insert_with(|| Box::new(Intake::new(kind, limits)));
+        intake.pass_over(&mut self.client.link.input)
+    }
+
+    /// Lets go of a node whose answer goes no further; its connection is kept where the whole answer is there.
+    pub(super) fn release_node(&mut self) {
+        let Some(mut at) = self.at_node.take() else { return };
+        self.body_begun |= at.upload.has_begun();
+        if self.transaction.is_from_node() {
+            self.node = Some(at.place);
+        }
+        let limits = self.request.pinned.limits(self.request.virtual_server);
+        let mut intake = at.intake.take().unwrap_or_else(|| Box::new(Intake::new(at.body, limits)));
+        let is_read = intake.pass_over(&mut at.link.input);
+        at.keep_alive &= is_read && !self.transaction.closes_node();
+        let body = at.body;
+        self.keep_node(at, body);
+    }
+
+    /// Closes the connection, after what a rule has to say.
+    async fn close(&mut self) -> After {
+        if self.streaming.is_some() {
+            self.drop_stream();
+            return After::BreakOff;
+        }
+        if self.transaction.body().is_empty() {
+            return After::Part;
+        }
+        let mut out = self.worker.buffers.output();
+        out.extend_from_slice(self.transaction.body());
+        let mut farewell = Relay::through(Coding::Plain, out);
+        farewell.pace_by(self.transaction.response_flow(self.worker.clock.now()), &self.worker.clock);
+        farewell.first_byte = self.first_byte();
+        let written = self.write_answer(&mut farewell).await;
+        self.note_sent(&mut farewell);
+        self.note_payload(self.sent.bytes);
+        match written {
+            Ok(()) if self.transaction.reads_before_close() => After::Part,
+            Ok(()) => After::Close,
+            Err(_) => After::BreakOff,
         }
     }
 
@@ -486,7 +586,11 @@ impl<'a, S: Wire, D: Dial> Exchange<'a, S, D> {
         if is_orderly { After::Close } else { After::BreakOff }
     }
 
-    fn note_sent(&mut self, download: &mut Relay) {
+    pub(super) fn note_payload(&mut self, bytes: u64) {
+        self.sent.body_bytes = bytes;
+    }
+
+    pub(super) fn note_sent(&mut self, download: &mut Relay) {
         self.sent = Sent {
             body_bytes: download.payload_written(),
             bytes: download.bytes_written,
@@ -499,7 +603,8 @@ impl<'a, S: Wire, D: Dial> Exchange<'a, S, D> {
     }
 
     /// There is nobody to answer.
-    fn leave(&mut self, gone: Gone) -> After {
+    pub(super) fn leave(&mut self, gone: Gone) -> After {
+        self.drop_stream();
         if gone == Gone::Left {
             self.transaction.abandon(self.worker.clock.now());
         }
@@ -547,9 +652,25 @@ impl<'a, S: Wire, D: Dial> Exchange<'a, S, D> {
     }
 }
 
+/// What was read of a body, framed behind a head, and the relay of the rest.
+pub(super) fn frame_begun(begun: &[u8], intake: Intake, coding: Coding, out: &mut Vec<u8>) -> Relay {
+    match coding {
+        Coding::Plain => out.extend_from_slice(begun),
+        Coding::Chunked if begun.is_empty() => {}
+        Coding::Chunked => encode::chunk(out, begun),
+    }
+    if !intake.is_over {
+        return Relay::going_on(intake.decoder, coding, Vec::new());
+    }
+    if coding == Coding::Chunked {
+        encode::last_chunk(out, intake.trailers.as_deref());
+    }
+    Relay::through(coding, Vec::new())
+}
+
 /// Why an answer did not get through.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Halt {
+pub(super) enum Halt {
     /// The node broke it off, or stopped sending.
     Sender,
     /// The client does not take it.

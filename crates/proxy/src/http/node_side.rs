@@ -2,15 +2,18 @@
 //! node where that is safe.
 
 use super::body::{Coding, Failure, Relay, SenderFault, is_out_of_descriptors};
-use super::exchange::{Ended, Exchange, Gone, poll_gone};
+use super::exchange::{Ended, Exchange, Gone, frame_begun, poll_gone};
 use super::forward::{Framing, Onward, Reply, write_request, write_response};
+use super::intake::Intake;
 use crate::buffers::Size;
 use crate::node::connect::Dial;
 use crate::node::idle::NodePlace;
 use crate::timers::Alarm;
 use crate::wire::{Broken, Link, Wire};
 use engine::catalog::{Pool, PoolId};
-use engine::{Attempts, ErrorKind, InFlight, Next, NodeEnds, NodeIndex, Progress, TransactionError};
+use engine::{
+    Attempts, ErrorKind, InFlight, Next, NodeEnds, NodeIndex, Progress, RequestBody, TransactionError,
+};
 use http1::{BodyKind, Decoded, HeadScan, RequestMethod, connection_options, decode_response};
 use message::{Known, Version};
 use std::future::{Future, poll_fn};
@@ -36,6 +39,8 @@ pub(crate) struct AtNode<N> {
     pub(super) upload_failed: bool,
     /// How the answer's body is framed.
     pub(super) body: BodyKind,
+    /// How far rules have read it.
+    pub(super) intake: Option<Box<Intake>>,
     /// The node will take another request on this connection.
     pub(super) keep_alive: bool,
     _in_flight: Option<InFlight>,
@@ -64,6 +69,8 @@ enum Event {
 impl<S: Wire, D: Dial> Exchange<'_, S, D> {
     /// Gets an answer from a node of the pool, or decides what the client gets instead.
     pub(super) async fn forward(&mut self, pool_id: PoolId) -> Result<Next, Gone> {
+        // Another try: the answer that was there is not wanted.
+        self.release_node();
         let pinned = std::rc::Rc::clone(&self.request.pinned);
         let pool = pinned.catalog.pool(pool_id);
         let mut tried: Vec<NodeIndex> = Vec::new();
@@ -72,6 +79,9 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
         while let Some(index) = self.transaction.choose_node(pool_id, &tried, self.now.tick) {
             match self.try_node((pool, pool_id), index).await {
                 Ok(at) => {
+                    if at.upload.has_begun() {
+                        self.transaction.note_body_spent();
+                    }
                     self.at_node = Some(at);
                     self.now = self.worker.clock.now();
                     if pool.succeeded(index) {
@@ -183,7 +193,7 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
     }
 
     /// The transaction's own limit, if that is what passed.
-    fn or_too_long(&self, kind: ErrorKind) -> ErrorKind {
+    pub(super) fn or_too_long(&self, kind: ErrorKind) -> ErrorKind {
         if self.worker.clock.tick() >= self.ceiling { ErrorKind::TransactionTimeout } else { kind }
     }
 
@@ -191,22 +201,32 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
     fn prepare(&self, pool: &Pool, place: NodePlace, stream: D::Stream) -> Box<AtNode<D::Stream>> {
         let server = self.request.pinned.catalog.virtual_server(self.request.virtual_server);
         let mut out = self.worker.buffers.output();
+        let source = self.transaction.request_body();
+        let body = match source {
+            RequestBody::Written([]) if self.request.body == BodyKind::None => BodyKind::None,
+            RequestBody::Written(written) => BodyKind::Length(written.len() as u64),
+            RequestBody::AsItComes | RequestBody::Begun(_) => self.request.body,
+        };
+        let expects_continue = self.terms.expects_continue && source == RequestBody::AsItComes;
         let onward = Onward {
             head: self.transaction.request(),
-            body: self.request.body,
+            body,
             peer: &self.client.peer,
             named_client: self.transaction.named_client(),
             server,
             node_name: self.transaction.node(pool, place.node).map_or("", |node| &*node.name),
-            expects_continue: self.terms.expects_continue,
+            expects_continue,
             // A rule may have taken the field away.
             upgrade: self.terms.upgrade && self.transaction.request().fields().has(Known::Upgrade),
         };
         write_request(&onward, &mut out);
-        let coding = if self.request.body == BodyKind::Chunked { Coding::Chunked } else { Coding::Plain };
+        let coding = if body == BodyKind::Chunked { Coding::Chunked } else { Coding::Plain };
         let limits = self.request.pinned.limits(self.request.virtual_server);
-        let mut upload = Relay::new(self.request.body, coding, limits, out);
-        upload.held = self.terms.expects_continue && self.client.link.input.is_empty();
+        let mut upload = match source {
+            RequestBody::AsItComes => Relay::new(body, coding, limits, out),
+            source => self.upload_of(source, coding, out),
+        };
+        upload.held = expects_continue && self.client.link.input.is_empty();
         upload.pace_by(self.transaction.request_flow(place.pool, self.now), &self.worker.clock);
         if let Some(mark) = self.transaction.mark_to_node() {
             stream.mark(mark);
@@ -217,9 +237,23 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
             upload,
             upload_failed: false,
             body: BodyKind::None,
+            intake: None,
             keep_alive: false,
             _in_flight: pool.enter(place.node),
         })
+    }
+
+    /// A request whose body rules have read or written.
+    #[cold]
+    fn upload_of(&self, source: RequestBody<'_>, coding: Coding, mut out: Vec<u8>) -> Relay {
+        let (bytes, intake) = match (source, &self.intake) {
+            (RequestBody::Begun(begun), Some(intake)) => (begun, intake.again()),
+            (RequestBody::Written(bytes) | RequestBody::Begun(bytes), _) => (bytes, Intake::over()),
+            (RequestBody::AsItComes, _) => (&[][..], Intake::over()),
+        };
+        let mut upload = frame_begun(bytes, intake, coding, &mut out);
+        upload.put_out(out);
+        upload
     }
 
     /// The node gave no answer.
@@ -351,7 +385,7 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
         self.say(b"HTTP/1.1 100 Continue\r\n\r\n").await
     }
 
-    async fn say(&mut self, bytes: &[u8]) -> Result<(), Stop> {
+    pub(super) async fn say(&mut self, bytes: &[u8]) -> Result<(), Stop> {
         match self.client.link.write_all(&self.client.watch, bytes).await {
             Ok(()) => Ok(()),
             Err(Broken::Alarm(Alarm::Cut)) => Err(Stop::Gone(Gone::Stopped)),
@@ -394,7 +428,7 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
 
 /// Why the head of an answer was not awaited any longer.
 #[derive(Clone, Copy)]
-enum Stop {
+pub(super) enum Stop {
     Gone(Gone),
     Kind(ErrorKind),
 }

@@ -7,5 +7,6 @@ mod kit;
 mod loopback;
 mod marks;
 mod nodes;
+mod rules;
 mod settings;
 mod waiting;

@@ -31,6 +31,11 @@ impl Registers {
         Self::Heap(registers)
     }
 
+    /// Bytes of memory that they keep alive.
+    pub(super) fn held_bytes(&mut self) -> u64 {
+        self.all().iter().map(Value::held_bytes).fold(0, u64::saturating_add)
+    }
+
     #[inline]
     fn all(&mut self) -> &mut [Value] {
         match self {

@@ -300,7 +300,9 @@ impl World {
         self.write_starts_down(&mut held);
         match next {
             Next::Ask(ask) => {
-                let (Ask::Turn { until, .. } | Ask::Sleep { until }) = ask;
+                let (Ask::Turn { until, .. } | Ask::Sleep { until }) = ask else {
+                    unreachable!("no rule reads a body")
+                };
                 assert!(until <= held.deadline, "#{number} is to wait beyond its patience");
                 assert!(self.now.tick < held.deadline, "#{number} waits on after its patience");
                 if held.asked.is_none_or(|before| ticket(before) != ticket(ask)) && ticket(ask).is_some() {
@@ -317,7 +319,9 @@ impl World {
                 // The node's clock is not ours: it may answer while we are stalled.
                 self.say(self.now.tick.saturating_add(takes), What::NodeAnswers(number));
             }
-            Next::Deliver | Next::Answer | Next::Close => return Some(self.decide(number, held, next)),
+            Next::Deliver | Next::Answer | Next::Finish | Next::Close => {
+                return Some(self.decide(number, held, next));
+            }
         }
         self.held.insert(number, held);
         None
@@ -485,7 +489,7 @@ impl World {
 fn ticket(ask: Ask) -> Option<TicketId> {
     match ask {
         Ask::Turn { ticket, .. } => Some(ticket),
-        Ask::Sleep { .. } => None,
+        Ask::Sleep { .. } | Ask::Body { .. } | Ask::Send => None,
     }
 }
 

@@ -4,12 +4,13 @@ use super::document::Block;
 use super::traffic::Request;
 use engine::decision::DecisionRecord;
 use engine::{
-    Arrival, Ask, Catalog, Connection, ConnectionFacts, Ending, Heads, Knowledge, Next, Now, RequestId,
-    Shared, SharedOptions, Transaction, Wake, WallTime,
+    Arrival, Ask, BodyEnd, BodySide, Catalog, Connection, ConnectionFacts, Ending, Heads, Knowledge, Next,
+    Now, RequestBody, RequestId, Shared, SharedOptions, Transaction, Wake, WallTime,
 };
 use message::{RequestHead, ResponseHead, Version};
 use shaping::{Tick, TicketId};
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex};
@@ -24,29 +25,74 @@ const EVENTS_MAX: usize = 1_000_000;
 /// What every node answers.
 #[derive(Debug)]
 pub(super) struct Node {
+    /// To the first try, and to later ones; the last one stays.
+    answers: Vec<NodeAnswer>,
+}
+
+#[derive(Debug)]
+struct NodeAnswer {
     status: u16,
     fields: FieldList,
+    body: Vec<u8>,
 }
 
 impl Default for Node {
     fn default() -> Self {
-        Self { status: 200, fields: vec![("Content-Type".to_owned(), "text/html".to_owned())] }
+        let fields = vec![("Content-Type".to_owned(), "text/html".to_owned())];
+        Self { answers: vec![NodeAnswer { status: 200, fields, body: Vec::new() }] }
     }
 }
 
 impl Node {
-    /// A status on the first line, then fields.
+    /// A status on the first line, fields, and behind an empty line a body; further answers behind a line `then`.
     ///
     /// # Errors
     /// Where it is something else.
     pub(super) fn parse(block: &Block) -> Result<Self, String> {
-        let wrong = || format!("line {}: a node is a status and fields", block.line);
-        let mut lines = block.text.lines();
-        let status = lines.next().and_then(|line| line.trim().parse().ok()).ok_or_else(wrong)?;
-        let fields =
-            lines.map(|line| line.split_once(':').map(|(n, v)| (n.trim().to_owned(), v.trim().to_owned())));
-        Ok(Self { status, fields: fields.collect::<Option<_>>().ok_or_else(wrong)? })
+        let wrong = || format!("line {}: a node is a status, fields and a body", block.line);
+        let answers = block.text.split("\nthen\n").map(NodeAnswer::parse).collect::<Option<Vec<_>>>();
+        answers.map(|answers| Self { answers }).ok_or_else(wrong)
     }
+
+    fn answer(&self, retries: u32) -> &NodeAnswer {
+        let later = usize::try_from(retries).unwrap().min(self.answers.len() - 1);
+        &self.answers[later]
+    }
+}
+
+impl NodeAnswer {
+    fn parse(text: &str) -> Option<Self> {
+        let (head, body) = text.split_once("\n\n").unwrap_or((text, ""));
+        let mut lines = head.lines();
+        let status = lines.next()?.trim().parse().ok()?;
+        let mut fields = lines
+            .map(|line| line.split_once(':').map(|(n, v)| (n.trim().to_owned(), v.trim().to_owned())))
+            .collect::<Option<FieldList>>()?;
+        let body = packed(&mut fields, body.trim_end_matches('\n').as_bytes());
+        Some(Self { status, fields, body })
+    }
+}
+
+/// What is written plain goes packed where a Content-Encoding says so.
+fn packed(fields: &mut FieldList, body: &[u8]) -> Vec<u8> {
+    let coding = fields.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-encoding"));
+    let body = match coding.map(|(_, value)| value.as_str()) {
+        Some("gzip") => {
+            let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+            encoder.write_all(body).unwrap();
+            encoder.finish().unwrap()
+        }
+        Some("deflate") => {
+            let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::default());
+            encoder.write_all(body).unwrap();
+            encoder.finish().unwrap()
+        }
+        _ => body.to_vec(),
+    };
+    if !body.is_empty() && !fields.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-length")) {
+        fields.push(("Content-Length".to_owned(), body.len().to_string()));
+    }
+    body
 }
 
 /// Names and values, in order.
@@ -69,6 +115,10 @@ pub(super) struct Happened {
     pub(super) node: Option<String>,
     /// The request as the node saw it: request line and fields.
     pub(super) sent: Option<(String, FieldList)>,
+    /// Its body.
+    pub(super) sent_body: String,
+    /// How often it was sent to a node.
+    pub(super) tries: usize,
     /// `None`: there was no answer.
     pub(super) got: Option<Got>,
     /// `None` if it never came to an end.
@@ -92,6 +142,8 @@ pub(super) fn run(catalog: Catalog, requests: &[Request], node: &Node) -> Result
         waiting: BTreeMap::new(),
         visitors: BTreeMap::new(),
         happened: requests.iter().map(|_| Happened::default()).collect(),
+        read: vec![(0, 0); requests.len()],
+        streamed: vec![Vec::new(); requests.len()],
     };
     for (index, request) in requests.iter().enumerate() {
         drive.events.insert((request.at, Event::Arrive, index));
@@ -121,6 +173,10 @@ struct Drive<'a> {
     waiting: BTreeMap<TicketId, usize>,
     visitors: BTreeMap<String, Visitor>,
     happened: Vec<Happened>,
+    /// How much of the bodies of each request rules have read.
+    read: Vec<(usize, usize)>,
+    /// What rules have streamed.
+    streamed: Vec<Vec<u8>>,
 }
 
 /// Somebody who comes back: one connection, one cookie jar.
@@ -224,6 +280,15 @@ impl Drive<'_> {
                             until
                         }
                         Ask::Sleep { until } => until,
+                        Ask::Body { side, most, .. } => {
+                            next = self.bring_body(time, index, &mut transaction, (side, most));
+                            continue;
+                        }
+                        Ask::Send => {
+                            self.streamed[index].extend_from_slice(transaction.outgoing().data);
+                            next = transaction.sent(at(time));
+                            continue;
+                        }
                     };
                     let until = until.nanos().saturating_sub(ORIGIN).max(time);
                     self.events.insert((until, Event::Due, index));
@@ -231,22 +296,38 @@ impl Drive<'_> {
                     return;
                 }
                 Next::Forward { pool } => {
-                    self.happened[index].started = Some(time);
                     let node = transaction.reach_in_thought(pool, at(time));
-                    self.happened[index].node = node.map(|name| name.to_string());
-                    self.happened[index].sent = Some(sent(transaction.request()));
-                    answer(self.node, transaction.response_slot());
+                    let happened = &mut self.happened[index];
+                    happened.started.get_or_insert(time);
+                    happened.sent = Some(sent(transaction.request()));
+                    happened.tries += 1;
+                    happened.node = node.map(|name| name.to_string());
+                    let body = match transaction.request_body() {
+                        RequestBody::Written(written) => written,
+                        _ => self.requests[index].body.as_bytes(),
+                    };
+                    happened.sent_body = String::from_utf8_lossy(body).into_owned();
+                    self.read[index].1 = 0;
+                    let retries = transaction.retries();
+                    answer(self.node.answer(retries), transaction.response_slot());
                     next = transaction.response_received(at(time));
                 }
-                Next::Deliver | Next::Answer => {
-                    let body = if next == Next::Answer { transaction.body() } else { b"" };
-                    let body = String::from_utf8_lossy(body).into_owned();
+                Next::Deliver | Next::Answer | Next::Finish => {
+                    let body = self.body_for_client(index, &transaction, next);
+                    let body = String::from_utf8_lossy(&body).into_owned();
                     let head = transaction.response();
                     let got = Got { status: head.status(), fields: fields(head.fields()), body };
                     self.happened[index].got = Some(got);
                     break;
                 }
-                Next::Close => break,
+                Next::Close => {
+                    let told = transaction.body();
+                    if !told.is_empty() {
+                        let body = String::from_utf8_lossy(told).into_owned();
+                        self.happened[index].got = Some(Got { status: 0, fields: Vec::new(), body });
+                    }
+                    break;
+                }
             }
         }
         self.keep_cookies(index);
@@ -254,6 +335,40 @@ impl Drive<'_> {
         let happened = &mut self.happened[index];
         happened.started.get_or_insert(time);
         happened.record = Some(transaction.record());
+    }
+
+    /// The bytes a rule asked for, or as many as there are.
+    fn bring_body(
+        &mut self,
+        time: u64,
+        index: usize,
+        transaction: &mut Transaction,
+        (side, most): (BodySide, usize),
+    ) -> Next {
+        let (body, read) = match side {
+            BodySide::Request => (self.requests[index].body.as_bytes(), &mut self.read[index].0),
+            BodySide::Response => (&*self.node.answer(transaction.retries()).body, &mut self.read[index].1),
+        };
+        let slot = transaction.body_slot(side);
+        let taken = (most - slot.len()).min(body.len() - *read);
+        slot.extend_from_slice(&body[*read..*read + taken]);
+        *read += taken;
+        let end = if *read == body.len() { BodyEnd::Whole } else { BodyEnd::Open };
+        transaction.body_read(side, end, at(time))
+    }
+
+    fn body_for_client(&self, index: usize, transaction: &Transaction, next: Next) -> Vec<u8> {
+        if self.requests[index].method == "HEAD" || matches!(transaction.response().status(), 204 | 304) {
+            return Vec::new();
+        }
+        match next {
+            Next::Deliver => {
+                let answer = self.node.answer(transaction.retries());
+                [transaction.response_begun(), &answer.body[self.read[index].1..]].concat()
+            }
+            Next::Finish => [&self.streamed[index], transaction.outgoing().data].concat(),
+            _ => transaction.body().to_vec(),
+        }
     }
 
     fn keep_cookies(&mut self, index: usize) {
@@ -281,13 +396,17 @@ fn request_head(request: &Request, cookie: Option<&str>) -> Result<RequestHead, 
     for (name, value) in &request.fields {
         head.fields_mut().add(name.as_bytes(), value.as_bytes()).map_err(|why| wrong(&why))?;
     }
+    if !request.body.is_empty() {
+        let length = request.body.len().to_string();
+        head.fields_mut().set(b"Content-Length", length.as_bytes()).map_err(|why| wrong(&why))?;
+    }
     if let Some(cookie) = cookie {
         head.fields_mut().add(b"Cookie", cookie.as_bytes()).map_err(|why| wrong(&why))?;
     }
     Ok(head)
 }
 
-fn answer(node: &Node, slot: &mut ResponseHead) {
+fn answer(node: &NodeAnswer, slot: &mut ResponseHead) {
     *slot = ResponseHead::new(node.status, b"", Version::Http11).unwrap();
     for (name, value) in &node.fields {
         slot.fields_mut().add(name.as_bytes(), value.as_bytes()).unwrap();

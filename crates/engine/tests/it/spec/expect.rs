@@ -45,6 +45,8 @@ enum What {
     AsksNode(String),
     Gets(String, Option<String>),
     Body(String),
+    SendsBody(String),
+    Tries(usize),
     Backlog(u32),
     Log(String),
     NoLog,
@@ -117,7 +119,9 @@ fn what(text: &str) -> Result<What, String> {
         "sends-line" => What::SendsLine(rest.to_owned()),
         "sends" => field(rest).map(|(name, value)| What::Sends(name, value))?,
         "gets" => field(rest).map(|(name, value)| What::Gets(name, value))?,
-        "body" => What::Body(unquoted(rest).to_owned()),
+        "body" => What::Body(escaped(rest)),
+        "sends-body" => What::SendsBody(escaped(rest)),
+        "tries" => What::Tries(rest.parse().map_err(|_| "a number is wanted".to_owned())?),
         "backlog" => What::Backlog(rest.parse().map_err(|_| "a number is wanted".to_owned())?),
         "log" => What::Log(unquoted(rest).to_owned()),
         "warns" => What::Warns(unquoted(rest).to_owned()),
@@ -146,6 +150,11 @@ fn starts(text: &str) -> Result<Vec<u64>, String> {
 
 fn none_is_empty(text: &str) -> String {
     if text == "none" { String::new() } else { unquoted(text).to_owned() }
+}
+
+/// A text with `\\r` and `\\n` in it.
+fn escaped(text: &str) -> String {
+    unquoted(text).replace("\\r", "\r").replace("\\n", "\n")
 }
 
 fn unquoted(text: &str) -> &str {
@@ -243,6 +252,8 @@ fn check_one(what: &What, request: &Request, happened: &Happened) -> Option<Stri
             check_field(happened.got.is_some().then_some(fields), name, expected.as_deref())
         }
         What::Body(expected) => differs(expected, body.to_owned()),
+        What::SendsBody(expected) => differs(expected, happened.sent_body.clone()),
+        What::Tries(expected) => differs(&expected.to_string(), happened.tries.to_string()),
         What::Backlog(expected) => {
             let found = record.events.iter().find_map(|(_, event)| match event {
                 Event::Rate { backlog, .. } => Some(*backlog),

@@ -12,6 +12,8 @@ pub(super) struct Request {
     pub(super) method: String,
     pub(super) target: String,
     pub(super) fields: Vec<(String, String)>,
+    /// Without framing; its Content-Length is filled in.
+    pub(super) body: String,
     /// When the client goes away, if it has no answer by then.
     pub(super) leaves: Option<u64>,
     pub(super) client: IpAddr,
@@ -27,6 +29,7 @@ impl Request {
             method: "GET".to_owned(),
             target: "/".to_owned(),
             fields: Vec::new(),
+            body: String::new(),
             leaves: None,
             client: IpAddr::from([192, 0, 2, 1]),
             tls: false,
@@ -52,9 +55,11 @@ pub(super) fn parse(block: &Block) -> Result<Vec<Request>, String> {
     Ok(requests)
 }
 
-/// `0s  [12 x] [visitor:] GET /path [Field: value [| Field: value]] [(leaves 3s, client 192.0.2.7, tls)]`
+/// `0s  [12 x] [visitor:] GET /path [Field: value [| Field: value]] [(leaves 3s, client 192.0.2.7, tls)] [body "text"]`
 fn request(line: &str) -> Result<(usize, Request), String> {
     let mut request = Request::plain();
+    let (line, body) = line.split_once(" body ").unwrap_or((line, ""));
+    request.body = body.trim().trim_matches('"').replace("\\r", "\r").replace("\\n", "\n");
     let (line, options) = match line.strip_suffix(')').and_then(|line| line.rsplit_once(" (")) {
         Some((line, options)) => (line, options),
         None => (line, ""),

@@ -1,0 +1,337 @@
+//! What a function still has to do when the bytes it asked for have come. A rule goes on behind its call with the
+//! value; the call itself is not run again.
+
+use super::form::{self, Form, FormWork, Parameters, Parts};
+use super::plain::Missing;
+use super::{BodyEnd, BodySide};
+use crate::host::Host;
+use crate::limits::{BODY_LINES_MAX, FORM_PARAMETERS_MAX};
+use message::{Known, ResponseHead};
+use source::{Source, Span};
+use std::sync::Arc;
+use trafficscript::{ByteString, Value};
+
+/// Where a call stands, for what is told about it later.
+pub(crate) type Place = (Arc<Source>, Span);
+
+/// The rest of a function.
+#[derive(Clone, Debug)]
+pub(crate) enum Work {
+    /// `http.getBody`; without a count all of it.
+    RequestBody { count: Option<usize> },
+    /// `http.getBodyLines`.
+    RequestLines { separator: Option<ByteString> },
+    /// The form functions.
+    Form(FormWork),
+    /// `http.getMultipartAttachment`.
+    Attachment { number: usize },
+    /// `http.getResponseBody`.
+    ResponseBody { count: Option<usize> },
+    /// `http.getResponseBodyLines`.
+    ResponseLines { separator: Option<ByteString> },
+    /// `http.stream.readResponse`, and with `is_bulk` `http.stream.readBulkResponse`.
+    ReadStream { count: usize, delimiter: ByteString, is_bulk: bool },
+}
+
+/// What came of it.
+pub(crate) enum Came {
+    Value(Given),
+    /// Bytes must be read first: so many are to be held, at least and at most.
+    Missing {
+        side: BodySide,
+        least: usize,
+        most: usize,
+    },
+}
+
+/// A function's value, and what goes with it.
+#[derive(Default)]
+pub(crate) struct Given {
+    pub(crate) value: Value,
+    /// `$1` and following, where the function sets them.
+    pub(crate) captures: Vec<Value>,
+    /// What must be told the rule's author.
+    pub(crate) warning: Option<String>,
+}
+
+impl From<Value> for Given {
+    fn from(value: Value) -> Self {
+        Self { value, ..Self::default() }
+    }
+}
+
+impl Work {
+    /// What it costs a run besides the call: bytes that are searched, parameters that are compared. (Bytes that are
+    /// given are counted as memory.)
+    pub(crate) fn instructions(&self, host: &Host) -> u64 {
+        let posted = host.bodies.as_ref().and_then(|bodies| bodies.posted.as_ref());
+        match self {
+            Self::Form(_) => {
+                let query = host.request.query().map_or(0, <[u8]>::len);
+                (query / 32 + posted.map_or(0, Parameters::len) / 16) as u64
+            }
+            Self::Attachment { .. } => (host.held(BodySide::Request).0 / 2048) as u64,
+            _ => 0,
+        }
+    }
+}
+
+/// Does it, if all is there; where it `may_wait`, says what is missing; where not, does it with what is there.
+pub(crate) fn try_work(host: &mut Host, work: &Work, may_wait: bool) -> Came {
+    match work {
+        Work::RequestBody { count } => of_request(host, *count, may_wait, |body| body.bytes.into()),
+        Work::RequestLines { separator } => {
+            of_request(host, None, may_wait, |body| lines(body.bytes, separator.as_ref()))
+        }
+        Work::Form(work) => form_value(host, work, may_wait),
+        Work::Attachment { number } => attachment(host, *number, may_wait),
+        Work::ResponseBody { count } => of_response(host, *count, may_wait, |bytes| bytes.into()),
+        Work::ResponseLines { separator } => {
+            of_response(host, None, may_wait, |bytes| lines(bytes, separator.as_ref()))
+        }
+        Work::ReadStream { count, delimiter, is_bulk } => {
+            read_stream(host, *count, (delimiter, *is_bulk), may_wait)
+        }
+    }
+}
+
+/// The request's body as far as it is held.
+struct RequestBytes<'a> {
+    bytes: &'a [u8],
+    /// It is longer than may be held.
+    is_longer: bool,
+    /// It is all there.
+    is_whole: bool,
+}
+
+impl RequestBytes<'_> {
+    const NONE: Self = Self { bytes: &[], is_longer: false, is_whole: false };
+}
+
+fn of_request(
+    host: &mut Host,
+    count: Option<usize>,
+    may_wait: bool,
+    value: impl FnOnce(&RequestBytes<'_>) -> Value,
+) -> Came {
+    match request_bytes(host, count, may_wait) {
+        Ok(body) => {
+            let warning = body.is_longer.then(|| longer(body.bytes.len()));
+            Came::Value(Given { value: value(&body), captures: Vec::new(), warning })
+        }
+        Err(missing) => Came::Missing { side: BodySide::Request, least: missing.least, most: missing.most },
+    }
+}
+
+fn longer(held: usize) -> String {
+    format!("the body is longer than max_body_buffer allows; its first {held} bytes are given")
+}
+
+fn request_bytes(host: &mut Host, count: Option<usize>, may_wait: bool) -> Result<RequestBytes<'_>, Missing> {
+    let cap = host.virtual_server().max_body_buffer;
+    let may_read = may_wait && !host.is_response_stage() && host.request_has_body();
+    let wanted = count.unwrap_or(usize::MAX);
+    // One more than may be held tells a body that fits from one that does not.
+    let target = wanted.min(cap.saturating_add(1));
+    let (held, end) = host.held(BodySide::Request);
+    let is_written = host.bodies.as_ref().is_some_and(|bodies| bodies.written_request.is_some());
+    if may_read && !is_written && end == BodyEnd::Open && held < target {
+        return Err(Missing { least: target, most: target });
+    }
+    let Some(bodies) = &host.bodies else { return Ok(RequestBytes::NONE) };
+    if let Some(written) = &bodies.written_request {
+        let bytes = written.get(..wanted).unwrap_or(written);
+        return Ok(RequestBytes { bytes, is_longer: false, is_whole: true });
+    }
+    let all = &bodies.request.bytes;
+    let is_longer = all.len() > cap && wanted > cap;
+    let bytes = all.get(..wanted.min(cap)).unwrap_or(all);
+    Ok(RequestBytes { bytes, is_longer, is_whole: end == BodyEnd::Whole })
+}
+
+fn form_value(host: &mut Host, work: &FormWork, may_wait: bool) -> Came {
+    let mut query = Parameters::default();
+    query.add_urlencoded(host.request.query().unwrap_or_default());
+    let is_there = match work {
+        FormWork::One { name, .. } | FormWork::Exists { name } => query.has(name),
+        _ => false,
+    };
+    let content_type = host.request.fields().known(Known::ContentType).unwrap_or_default();
+    let form = if host.request.method() == b"POST" && !is_there { form::is_form(content_type) } else { None };
+    let mut warning = None;
+    if let Some(form) = form {
+        match posted(host, &form, may_wait) {
+            Ok(true) => {}
+            Ok(false) => {
+                warning = Some("the form is longer than max_body_buffer allows and is not read".to_owned());
+            }
+            Err(Missing { least, most }) => {
+                return Came::Missing { side: BodySide::Request, least, most };
+            }
+        }
+        if let Some(posted) = host.bodies.as_ref().and_then(|bodies| bodies.posted.as_ref()) {
+            query.add_missing(posted);
+        }
+    }
+    if query.is_full {
+        warning = Some(format!("only the first {FORM_PARAMETERS_MAX} parameters are looked at"));
+    }
+    Came::Value(Given { value: query.answer(work), captures: Vec::new(), warning })
+}
+
+/// Takes a posted form apart, once; whether all of it could be read.
+fn posted(host: &mut Host, form: &Form, may_wait: bool) -> Result<bool, Missing> {
+    if host.bodies.as_ref().is_some_and(|bodies| bodies.posted.is_some()) {
+        return Ok(true);
+    }
+    let body = request_bytes(host, None, may_wait)?;
+    if body.is_longer {
+        return Ok(false);
+    }
+    if !body.is_whole {
+        // Nobody may wait for the rest; half a form could pass for a whole one.
+        return Ok(true);
+    }
+    let mut posted = Parameters::default();
+    match form {
+        Form::UrlEncoded => posted.add_urlencoded(body.bytes),
+        Form::Multipart(boundary) => posted.add_multipart(body.bytes, boundary),
+    }
+    host.bodies_mut().posted = Some(posted);
+    Ok(true)
+}
+
+fn attachment(host: &mut Host, number: usize, may_wait: bool) -> Came {
+    let content_type = host.request.fields().known(Known::ContentType).unwrap_or_default();
+    let Some(Form::Multipart(boundary)) = form::is_form(content_type) else {
+        return Came::Value(Given::default());
+    };
+    match request_bytes(host, None, may_wait) {
+        Err(Missing { least, most }) => Came::Missing { side: BodySide::Request, least, most },
+        Ok(body) => {
+            let warning = body.is_longer.then(|| longer(body.bytes.len()));
+            let part = Parts::of(body.bytes, &boundary).nth(number);
+            let given = part.map_or_else(Given::default, |part| Given {
+                value: part.content.into(),
+                captures: vec![part.field(b"Content-Type").unwrap_or_default().into(), part.head.into()],
+                warning: None,
+            });
+            Came::Value(Given { warning, ..given })
+        }
+    }
+}
+
+fn of_response(
+    host: &mut Host,
+    count: Option<usize>,
+    may_wait: bool,
+    value: impl FnOnce(&[u8]) -> Value,
+) -> Came {
+    let cap = host.virtual_server().max_body_buffer;
+    let wanted = count.unwrap_or(usize::MAX);
+    let missing = host.prepare_answer(wanted.min(cap.saturating_add(1)));
+    if let Some(Missing { least, most }) = missing.filter(|_| may_wait) {
+        return Came::Missing { side: BodySide::Response, least, most };
+    }
+    let is_own = host.has_own_answer;
+    let plain = host.plain_answer();
+    let is_longer = !is_own && (plain.bytes.len() > cap || !plain.is_over) && wanted > cap && may_wait;
+    let most = if is_own { wanted } else { wanted.min(cap) };
+    let bytes = plain.bytes.get(..most).unwrap_or(plain.bytes);
+    let warning = plain.odd.map(str::to_owned).or_else(|| is_longer.then(|| longer(bytes.len())));
+    Came::Value(Given { value: value(bytes), captures: Vec::new(), warning })
+}
+
+fn read_stream(
+    host: &mut Host,
+    count: usize,
+    (delimiter, is_bulk): (&ByteString, bool),
+    may_wait: bool,
+) -> Came {
+    let cap = host.virtual_server().max_body_buffer;
+    let count = count.min(cap);
+    let begun = host.bodies.as_ref().map_or(0, |bodies| bodies.read_at);
+    // Looked at first, so that a delimiter that is there is not waited for.
+    host.prepare_answer(begun.saturating_add(1));
+    let plain = host.plain_answer();
+    let rest = plain.bytes.get(begun..).unwrap_or_default();
+    let window = rest.get(..count).unwrap_or(rest);
+    let found = if delimiter.is_empty() || is_bulk { None } else { form::find(window, delimiter) };
+    if found.is_none() && window.len() < count {
+        let target = if delimiter.is_empty() || is_bulk { count } else { window.len().saturating_add(1) };
+        let missing = host.prepare_answer(begun.saturating_add(target));
+        if let Some(Missing { least, most }) = missing.filter(|_| may_wait) {
+            let most = most.max(begun.saturating_add(count));
+            return Came::Missing { side: BodySide::Response, least, most };
+        }
+    }
+    let plain = host.plain_answer();
+    let rest = plain.bytes.get(begun..).unwrap_or_default();
+    let window = rest.get(..count).unwrap_or(rest);
+    let end = match found {
+        Some(at) => at + delimiter.len(),
+        None if is_bulk && !delimiter.is_empty() && window.len() == count => {
+            let last = memchr::memmem::rfind(window, delimiter);
+            last.map_or(window.len(), |at| at + delimiter.len())
+        }
+        None => window.len(),
+    };
+    let is_full = window.is_empty() && !plain.is_over && may_wait;
+    let warning = plain.odd.map(str::to_owned).or_else(|| {
+        is_full.then(|| "more than max_body_buffer was read before http.stream.startResponse".to_owned())
+    });
+    let value: Value = window.get(..end).unwrap_or(window).into();
+    if may_wait {
+        let read = begun.saturating_add(end);
+        let held = host.plain_answer().bytes.len();
+        let bodies = host.bodies_mut();
+        bodies.read_at = read;
+        // Moving what is left costs; it is done when it is less than what is dropped.
+        if bodies.streamed.is_some() && read >= held / 2 {
+            host.drop_read();
+        }
+    }
+    Came::Value(Given { value, captures: Vec::new(), warning })
+}
+
+/// Without their ends; without a separator a line ends with `\n` or `\r\n`. What follows the last end is a line if it
+/// is not empty.
+fn lines(bytes: &[u8], separator: Option<&ByteString>) -> Value {
+    let mut lines: Vec<Value> = Vec::new();
+    let mut rest = bytes;
+    let mark: &[u8] = separator.map_or(b"\n", |separator| separator.as_bytes());
+    while let Some(at) = form::find(rest, mark).filter(|_| !mark.is_empty() && lines.len() < BODY_LINES_MAX) {
+        let line = rest.get(..at).unwrap_or_default();
+        let line = if separator.is_none() { line.strip_suffix(b"\r").unwrap_or(line) } else { line };
+        lines.push(line.into());
+        rest = rest.get(at + mark.len()..).unwrap_or_default();
+    }
+    if !rest.is_empty() {
+        lines.push(rest.into());
+    }
+    Value::array(lines)
+}
+
+/// What a head says of a body that is no longer the one it came with: lengths, packing and sums go, ranges of it are
+/// not offered, and a strong validator becomes a weak one.
+pub(super) fn amend_response_fields(head: &mut ResponseHead) {
+    const ABOUT_THE_BYTES: [&[u8]; 8] = [
+        b"Content-Encoding",
+        b"Content-Length",
+        b"Transfer-Encoding",
+        b"Trailer",
+        b"Content-MD5",
+        b"Digest",
+        b"Content-Digest",
+        b"Repr-Digest",
+    ];
+    let fields = head.fields_mut();
+    for name in ABOUT_THE_BYTES {
+        fields.remove(name);
+    }
+    fields.remove(b"Accept-Ranges");
+    let strong = fields.get(b"ETag").filter(|tag| !tag.starts_with(b"W/"));
+    if let Some(weak) = strong.map(|tag| [b"W/", tag].concat()) {
+        let _checked = fields.set(b"ETag", &weak);
+    }
+}
