@@ -71,12 +71,11 @@ impl Inflate {
                     return false;
                 }
             },
-            (Packing::Deflate, [_]) => return false,
             (Packing::Deflate, [first, second, ..]) => {
                 let check = u16::from(*first) << 8 | u16::from(*second);
                 Decompress::new(first & 15 == 8 && check % 31 == 0)
             }
-            (Packing::Deflate, []) => return false,
+            (Packing::Deflate, _) => return false,
         };
         self.machine = Some(machine);
         true

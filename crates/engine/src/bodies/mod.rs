@@ -72,6 +72,10 @@ pub(crate) struct Bodies {
     read_at: usize,
     /// The rule's own answer is sent in chunks, because the rule asked for that.
     pub(crate) in_chunks: bool,
+    /// The connection to the node is not to be used again.
+    pub(crate) closes_node: bool,
+    /// The client's connection is closed without reading what it still sends.
+    pub(crate) closes_at_once: bool,
     /// An answer that is sent when the request rules are through.
     pub(crate) stored: Option<Built>,
     /// The parameters of the posted form, once somebody has asked for one.

@@ -35,7 +35,7 @@ pub(super) const ROWS: [Builtin<Host>; 4] = [
         "The rule goes on, and the client gets the answer whole; the connection is not used for another request.",
         |call| {
             if !call.host.observes() {
-                call.host.closes_node = true;
+                call.host.bodies_mut().closes_node = true;
             }
             "".into()
         }

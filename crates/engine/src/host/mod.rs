@@ -249,10 +249,6 @@ pub struct Host {
     pub(crate) is_from_node: bool,
     /// The request's body went to a node and cannot be sent again.
     pub(crate) is_body_spent: bool,
-    /// The connection to the node is not to be used again.
-    pub(crate) closes_node: bool,
-    /// Before the connection is closed, what the client still sends is read for a moment.
-    pub(crate) reads_before_close: bool,
     /// How often a rule had the request sent again.
     pub(crate) retries: u32,
 }

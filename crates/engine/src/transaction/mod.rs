@@ -176,8 +176,6 @@ impl Transaction {
                 has_own_answer: false,
                 is_from_node: false,
                 is_body_spent: false,
-                closes_node: false,
-                reads_before_close: true,
                 retries: 0,
             },
             state: State::RequestRules,
@@ -327,7 +325,7 @@ impl Transaction {
         }
         let end = self.host.end.take();
         if self.host.is_streaming() {
-            return self.streamed(end);
+            return self.streamed(end.as_ref());
         }
         let stored = if matches!(end, None | Some(End::Pool)) { self.host.stored_answer() } else { None };
         match stored.or(end) {
@@ -369,7 +367,7 @@ impl Transaction {
         }
         let end = self.host.end.take();
         if self.host.is_streaming() {
-            return self.streamed(end);
+            return self.streamed(end.as_ref());
         }
         match end {
             Some(End::Respond(built)) => {

@@ -62,7 +62,7 @@ impl Transaction {
 
     /// Whether a rule wants the connection to the node closed.
     pub fn closes_node(&self) -> bool {
-        self.host.closes_node
+        self.host.bodies.as_ref().is_some_and(|bodies| bodies.closes_node)
     }
 
     /// Part of the request's body went to a node and is held nowhere: it cannot be sent again.
@@ -77,7 +77,7 @@ impl Transaction {
 
     /// Whether what the client still sends is to be read for a moment before a [`Next::Close`].
     pub fn reads_before_close(&self) -> bool {
-        self.host.reads_before_close
+        self.host.bodies.as_ref().is_none_or(|bodies| !bodies.closes_at_once)
     }
 
     /// What is to be written of a streamed answer.
@@ -104,7 +104,7 @@ impl Transaction {
     }
 
     /// The rules are through, and one of them has begun to send the answer.
-    pub(super) fn streamed(&mut self, end: Option<End>) -> Next {
+    pub(super) fn streamed(&mut self, end: Option<&End>) -> Next {
         self.rules.end_run();
         if !self.host.is_from_node {
             self.origin = Origin::Rule;
@@ -165,7 +165,9 @@ impl Transaction {
     pub(super) fn close_with(&mut self, data: Vec<u8>, reads_on: bool) -> Next {
         let next = self.discard();
         self.host.body = data;
-        self.host.reads_before_close = reads_on;
+        if !reads_on {
+            self.host.bodies_mut().closes_at_once = true;
+        }
         next
     }
 

@@ -111,8 +111,8 @@ pub(crate) struct Relay {
     /// Something moved since the time-out was set.
     moved: bool,
     payload_taken: u64,
-    /// Any of the sender's bytes were taken, framing too.
-    begun: bool,
+    /// Bytes of the sender's that were taken, framing too.
+    taken: u64,
     /// Bytes written, head and framing included.
     pub(crate) bytes_written: u64,
     pub(crate) first_byte: FirstByte,
@@ -187,7 +187,7 @@ impl Relay {
             read_limit: FIRST_READ_BYTES,
             moved: true,
             payload_taken: 0,
-            begun: false,
+            taken: 0,
             bytes_written: 0,
             first_byte: FirstByte::Unwanted,
         }
@@ -215,7 +215,7 @@ impl Relay {
 
     /// Whether any of the sender's body was taken, so that it cannot be taken once more.
     pub(crate) fn has_begun(&self) -> bool {
-        self.begun
+        self.taken > 0
     }
 
     /// Bytes of payload written.
@@ -313,18 +313,18 @@ impl Relay {
             match decoder.decode(reader.input.bytes())? {
                 BodyEvent::Data { start, end, .. } => {
                     reader.input.consume(start);
-                    self.begun = true;
+                    self.taken += end as u64;
                     self.payload = end - start;
                     self.payload_taken += self.payload as u64;
                 }
                 BodyEvent::NeedMore { consumed } => {
                     reader.input.consume(consumed);
-                    self.begun |= consumed > 0;
+                    self.taken += consumed as u64;
                     return Ok(());
                 }
                 BodyEvent::End { consumed, trailers } => {
                     reader.input.consume(consumed);
-                    self.begun |= consumed > 0;
+                    self.taken += consumed as u64;
                     self.complete = true;
                     if self.coding == Coding::Chunked {
                         encode::last_chunk(&mut self.out, trailers.as_deref());

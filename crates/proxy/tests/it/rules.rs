@@ -31,7 +31,7 @@ fn a_rule_blocks_a_post_by_its_body_and_no_node_hears_of_it() {
         let site = site(rule, "", "");
         let mut client = site.client();
         client.say("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 20\r\n\r\nx=${jn").await;
-        tokio::time::sleep(Duration::from_secs(2)).await;
+        tokio::time::advance(Duration::from_secs(2)).await;
         client.say("di:ldap://evil").await;
         assert!(client.head().await.starts_with("HTTP/1.1 403 "));
         assert_eq!(client.exactly(2).await, b"no");
@@ -138,7 +138,7 @@ fn a_client_that_stops_in_its_body_is_told_and_one_that_leaves_is_noticed() {
         other.say("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbo").await;
         drop(other);
         while counters(&site).clients_left.value() == 0 {
-            tokio::time::sleep(Duration::from_millis(1)).await;
+            tokio::time::advance(Duration::from_millis(1)).await;
         }
         let mut wrong = site.client();
         wrong.say("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n").await;
@@ -185,7 +185,7 @@ fn an_answer_that_a_rule_rewrites_has_its_own_length_and_the_node_is_used_again(
         let mut node = site.node().await;
         node.head().await;
         node.say("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nETag: \"a\"\r\n\r\n5\r\na cat\r\n").await;
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        tokio::time::advance(Duration::from_secs(1)).await;
         node.say("4\r\n cat\r\n0\r\n\r\n").await;
         let head = client.head().await;
         assert!(head.contains("Content-Length: 13\r\n") && head.contains("ETag: W/\"a\"\r\n"), "{head}");
@@ -284,7 +284,7 @@ fn a_client_that_takes_nothing_holds_the_rule_and_one_that_leaves_ends_it() {
         client.head().await;
         // What fits into the pipe is written; then the rule waits, for as long as the virtual server has patience.
         while counters(&site).clients_left.value() == 0 {
-            tokio::time::sleep(Duration::from_millis(100)).await;
+            tokio::time::advance(Duration::from_millis(100)).await;
         }
         assert!((7..9).contains(&site.elapsed().as_secs()), "{:?}", site.elapsed());
         assert!(client.rest().await.len() <= 2 * PIPE_BYTES);
@@ -293,7 +293,7 @@ fn a_client_that_takes_nothing_holds_the_rule_and_one_that_leaves_ends_it() {
         other.head().await;
         drop(other);
         while counters(&site).clients_left.value() == 1 {
-            tokio::time::sleep(Duration::from_millis(1)).await;
+            tokio::time::advance(Duration::from_millis(1)).await;
         }
     });
 }
