@@ -63,6 +63,9 @@ pub const COOKIE_VALUE_BYTES_MAX: usize = 3 << 10;
 /// Bytes of a request's target that rules may make. Few servers take more than 8 KiB; 64 KiB is a whole head here.
 pub const TARGET_BYTES_MAX: usize = 64 << 10;
 
+/// Bytes of `host:port` as rules name nodes: the longest host, brackets, and a port.
+pub const NODE_NAME_BYTES_MAX: usize = HOST_BYTES_MAX + 8;
+
 /// Nodes that the rules of one transaction may ask to avoid, at most; each choice looks at all of them.
 pub const AVOIDED_NODES_MAX: usize = 64;
 

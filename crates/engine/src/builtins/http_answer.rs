@@ -4,6 +4,7 @@ use super::http_target::{host_name, split_port};
 use super::text::percent_encode;
 use super::{BOTH, row};
 use crate::host::{Built, End, Host, Note};
+use crate::limits;
 use message::{is_field_value, is_token, reason_of};
 use trafficscript::{Answer, Builtin, Call, Param};
 
@@ -29,7 +30,8 @@ pub(super) const ROWS: [Builtin<Host>; 3] = [
         Nothing, BOTH, Ends, "GET /",
         ["http.redirect( \"https://b.example/\" ); $1 = \"not reached\";" => ""],
         "302 with Location and an empty page; blanks, control characters and bytes beyond ASCII are written as %XX. The \
-         rule ends, also inside a loop, and no further request rule runs.",
+         rule ends, also inside a loop, and no further request rule runs. A URL of more than 64 KiB is a warning, and \
+         500 is sent.",
         |call| {
             let url = call.bytes(0);
             redirect(call, 302, &url)
@@ -98,6 +100,13 @@ pub(super) fn parse_field(line: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
 }
 
 fn redirect(call: &mut Call<'_, Host>, status: u16, url: &[u8]) -> Answer {
+    if url.len() > limits::TARGET_BYTES_MAX {
+        call.warn("the URL of the redirect is too long; 500 is sent");
+        return respond(
+            call,
+            Built { status: 500, reason: reason_of(500).as_bytes().to_vec(), ..Built::default() },
+        );
+    }
     let url = percent_encode(url, |byte| byte.is_ascii_graphic());
     respond(
         call,

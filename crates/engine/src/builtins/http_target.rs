@@ -185,6 +185,9 @@ fn change(
 
 fn set_path(call: &mut Call<'_, Host>, keep: fn(u8) -> bool) -> Answer {
     let given = call.bytes(0);
+    if !is_short_enough(call, "path", &given) {
+        return "".into();
+    }
     let mut path = percent_encode(&given, keep);
     if path.first() != Some(&b'/') {
         path.insert(0, b'/');
@@ -201,6 +204,9 @@ fn set_path(call: &mut Call<'_, Host>, keep: fn(u8) -> bool) -> Answer {
 
 fn set_query(call: &mut Call<'_, Host>, keep: fn(u8) -> bool) -> Answer {
     let given = call.bytes(0);
+    if !is_short_enough(call, "query", &given) {
+        return "".into();
+    }
     let mut target = call.host.request.path().to_vec();
     if !given.is_empty() {
         target.push(b'?');
@@ -215,11 +221,19 @@ fn set_target(call: &mut Call<'_, Host>, what: &str, origin: &[u8]) {
     let head = &call.host.request;
     let authority = head.target().len().saturating_sub(head.origin_part().len());
     let target = [head.target().get(..authority).unwrap_or_default(), origin].concat();
-    if target.len() > limits::TARGET_BYTES_MAX {
-        call.warn(format!("the {what} stays as it is: the target would become too long"));
+    if !is_short_enough(call, what, &target) {
         return;
     }
     change(call, ByteString::from(what), |head| head.set_target(&target));
+}
+
+/// Whether a part of a target can go into one; where it cannot, that is a warning, and it is not even encoded.
+fn is_short_enough(call: &mut Call<'_, Host>, what: &str, part: &[u8]) -> bool {
+    let fits = part.len() <= limits::TARGET_BYTES_MAX;
+    if !fits {
+        call.warn(format!("the {what} stays as it is: the target would become too long"));
+    }
+    fits
 }
 
 fn host_header(call: &mut Call<'_, Host>) -> Answer {

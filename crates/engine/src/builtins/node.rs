@@ -125,9 +125,18 @@ fn count(call: &mut Call<'_, Host>) -> Option<u32> {
     Some(u32::try_from(given).unwrap_or(u32::MAX))
 }
 
+/// Whether a text is short enough to name a node; a longer one is a warning, and is not kept.
+pub(super) fn is_node_name(call: &mut Call<'_, Host>, name: &[u8]) -> bool {
+    let fits = name.len() <= limits::NODE_NAME_BYTES_MAX;
+    if !fits {
+        call.warn("that is too long to be a node");
+    }
+    fits
+}
+
 fn avoid_node(call: &mut Call<'_, Host>) -> Answer {
     let node = call.string(0);
-    if node.is_empty() || call.host.settings.avoided.contains(&node) {
+    if node.is_empty() || !is_node_name(call, &node) || call.host.settings.avoided.contains(&node) {
         return "".into();
     }
     if call.host.settings.avoided.len() >= limits::AVOIDED_NODES_MAX {

@@ -1,6 +1,7 @@
 //! `connection.*Persistence*`: which node a client comes back to. Classes come with a later issue; naming the node
 //! works.
 
+use super::node::is_node_name;
 use super::{EVERYWHERE, LIVE, decides, row};
 use crate::host::Host;
 use trafficscript::{Answer, Builtin, Call, Param};
@@ -54,6 +55,9 @@ pub(super) const ROWS: [Builtin<Host>; 4] = [
 
 fn set_node(call: &mut Call<'_, Host>) -> Answer {
     let node = call.string(0);
+    if !is_node_name(call, &node) {
+        return "".into();
+    }
     if decides(call, "preferred node", &node) {
         call.host.settings.preferred = Some(node).filter(|node| !node.is_empty());
     }

@@ -4,6 +4,7 @@ use super::http_request::array_of;
 use super::{EVERYWHERE, LIVE, decides, row};
 use crate::catalog::{Node, Pool};
 use crate::host::{End, Host, Note};
+use crate::limits;
 use crate::nodes::NodeIndex;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -167,6 +168,9 @@ fn list(call: &mut Call<'_, Host>, wanted: fn(&Pool, NodeIndex) -> bool) -> Answ
 fn check_node(call: &mut Call<'_, Host>) -> Answer {
     let (name, host, port) = (call.bytes(0), call.string(1), call.integer(2));
     let Some(pool) = call.host.catalog.pool_by_name(&name) else { return "NOSUCHPOOL".into() };
+    if host.len() > limits::NODE_NAME_BYTES_MAX {
+        return "NOTINPOOL".into();
+    }
     let pool = call.host.catalog.pool(pool);
     let wanted = node_name(&host, port);
     match pool.node_by_name(wanted.as_bytes()) {
@@ -230,7 +234,7 @@ fn named_node(call: &mut Call<'_, Host>) -> Option<Node> {
         call.warn(format!("{given} is not a port; a node of the pool is used"));
         return None;
     };
-    if host.len() > crate::limits::HOST_BYTES_MAX || !host.iter().all(is_host_byte) {
+    if host.len() > limits::HOST_BYTES_MAX || !host.iter().all(is_host_byte) {
         call.warn(format!("\"{host}\" is not a host; a node of the pool is used"));
         return None;
     }
