@@ -16,6 +16,8 @@ use tokio::net::TcpStream;
 
 /// How long the addresses of a name are believed.
 const NAME_LIFETIME: Duration = Duration::from_secs(30);
+/// Names remembered at once; rules can name nodes, and more names than that are looked up each time.
+const NAMES_MAX: usize = 16 * 1024;
 
 /// How nodes are reached: sockets in service, in-memory pipes where everything runs on made-up time.
 pub trait Dial: 'static {
@@ -57,9 +59,11 @@ impl Tcp {
             tokio::net::lookup_host((node.host.as_str(), node.port)).await?.collect();
         let until = self.clock.tick().saturating_add(NAME_LIFETIME);
         let mut names = self.names.borrow_mut();
-        // Names come from catalogs; those of catalogs that are gone go when their time is up.
+        // Names come from catalogs and from rules; they go when their time is up.
         names.retain(|_, resolved| resolved.until > now);
-        names.insert(Arc::clone(&node.name), Resolved { addresses: Rc::clone(&addresses), until });
+        if names.len() < NAMES_MAX {
+            names.insert(Arc::clone(&node.name), Resolved { addresses: Rc::clone(&addresses), until });
+        }
         Ok(addresses)
     }
 }
