@@ -48,7 +48,8 @@ impl Script {
     pub(crate) fn new(request: Request) -> Self {
         let desk = Rc::new(RefCell::new(Desk::new(request)));
         let mut engine = Engine::new();
-        engine.set_optimization_level(OptimizationLevel::Full);
+        // `Full` would call the functions while compiling.
+        engine.set_optimization_level(OptimizationLevel::Simple);
         let pattern = Pattern::new(b".*?://(.*?)/.*", Case::Insensitive).expect("a pattern");
         engine.register_fn("site", move |text: ImmutableString| -> ImmutableString {
             let mut groups = Groups::default();

@@ -31,10 +31,16 @@ fuzz_target!(|input: &[u8]| {
             }
             assert!(!diagnostic.one_line().contains('\n'));
         }
-        let drawn = render_human(&compiled.diagnostics, false);
-        assert_eq!(drawn.is_empty(), compiled.diagnostics.is_empty());
-        // What is mended stays mended.
-        if let Some(mended) = mend::newlines(input) {
+        // Drawing and mending take longer than all the rest: each input is drawn where it is short of mistakes, and
+        // one in eight is mended.
+        if compiled.diagnostics.len() <= 2 {
+            let drawn = render_human(&compiled.diagnostics, false);
+            assert_eq!(drawn.is_empty(), compiled.diagnostics.is_empty());
+        }
+        if input.len() % 8 == 0
+            && let Some(mended) = mend::newlines(input)
+        {
+            // What is mended stays mended.
             assert!(mend::newlines(&mended).is_none());
         }
     });

@@ -24,7 +24,7 @@ const ASSIGNMENTS: [&str; 8] = ["=", "=", "=", "+=", ".=", "-=", "*=", "|="];
 
 /// A rule; any bytes make one, and it always ends.
 pub fn text(bytes: &[u8]) -> String {
-    let mut writer = Writer { bytes, out: String::with_capacity(bytes.len() * 8) };
+    let mut writer = Writer { bytes, out: String::with_capacity(bytes.len() * 8), loops: 0 };
     while !writer.bytes.is_empty() && writer.out.len() < 16_384 {
         writer.statement(0);
     }
@@ -35,6 +35,8 @@ pub fn text(bytes: &[u8]) -> String {
 struct Writer<'a> {
     bytes: &'a [u8],
     out: String,
+    /// Loops around: outside of them `continue` begins the rule again, until its fuel is used up.
+    loops: u32,
 }
 
 impl Writer<'_> {
@@ -81,29 +83,30 @@ impl Writer<'_> {
                 self.block(depth);
             }
             9 => {
-                let rounds = self.choose(256);
+                let rounds = self.choose(16);
                 self.say(&format!("for( $i = 0; $i < {rounds}; $i++ ) "));
-                self.block(depth);
+                self.body(depth);
             }
             10 => {
                 self.say("foreach( $c in ");
                 self.expression(depth + 1);
                 self.say(" ) ");
-                self.block(depth);
+                self.body(depth);
             }
             11 => {
                 self.say("while( ");
                 self.expression(depth + 1);
                 self.say(" && $w++ < 9 ) ");
-                self.block(depth);
+                self.body(depth);
             }
             12 => {
                 self.say("do ");
-                self.block(depth);
+                self.body(depth);
                 self.say("while( $d++ < 3 );\n");
             }
             13 | 14 => self.switch(depth),
-            15 => self.pick(&["break;\n", "continue;\n", "return;\n", "return $a;\n", ";\n", "{}\n", "# note\n"]),
+            15 if self.loops > 0 => self.pick(&["break;\n", "continue;\n", "return;\n", "{}\n"]),
+            15 => self.pick(&["break;\n", "return $a;\n", ";\n", "{}\n", "# note\n", ";\n", "continue;\n", ";\n"]),
             _ => {
                 self.say("$a[ ");
                 self.expression(depth + 1);
@@ -112,6 +115,13 @@ impl Writer<'_> {
                 self.say(";\n");
             }
         }
+    }
+
+    /// A loop's block.
+    fn body(&mut self, depth: u32) {
+        self.loops += 1;
+        self.block(depth);
+        self.loops -= 1;
     }
 
     fn block(&mut self, depth: u32) {
