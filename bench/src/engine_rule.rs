@@ -4,8 +4,8 @@ use crate::desk::{Request, fields};
 use engine::builtins::builtins;
 use engine::catalog::{MemoryFiles, VirtualServerId};
 use engine::{
-    Arrival, Catalog, Connection, ConnectionFacts, Heads, Knowledge, Next, Now, RequestId, Shared, SharedOptions,
-    Transaction, Wake, WallTime,
+    Arrival, Catalog, Connection, ConnectionFacts, Heads, Knowledge, Next, Now, RequestId, Shared,
+    SharedOptions, Transaction, Wake, WallTime,
 };
 use message::{RequestHead, ResponseHead, Version};
 use shaping::{Tick, TicketId};

@@ -4,8 +4,8 @@ use crate::desk::{Desk, Request};
 use source::Source;
 use std::sync::Arc;
 use trafficscript::{
-    Answer, Builtin, Builtins, ByteString, Call, CompileOptions, Effect, Example, Host, Kind, Param, Program, Run,
-    RunLimits, Stages, Step, Warning, compile,
+    Answer, Builtin, Builtins, ByteString, Call, CompileOptions, Effect, Example, Host, Kind, Param, Program,
+    Run, RunLimits, Stages, Step, Warning, compile,
 };
 
 impl Host for Desk {
@@ -38,7 +38,8 @@ fn row(
 
 fn rows() -> [Builtin<Desk>; 6] {
     const NAME: &[Param] = &[Param::string("name", "Which.")];
-    const CONTEXT: &[Param] = &[Param::string("class", "Which."), Param::string("context", "Whose.").optional()];
+    const CONTEXT: &[Param] =
+        &[Param::string("class", "Which."), Param::string("context", "Whose.").optional()];
     const PAIR: &[Param] = &[Param::string("name", "Which."), Param::string("value", "What.")];
     [
         row("http.getHeader", Kind::String, NAME, |call| {

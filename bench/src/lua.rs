@@ -98,27 +98,42 @@ impl Host {
             lua.globals().set(name, function.expect("a function")).expect("a global");
         };
         let own = Rc::clone(&desk);
-        set("header", lua.create_function(move |lua, name: mlua::String| {
-            lua.create_string(own.borrow().header(&name.as_bytes()))
-        }));
+        set(
+            "header",
+            lua.create_function(move |lua, name: mlua::String| {
+                lua.create_string(own.borrow().header(&name.as_bytes()))
+            }),
+        );
         let own = Rc::clone(&desk);
-        set("cookie", lua.create_function(move |lua, name: mlua::String| {
-            lua.create_string(own.borrow().cookie(&name.as_bytes()))
-        }));
+        set(
+            "cookie",
+            lua.create_function(move |lua, name: mlua::String| {
+                lua.create_string(own.borrow().cookie(&name.as_bytes()))
+            }),
+        );
         let own = Rc::clone(&desk);
-        set("mark", lua.create_function(move |_, _: mlua::String| {
-            own.borrow_mut().marked += 1;
-            Ok(())
-        }));
+        set(
+            "mark",
+            lua.create_function(move |_, _: mlua::String| {
+                own.borrow_mut().marked += 1;
+                Ok(())
+            }),
+        );
         let own = Rc::clone(&desk);
-        set("backlog", lua.create_function(move |_, (class, context): (mlua::String, mlua::String)| {
-            Ok(own.borrow_mut().backlog(&class.as_bytes(), &context.as_bytes()))
-        }));
+        set(
+            "backlog",
+            lua.create_function(move |_, (class, context): (mlua::String, mlua::String)| {
+                Ok(own.borrow_mut().backlog(&class.as_bytes(), &context.as_bytes()))
+            }),
+        );
         let own = Rc::clone(&desk);
-        set("enter", lua.create_function(move |_, (class, context): (mlua::String, mlua::String)| {
-            own.borrow_mut().enter(&class.as_bytes(), &context.as_bytes());
-            Ok(())
-        }));
+        set(
+            "enter",
+            lua.create_function(move |_, (class, context): (mlua::String, mlua::String)| {
+                own.borrow_mut().enter(&class.as_bytes(), &context.as_bytes());
+                Ok(())
+            }),
+        );
         let function = start(&lua, HOST);
         Self { _lua: lua, function, desk }
     }

@@ -1,6 +1,6 @@
-//! Rounds, medians and ratios.
+//! Rounds, medians and ratios. Processor time of the thread is measured, so that others on the machine do not count.
 
-use std::time::Instant;
+use rustix::time::{ClockId, clock_gettime};
 
 /// A name, and what runs it as many times as is said.
 pub(crate) type Candidate<'a> = (&'static str, Box<dyn FnMut(u32) + 'a>);
@@ -17,12 +17,17 @@ pub(crate) fn measure(candidates: &mut [Candidate<'_>], rounds: u32, runs: u32) 
     for round in 0..rounds as usize {
         for place in 0..candidates.len() {
             let at = (place + round) % candidates.len();
-            let start = Instant::now();
+            let start = processor_nanos();
             candidates[at].1(runs);
-            table.0[at].1.push(start.elapsed().as_secs_f64() * 1e9 / f64::from(runs));
+            table.0[at].1.push((processor_nanos() - start) as f64 / f64::from(runs));
         }
     }
     table
+}
+
+pub(crate) fn processor_nanos() -> u64 {
+    let now = clock_gettime(ClockId::ThreadCPUTime);
+    now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
 }
 
 fn spread(values: &[f64]) -> (f64, f64, f64) {

@@ -20,7 +20,9 @@ const CATALOG: &str = "[virtual_servers.site]\nlisten = \":80\"\npool = \"web\"\
 
 fn visit(at: u64) -> Visit {
     let mut request = RequestHead::new(b"GET", b"/a%20b/c?q=1&q=2", Version::Http11).unwrap();
-    for (name, value) in [("Host", "www.example.com"), ("Referer", "http://a.example/x"), ("Cookie", "a=1; b=0")] {
+    for (name, value) in
+        [("Host", "www.example.com"), ("Referer", "http://a.example/x"), ("Cookie", "a=1; b=0")]
+    {
         request.fields_mut().add(name.as_bytes(), value.as_bytes()).unwrap();
     }
     Visit {

@@ -19,6 +19,8 @@ pub(crate) enum What {
         #[arg(long)]
         rule: bool,
     },
+    /// What the abusive-referer decision adds to a request: tidegate's rule beside Lua under nginx and under HAProxy
+    Peers,
     /// User instructions of one run of the abusive-referer rule, and of loading it, by callgrind
     Rule,
     /// The abusive-referer decision in one process, beside rhai and LuaJIT
@@ -39,6 +41,7 @@ pub(crate) enum What {
 pub(crate) fn run(root: &Path, what: &What) -> Result<()> {
     match what {
         What::Proxy { mode, rule } => proxy(root, mode, *rule),
+        What::Peers => peers(root),
         What::Rule => rule_alone(root),
         What::Language { rounds, runs } => language(root, &[rounds.to_string(), runs.to_string()]),
     }
@@ -51,21 +54,56 @@ fn proxy(root: &Path, mode: &str, with_rule: bool) -> Result<()> {
     }
     succeed(&mut cargo(root, &["build", "--profile", PROFILE, "--package", "tidegate", "--quiet"]))?;
     let starter = starter(root, with_rule)?;
-    // A folder of its own: the comparison adds up every count that it finds there, those of earlier runs too.
-    let folder = target_folder(root)?.join("bench/compare");
-    if folder.exists() {
-        std::fs::remove_dir_all(&folder).context("cannot clear the folder of the last comparison")?;
-    }
+    let folder = cleared_folder(root)?;
     let mut command = Command::new(&compare);
     command.arg(mode).env("BIN_tidegate", &starter).env("TMP", &folder);
-    if with_rule && std::env::var("FIELDS").is_err() {
-        // Without a referer the rule is left after three lines.
-        command.env("FIELDS", "Referer: http://news.example/story");
+    if with_rule {
+        give_referer(&mut command);
     }
     if std::env::var("ENGINES").is_err() {
         command.env("ENGINES", "nginx haproxy tidegate");
     }
     succeed(&mut command)
+}
+
+/// Each proxy with the decision and without it, in one run: what the decision adds is the difference.
+fn peers(root: &Path) -> Result<()> {
+    let tools = root.join("../shared/tools");
+    let compare = tools.join("engine_compare.sh");
+    if !compare.is_file() {
+        bail!("the comparison needs ../shared/tools/engine_compare.sh, which is not there");
+    }
+    if !Path::new("/usr/lib/nginx/modules/ngx_http_lua_module.so").is_file() {
+        bail!("the comparison needs nginx's Lua module (Debian: libnginx-mod-http-lua, lua-resty-core)");
+    }
+    succeed(&mut cargo(root, &["build", "--profile", PROFILE, "--package", "tidegate", "--quiet"]))?;
+    let mut command = Command::new(&compare);
+    command.arg("load").env("TMP", cleared_folder(root)?);
+    command.env("BIN_tidegate", starter(root, false)?).env("BIN_tidegate_rule", starter(root, true)?);
+    command.env("BIN_nginx_lua", tools.join("lua_peers/nginx_lua.sh"));
+    command.env("BIN_haproxy_lua", tools.join("lua_peers/haproxy_lua.sh"));
+    command.env("ENGINES", "nginx nginx_lua haproxy haproxy_lua tidegate tidegate_rule");
+    if std::env::var("LOADS").is_err() {
+        command.env("LOADS", "k1");
+    }
+    give_referer(&mut command);
+    succeed(&mut command)
+}
+
+/// Without a referer the rule is left after three lines.
+fn give_referer(command: &mut Command) {
+    if std::env::var("FIELDS").is_err() {
+        command.env("FIELDS", "Referer: http://news.example/story");
+    }
+}
+
+/// A folder of its own: the comparison adds up every count that it finds there, those of earlier runs too.
+fn cleared_folder(root: &Path) -> Result<PathBuf> {
+    let folder = target_folder(root)?.join("bench/compare");
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder).context("cannot clear the folder of the last comparison")?;
+    }
+    Ok(folder)
 }
 
 /// Writes the program that the comparison calls: it makes a catalog from the environment and becomes tidegate.
@@ -87,7 +125,7 @@ fn starter(root: &Path, with_rule: bool) -> Result<PathBuf> {
         .replace("{program}", &program.to_string_lossy())
         .replace("{attach}", attach)
         .replace("{rules}", rules);
-    let path = folder.join("start.sh");
+    let path = folder.join(if with_rule { "start-rule.sh" } else { "start.sh" });
     std::fs::write(&path, script).context("cannot write the starter")?;
     succeed(Command::new("chmod").arg("+x").arg(&path))?;
     Ok(path)
