@@ -40,6 +40,40 @@ macro_rules! counters {
     };
 }
 
+/// What is counted of one rule, wherever it is attached. Kept across catalogs by the rule's name.
+#[derive(Debug, Default)]
+pub struct RuleCounters {
+    /// Times it ran.
+    pub executions: Counter,
+    /// Runs that ended in a fault.
+    pub aborts: Counter,
+    /// Connections it closed without an answer.
+    pub discards: Counter,
+    /// Times it chose a pool.
+    pub pool_selections: Counter,
+    /// Answers it built.
+    pub responses: Counter,
+    /// Requests it sent again.
+    pub retries: Counter,
+    /// Runs that took long between two waits.
+    pub slow_runs: Counter,
+}
+
+impl RuleCounters {
+    /// Name, help text and value of each.
+    pub fn list(&self) -> [(&'static str, &'static str, u64); 7] {
+        [
+            ("executions", "Times a rule ran.", self.executions.value()),
+            ("aborts", "Runs of a rule that ended in a fault.", self.aborts.value()),
+            ("discards", "Connections that a rule closed without an answer.", self.discards.value()),
+            ("pool_selections", "Times a rule chose a pool.", self.pool_selections.value()),
+            ("responses", "Answers that a rule built.", self.responses.value()),
+            ("retries", "Requests that a rule sent again.", self.retries.value()),
+            ("slow_runs", "Runs of a rule that took long between two waits.", self.slow_runs.value()),
+        ]
+    }
+}
+
 counters! {
     connections: "Client connections accepted.",
     requests: "Requests whose head was read.",
@@ -54,6 +88,7 @@ counters! {
     marks_set: "Cookies set by a rule.",
     rule_runs: "Rule executions.",
     rule_faults: "Rule executions that ended in a fault.",
+    rule_slow_runs: "Rule executions that took long between two waits.",
     rule_warnings: "Warnings that rules gave while running.",
     node_failures: "Attempts to reach a node that failed.",
     node_bad_responses: "Answers of nodes that were malformed.",

@@ -23,6 +23,7 @@ pub mod limits;
 mod log_text;
 mod nodes;
 mod random;
+mod raw;
 mod rehearsal;
 mod settings;
 mod shared;
@@ -33,12 +34,13 @@ mod transaction;
 pub use bodies::{BodyEnd, BodySide, Outgoing, RequestBody};
 pub use catalog::Catalog;
 pub use connection::{Connection, ConnectionFacts};
-pub use counters::{Counter, Counters};
+pub use counters::{Counter, Counters, RuleCounters};
 pub use error::{ErrorKind, Progress, Side, TransactionError};
 pub use nodes::{InFlight, NodeIndex, NodeReading, Nodes};
+pub use raw::{RawEnd, RawNext, RawRehearsal, RawTransaction, RawVisit, RawVisited};
 pub use rehearsal::{Rehearsal, Visit, Visited};
 pub use settings::NodeEnds;
-pub use shared::{Shared, SharedOptions, Wake};
+pub use shared::{Shared, SharedOptions, Stopwatch, Wake};
 pub use time::{Now, WallTime};
 pub use transaction::{
     Arrival, Ask, Attempts, Delivery, Ending, Heads, Knowledge, Message, Next, Refused, RequestId,

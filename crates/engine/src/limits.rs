@@ -52,9 +52,32 @@ pub const RETRIES_MAX: u32 = 10;
 /// Bytes that go through at once when a rule has handed the rest of an answer on.
 pub const THROUGH_BYTES: usize = 64 << 10;
 
-/// What one run of a rule may use: instructions between waits, memory, depth.
-pub const RUN: trafficscript::RunLimits =
-    trafficscript::RunLimits { instructions_max: 100_000, memory_bytes_max: 64 << 20, sub_depth_max: 100 };
+/// What one run of a rule may use unless the catalog says otherwise: instructions between waits, memory, depth.
+pub const RUN: trafficscript::RunLimits = trafficscript::RunLimits {
+    instructions_max: 100_000,
+    memory_bytes_max: 64 << 20,
+    sub_depth_max: 100,
+    strict: false,
+};
+
+/// Instructions of one run between waits where the catalog sets no limit: some seconds, so that a loop without end
+/// still ends.
+pub const INSTRUCTIONS_MAX: u64 = 100_000_000;
+
+/// A run of a rule that takes longer than this between two waits is told of, unless the catalog says otherwise.
+pub const SLOW_RUN: core::time::Duration = core::time::Duration::from_millis(500);
+
+/// A run of no more instructions than this is not timed: looking at the clock would be a good part of it, and so few
+/// are through long before [`SLOW_RUN`], since work on long values counts as many.
+pub const BRIEF_RUN_INSTRUCTIONS: u64 = 1_000;
+
+/// Bytes of one direction of a raw connection that are held for rules to look at; the `memory_warning` of the traffic
+/// manager the language comes from.
+pub const RAW_HELD_BYTES_MAX: usize = 1 << 20;
+
+/// Bytes that are searched for one line or end of a request on a raw connection, in sum over all searches: a client
+/// that sends byte by byte has what is there searched again for each.
+pub const RAW_SEARCHED_BYTES_MAX: u64 = 256 << 20;
 
 /// Bytes of a cookie's value, as written. Browsers drop a cookie of more than 4 KiB in all, and a mark that is dropped
 /// marks nobody.

@@ -242,7 +242,7 @@ impl Rehearsal {
                 Next::Ask(ask) => {
                     let (ticket, until) = match ask {
                         Ask::Turn { ticket, until } => (Some(ticket), until),
-                        Ask::Sleep { until } => (None, until),
+                        Ask::Sleep { until } | Ask::Bytes { until } => (None, until),
                         Ask::Body { side, most, .. } => {
                             next = self.bring_body(number, &mut held, (side, most), now);
                             continue;

@@ -1,12 +1,13 @@
 //! What all workers share: the catalog, the live state of classes and nodes, the counters.
 
 use crate::catalog::Catalog;
-use crate::counters::Counters;
+use crate::counters::{Counters, RuleCounters};
 use crate::nodes::Nodes;
 use crate::time::Now;
-use shaping::{Bounds, Registry, TicketId};
+use shaping::{Bounds, Registry, Tick, TicketId};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use trafficscript::PatternCache;
 
 /// Told by the engine that a waiting ticket's prospects changed: its transaction should be advanced. Implemented
@@ -24,6 +25,31 @@ pub struct SharedOptions {
     pub seed: [u64; 2],
     /// How much live state there may be.
     pub bounds: Bounds,
+    /// Tells how long rules run; without it none is slow.
+    pub stopwatch: Option<Stopwatch>,
+}
+
+/// Reads the monotonic clock that the shell's `now` comes from. The engine decides nothing by it: it only tells of
+/// rules that run too long.
+#[derive(Clone)]
+pub struct Stopwatch(Arc<dyn Fn() -> Tick + Send + Sync>);
+
+impl Stopwatch {
+    /// One that reads this clock.
+    pub fn new(clock: impl Fn() -> Tick + Send + Sync + 'static) -> Self {
+        Self(Arc::new(clock))
+    }
+
+    /// The moment.
+    pub fn tick(&self) -> Tick {
+        (self.0)()
+    }
+}
+
+impl std::fmt::Debug for Stopwatch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Stopwatch")
+    }
 }
 
 /// All state that outlives a connection. There is no other: no statics, no thread-locals.
@@ -37,6 +63,9 @@ pub struct Shared {
     counters: Counters,
     /// Of all rules, on all workers.
     patterns: PatternCache,
+    /// Of the rules of the catalog in force.
+    rule_counters: Mutex<BTreeMap<Arc<str>, Arc<RuleCounters>>>,
+    stopwatch: Option<Stopwatch>,
     waker: Box<dyn Wake>,
     seed: [u64; 2],
 }
@@ -58,6 +87,8 @@ impl Shared {
             nodes: Nodes::default(),
             counters: Counters::default(),
             patterns: PatternCache::default(),
+            rule_counters: Mutex::default(),
+            stopwatch: options.stopwatch.clone(),
             waker,
             seed: options.seed,
         };
@@ -87,9 +118,28 @@ impl Shared {
         let wakes = self.registry.adopt(&catalog.rate_classes, &catalog.bandwidth_classes, now.tick);
         let _nobody_waits = self.shadow.adopt(&catalog.rate_classes, &catalog.bandwidth_classes, now.tick);
         self.nodes.adopt(&mut catalog);
+        self.adopt_rule_counters(&mut catalog);
         *self.catalog.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(catalog);
         self.generation.fetch_add(1, Ordering::Release);
         self.wake(wakes);
+    }
+
+    /// Rules that keep their names keep their numbers; those that are gone are forgotten, so that there are never more
+    /// than the catalog has rules.
+    fn adopt_rule_counters(&self, catalog: &mut Catalog) {
+        let mut known = self.rule_counters.lock().unwrap_or_else(PoisonError::into_inner);
+        let old = std::mem::take(&mut *known);
+        for attachment in catalog.attachments_mut() {
+            let name = &attachment.rule.name;
+            let fresh = || old.get(name).cloned().unwrap_or_default();
+            attachment.counters = Arc::clone(known.entry(Arc::clone(name)).or_insert_with(fresh));
+        }
+    }
+
+    /// What was counted of each rule that a virtual server uses, by name, in the order of names.
+    pub fn rule_counters(&self) -> Vec<(Arc<str>, Arc<RuleCounters>)> {
+        let known = self.rule_counters.lock().unwrap_or_else(PoisonError::into_inner);
+        known.iter().map(|(name, counters)| (Arc::clone(name), Arc::clone(counters))).collect()
     }
 
     /// Live state of the classes.
@@ -115,6 +165,10 @@ impl Shared {
     /// Patterns that rules put together while running.
     pub(crate) fn patterns(&self) -> &PatternCache {
         &self.patterns
+    }
+
+    pub(crate) fn stopwatch(&self) -> Option<&Stopwatch> {
+        self.stopwatch.as_ref()
     }
 
     /// What has been counted.

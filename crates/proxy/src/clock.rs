@@ -4,7 +4,7 @@
 //! waiting and pacing goes, and the one on the wall, for log lines and dates. The wall clock is asked again once a
 //! second and reckoned from the monotonic one between, so a step of the system's clock shows within a second.
 
-use engine::{Now, WallTime};
+use engine::{Now, Stopwatch, WallTime};
 use jiff::tz::TimeZone;
 use shaping::Tick;
 use std::cell::Cell;
@@ -72,6 +72,12 @@ impl Clock {
         Tick::from_nanos(self.nanos())
     }
 
+    /// The monotonic clock alone, for who may be on any thread.
+    pub fn stopwatch(&self) -> Stopwatch {
+        let origin = self.origin;
+        Stopwatch::new(move || Tick::from_nanos(nanos_since(origin)))
+    }
+
     /// Returns at the first whole millisecond of the timer at or after `tick`; at once if it is past.
     pub async fn sleep_until(&self, tick: Tick) {
         tokio::time::sleep_until(self.instant(tick)).await;
@@ -98,7 +104,7 @@ impl Clock {
 
     #[inline]
     fn nanos(&self) -> u64 {
-        u64::try_from(Instant::now().saturating_duration_since(self.origin).as_nanos()).unwrap_or(u64::MAX)
+        nanos_since(self.origin)
     }
 
     #[cold]
@@ -110,4 +116,8 @@ impl Clock {
         self.wall_at_origin.set(wall.saturating_sub(ticked));
         self.refresh_at_nanos.set(nanos.saturating_add(WALL_REFRESH_NANOS));
     }
+}
+#[inline]
+fn nanos_since(origin: Instant) -> u64 {
+    u64::try_from(Instant::now().saturating_duration_since(origin).as_nanos()).unwrap_or(u64::MAX)
 }

@@ -155,6 +155,11 @@ impl Running {
         &self.shared
     }
 
+    /// The clock that all its moments come from.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
     /// Opens all log files again, after they were moved away.
     pub fn reopen_logs(&self) {
         self.log.reopen();

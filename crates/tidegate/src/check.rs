@@ -1,12 +1,12 @@
 //! `tidegate check`: everything that is wrong with a catalog and its rules, at once.
 
-use crate::command_line::{CheckOptions, Fix, OutputFormat, StageName};
+use crate::command_line::{CheckOptions, Fix, OutputFormat, rule_stage};
 use crate::disk::{Disk, replace, words};
 use crate::verdict::{Mistake, Verdict};
 use anyhow::{Context, bail};
 use engine::Catalog;
 use engine::builtins::builtins;
-use engine::catalog::{Files, RuleStage, check_rule};
+use engine::catalog::{Files, check_rule};
 use serde::Serialize;
 use source::{Diagnostic, DiagnosticId, PlainDiagnostic, Severity, Source, render_human};
 use std::collections::BTreeSet;
@@ -47,10 +47,7 @@ pub(crate) fn run(options: &CheckOptions) -> anyhow::Result<Verdict> {
             diagnostics.push(Diagnostic::error(DiagnosticId("unknown-suffix"), what).help(help));
         }
     }
-    let stage = match options.r#as {
-        StageName::Request => RuleStage::Request,
-        StageName::Response => RuleStage::Response,
-    };
+    let stage = rule_stage(options.r#as, options.protocol)?;
     for path in rules {
         match read(path) {
             Ok(text) => {

@@ -1,6 +1,8 @@
 //! One table of commands and flags.
 
+use crate::verdict::Mistake;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use engine::catalog::RuleStage;
 use std::ffi::OsString;
 use std::net::IpAddr;
 use std::num::NonZeroUsize;
@@ -25,7 +27,7 @@ pub(crate) enum Verb {
     /// Check a catalog or rules; say everything that is wrong (also: tidegate -t)
     Check(CheckOptions),
     /// Run rules against a made-up request and print what is decided
-    Try(TryOptions),
+    Try(Box<TryOptions>),
     /// Put rules into the canonical layout
     Fmt(FmtOptions),
     /// Tell what a function of the language does
@@ -127,6 +129,9 @@ pub(crate) struct CheckOptions {
     /// The stage rules are checked for, if only rules are given
     #[arg(long, value_name = "STAGE", default_value = "request")]
     pub(crate) r#as: StageName,
+    /// The protocol rules are checked for, if only rules are given
+    #[arg(long, value_name = "PROTOCOL", default_value = "http")]
+    pub(crate) protocol: ProtocolName,
     /// Mend rules instead of checking them; prints the mended text
     #[arg(long, value_name = "WHAT")]
     pub(crate) fix: Option<Fix>,
@@ -180,6 +185,32 @@ pub(crate) enum StageName {
     Request,
     /// On the answer.
     Response,
+    /// When it is over.
+    Completion,
+}
+
+/// What clients speak, as far as rules can be tried on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub(crate) enum ProtocolName {
+    /// Requests and responses of HTTP.
+    Http,
+    /// Raw bytes; the client speaks first.
+    ClientFirst,
+}
+
+/// The stage of a rule, for the compiler.
+pub(crate) fn rule_stage(stage: StageName, protocol: ProtocolName) -> Result<RuleStage, Mistake> {
+    Ok(match (protocol, stage) {
+        (ProtocolName::Http, StageName::Request) => RuleStage::Request,
+        (ProtocolName::Http, StageName::Response) => RuleStage::Response,
+        (ProtocolName::Http, StageName::Completion) => RuleStage::Completion,
+        (ProtocolName::ClientFirst, StageName::Request) => RuleStage::RawRequest,
+        (ProtocolName::ClientFirst, StageName::Response) => RuleStage::RawResponse,
+        (ProtocolName::ClientFirst, StageName::Completion) => {
+            return Err(Mistake("completion rules are for HTTP only".to_owned()));
+        }
+    })
 }
 
 /// Options of `try`.
@@ -206,9 +237,25 @@ pub(crate) struct TryOptions {
     /// The client's address
     #[arg(long, value_name = "IP", default_value = "192.0.2.1")]
     pub(crate) client: IpAddr,
-    /// The request's body: text, or @file
+    /// The request's body: text, or @file. With client_first: what the client sends, with \r \n \t \0 \xHH for bytes
+    /// (repeatable)
+    #[arg(long, value_name = "TEXT|@FILE", action = clap::ArgAction::Append)]
+    pub(crate) data: Vec<String>,
+    /// What the client speaks
+    #[arg(long, value_name = "PROTOCOL", default_value = "http")]
+    pub(crate) protocol: ProtocolName,
+    /// With client_first: time between one --data and the next, and the client's end, in virtual time
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = duration)]
+    pub(crate) pause: Duration,
+    /// With client_first: what a node answers to each request that reaches it (repeatable)
     #[arg(long, value_name = "TEXT|@FILE")]
-    pub(crate) data: Option<String>,
+    pub(crate) node_data: Vec<String>,
+    /// Another rule, run on the response
+    #[arg(long, value_name = "FILE")]
+    pub(crate) response_rule: Option<PathBuf>,
+    /// Another rule, run when all is over
+    #[arg(long, value_name = "FILE")]
+    pub(crate) completion_rule: Option<PathBuf>,
     /// The status a node answers
     #[arg(long, value_name = "STATUS", default_value_t = 200)]
     pub(crate) response_status: u16,

@@ -1,5 +1,6 @@
 //! The command line of tidegate: wiring and signals. It decides nothing; what is decided is decided in `engine`.
 
+mod admin;
 mod check;
 mod command_line;
 mod demo;

@@ -3,6 +3,7 @@
 mod signals;
 mod welcome;
 
+use crate::admin::Admin;
 use crate::check::{DEFAULT_CATALOG, colours};
 use crate::command_line::{GuardMode, OutputFormat, RunOptions};
 use crate::disk::Disk;
@@ -45,7 +46,9 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<Verdict> {
         tracing::info!("{line}");
     }
     let workers = workers(options, &catalog);
+    let admin = catalog.admin;
     let running = start(catalog, workers).map_err(|error| explained(error, &origin))?;
+    let admin = Admin::start(admin, running.shared(), running.clock())?;
     let pid_file = options.pid_file.as_deref().map(PidFile::write).transpose()?;
     // The signals are listened for before anybody is told that we are ready.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -66,6 +69,7 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<Verdict> {
     };
     let verdict = runtime.block_on(signals.serve(running, file));
     drop(pid_file);
+    drop(admin);
     drop(site);
     Ok(verdict)
 }
@@ -169,6 +173,7 @@ pub(crate) fn start(catalog: Catalog, workers: NonZeroUsize) -> Result<Running, 
     let options = SharedOptions {
         seed: [random.hash_one(0_u8), random.hash_one(1_u8)],
         bounds: catalog.settings.bounds(),
+        stopwatch: Some(clock.stopwatch()),
     };
     let shared = Shared::new(catalog, &options, Box::new(wakes.clone()), clock.now());
     Proxy::start(shared, (wakes, clock), Options { workers, ..Options::for_this_machine() })

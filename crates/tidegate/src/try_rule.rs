@@ -1,14 +1,15 @@
 //! `tidegate try`: the rules, a made-up request, and what is decided. The engine runs in virtual time; no sockets.
 
+mod raw;
 mod report;
 
 use crate::check::{DEFAULT_CATALOG, colours, read_rule};
-use crate::command_line::{OutputFormat, StageName, TryOptions};
+use crate::command_line::{OutputFormat, ProtocolName, StageName, TryOptions, rule_stage};
 use crate::disk::Disk;
 use crate::verdict::{Mistake, Verdict};
 use anyhow::{Context, bail};
 use engine::builtins::builtins;
-use engine::catalog::{EmbeddedOptions, Guard, RuleStage, VirtualServerId, check_rule};
+use engine::catalog::{EmbeddedOptions, Guard, Rule, RuleStage, VirtualServerId, check_rule};
 use engine::{Catalog, Knowledge, Rehearsal, SharedOptions, Visit, Visited, WallTime};
 use message::{RequestHead, ResponseHead, Version, reason_of};
 use report::Tried;
@@ -24,6 +25,9 @@ const CLIENT_PORT: u16 = 50_000;
 /// Runs the rules and prints what they decide.
 pub(crate) fn run(options: &TryOptions) -> anyhow::Result<Verdict> {
     let Some(stage) = load(options)? else { return Ok(Verdict::Mistaken) };
+    if options.protocol == ProtocolName::ClientFirst {
+        return raw::run(stage, options);
+    }
     let visit = visit(options, stage.virtual_server).map_err(|error| Mistake(format!("{error:#}")))?;
     let settings = SharedOptions { bounds: stage.catalog.settings.bounds(), ..SharedOptions::default() };
     let mut rehearsal = Rehearsal::new(stage.catalog, &settings, wall_time());
@@ -35,8 +39,12 @@ pub(crate) fn run(options: &TryOptions) -> anyhow::Result<Verdict> {
     }
     let mut visited = rehearsal.run();
     visited.sort_by_key(|visited| visited.number);
-    print(&visited, stage.rule.as_ref(), options)?;
+    print(&visited, &stage.paths, options)?;
     Ok(Verdict::Good)
+}
+
+fn has_no_rule(options: &TryOptions) -> bool {
+    options.rule.is_none() && options.response_rule.is_none() && options.completion_rule.is_none()
 }
 
 /// The time of day, for rules that ask; the run itself takes no time.
@@ -48,8 +56,8 @@ fn wall_time() -> WallTime {
 struct Stage {
     catalog: Catalog,
     virtual_server: VirtualServerId,
-    /// The name of the rule given by path, as records have it, and the path as the user gave it.
-    rule: Option<(Arc<str>, String)>,
+    /// The names of the rules given by path, as records have them, and the paths as the user gave them.
+    paths: Vec<(Arc<str>, String)>,
 }
 
 /// The catalog with its virtual server, or `None` after its mistakes were told.
@@ -63,7 +71,7 @@ fn load(options: &TryOptions) -> anyhow::Result<Option<Stage>> {
     let here = Path::new(DEFAULT_CATALOG);
     let loaded = match &options.config {
         Some(path) => Catalog::load(path, &Disk, builtins()),
-        None if options.rule.is_none() && here.exists() => Catalog::load(here, &Disk, builtins()),
+        None if has_no_rule(options) && here.exists() => Catalog::load(here, &Disk, builtins()),
         None => Catalog::embedded(&embedded, builtins()),
     };
     let Some(catalog) = loaded.catalog else {
@@ -75,20 +83,38 @@ fn load(options: &TryOptions) -> anyhow::Result<Option<Stage>> {
         Some(name) => place_of(name, &catalog)?,
     };
     let virtual_server = VirtualServerId(u32::try_from(at).unwrap_or(0));
-    let Some(path) = &options.rule else { return Ok(Some(Stage { catalog, virtual_server, rule: None })) };
-    let text = read_rule(path)?;
-    let stage = match options.r#as {
-        StageName::Request => RuleStage::Request,
-        StageName::Response => RuleStage::Response,
-    };
-    let checked = check_rule(&text, stage, Some(&catalog), &Disk, builtins());
-    let Some(rule) = checked.rule else {
-        tell_errors(checked.diagnostics)?;
-        return Ok(None);
-    };
-    let catalog = catalog.with_only_rule(&rule, stage);
-    let rule = Some((Arc::clone(&rule.name), text.name().to_owned()));
-    Ok(Some(Stage { catalog, virtual_server, rule }))
+    let Some(rules) = rules(options, &catalog)? else { return Ok(None) };
+    if rules.is_empty() {
+        return Ok(Some(Stage { catalog, virtual_server, paths: Vec::new() }));
+    }
+    let compiled: Vec<_> = rules.iter().map(|(rule, stage, _)| (Arc::clone(rule), *stage)).collect();
+    let paths = rules.into_iter().map(|(rule, _, path)| (Arc::clone(&rule.name), path)).collect();
+    Ok(Some(Stage { catalog: catalog.with_only_rules(&compiled), virtual_server, paths }))
+}
+
+/// A rule given by path, for its stage; the path as the user gave it.
+type Given = (Arc<Rule>, RuleStage, String);
+
+/// The rules given by path, compiled; `None` after their mistakes were told.
+fn rules(options: &TryOptions, catalog: &Catalog) -> anyhow::Result<Option<Vec<Given>>> {
+    let given = [
+        (&options.rule, options.r#as),
+        (&options.response_rule, StageName::Response),
+        (&options.completion_rule, StageName::Completion),
+    ];
+    let mut rules = Vec::new();
+    for (path, stage) in given {
+        let Some(path) = path else { continue };
+        let text = read_rule(path)?;
+        let stage = rule_stage(stage, options.protocol)?;
+        let checked = check_rule(&text, stage, Some(catalog), &Disk, builtins());
+        let Some(rule) = checked.rule else {
+            tell_errors(checked.diagnostics)?;
+            return Ok(None);
+        };
+        rules.push((rule, stage, text.name().to_owned()));
+    }
+    Ok(Some(rules))
 }
 
 fn tell_errors(mut diagnostics: Vec<Diagnostic>) -> anyhow::Result<()> {
@@ -122,8 +148,12 @@ fn visit(options: &TryOptions, virtual_server: VirtualServerId) -> anyhow::Resul
             if is_host { fields.set(name.as_bytes(), value) } else { fields.add(name.as_bytes(), value) };
         put.with_context(|| format!("--header '{line}'"))?;
     }
-    let sent = options.data.as_deref().map_or(Ok(Vec::new()), body)?;
-    if options.data.is_some() {
+    if options.data.len() > 1 || !options.node_data.is_empty() {
+        bail!("several --data, and --node-data, go with --protocol client_first");
+    }
+    let data = options.data.first();
+    let sent = data.map_or(Ok(Vec::new()), |data| body(data))?;
+    if data.is_some() {
         request.fields_mut().set(b"Content-Length", sent.len().to_string().as_bytes())?;
     }
     let status = options.response_status;
@@ -188,9 +218,9 @@ fn body(data: &str) -> anyhow::Result<Vec<u8>> {
     }
 }
 
-fn print(visited: &[Visited], rule: Option<&(Arc<str>, String)>, options: &TryOptions) -> anyhow::Result<()> {
+fn print(visited: &[Visited], paths: &[(Arc<str>, String)], options: &TryOptions) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
-    let tried: Vec<Tried> = visited.iter().map(|visited| Tried::new(visited, rule)).collect();
+    let tried: Vec<Tried> = visited.iter().map(|visited| Tried::new(visited, paths)).collect();
     match (options.format, options.count) {
         (OutputFormat::Json, None) => writeln!(out, "{}", serde_json::to_string_pretty(&tried.first())?)?,
         (OutputFormat::Json, Some(_)) => writeln!(out, "{}", serde_json::to_string_pretty(&tried)?)?,

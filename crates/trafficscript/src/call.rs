@@ -2,7 +2,7 @@
 
 use crate::builtin::Host;
 use crate::byte_string::ByteString;
-use crate::fault::{FaultKind, Warning};
+use crate::fault::{Fault, FaultKind, Warning};
 use crate::limits::{PATTERN_CACHE_MAX, PATTERN_COMPILE_COST, RunLimits};
 use crate::pattern::{Case, Pattern};
 use crate::program::Program;
@@ -61,6 +61,8 @@ pub(crate) struct Scratch {
     /// Patterns put together while running; the oldest makes room.
     patterns: Vec<(ByteString, Case, Arc<Pattern>)>,
     next_out: usize,
+    /// The warning that ends the run under strict checking, and the fuel there was.
+    struck: Option<Box<(Warning, u64)>>,
 }
 
 impl Scratch {
@@ -73,7 +75,23 @@ impl Scratch {
             light_above: limits.memory_bytes_max.saturating_sub(LONG_BYTES),
             patterns: Vec::new(),
             next_out: 0,
+            struck: None,
         }
+    }
+
+    /// Under strict checking a warning ends the run: it gets no further instruction.
+    pub(crate) fn strike(&mut self, warning: &Warning) {
+        if self.limits.strict && self.struck.is_none() {
+            self.struck = Some(Box::new((warning.clone(), self.fuel)));
+            self.fuel = 0;
+        }
+    }
+
+    /// The fault of a run that was struck.
+    pub(crate) fn take_struck(&mut self) -> Option<Fault> {
+        let (Warning { text, source, span }, fuel) = *self.struck.take()?;
+        self.fuel = fuel;
+        Some(Fault { kind: FaultKind::Strict(text), source, span })
     }
 
     /// Whether work on values may be so much that it counts.
@@ -372,6 +390,8 @@ impl<'a, H: Host> Call<'a, H> {
     /// Says that something is odd; the rule goes on.
     pub fn warn(&mut self, text: impl Into<String>) {
         let (source, span) = self.place();
-        self.host.warn(Warning { text: text.into(), source: Arc::clone(source), span });
+        let warning = Warning { text: text.into(), source: Arc::clone(source), span };
+        self.scratch.strike(&warning);
+        self.host.warn(warning);
     }
 }

@@ -32,6 +32,8 @@ pub enum FaultKind {
     BadPattern(String),
     /// `lang.assert` of something false, with its text.
     Assertion(String),
+    /// A warning, with its text, where strict checking makes warnings end a rule.
+    Strict(String),
     /// The host's own trouble.
     Host(String),
     /// The program was compiled against another table of functions than it is run with.
@@ -50,6 +52,7 @@ impl fmt::Display for FaultKind {
             Self::PatternSteps => f.write_str("the regular expression took too many steps"),
             Self::BadPattern(why) => write!(f, "bad regular expression: {why}"),
             Self::Assertion(text) => write!(f, "assertion failed: {text}"),
+            Self::Strict(text) => write!(f, "{text} (a warning ends the rule: strict checking is on)"),
             Self::Host(text) => f.write_str(text),
             Self::WrongTable => f.write_str("the rule was compiled for another table of functions"),
         }

@@ -12,11 +12,13 @@ pub struct RunLimits {
     pub memory_bytes_max: u64,
     /// Subs that call each other.
     pub sub_depth_max: u32,
+    /// Whether a warning ends the run with [`crate::FaultKind::Strict`].
+    pub strict: bool,
 }
 
 impl Default for RunLimits {
     fn default() -> Self {
-        Self { instructions_max: 100_000, memory_bytes_max: 64 << 20, sub_depth_max: 100 }
+        Self { instructions_max: 100_000, memory_bytes_max: 64 << 20, sub_depth_max: 100, strict: false }
     }
 }
 

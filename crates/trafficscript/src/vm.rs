@@ -118,6 +118,9 @@ impl Run {
             };
             let (at, left) = frame.go(self.at);
             self.at = at;
+            if let Some(fault) = self.scratch.take_struck() {
+                return Step::Faulted(fault);
+            }
             let gone_on = match left {
                 Left::End => return Step::Finished,
                 Left::Waiting(to) => {

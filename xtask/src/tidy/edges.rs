@@ -77,7 +77,7 @@ const ROOMS: [Room; 10] = [
         // serde_json: `check` and `try` as data; toml: what fills in the embedded catalog; jiff: dates of the demo;
         // hyper and its kin: the built-in sample site and the demo's visitors, which are other people's programs to
         // the proxy; rustix: the limit of open files; bytes: bodies of the sample site; mimalloc: the allocator;
-        // similar: what `fmt --check` would change
+        // similar: what `fmt --check` would change; prometheus-client: the text of the page with the numbers
         outside: &[
             "clap",
             "anyhow",
@@ -90,6 +90,7 @@ const ROOMS: [Room; 10] = [
             "indicatif",
             "jiff",
             "mimalloc",
+            "prometheus-client",
             "socket2",
             "bytes",
             "hyper",

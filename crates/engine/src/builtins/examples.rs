@@ -1,10 +1,11 @@
 //! Runs every example of every function of the table, as the manual shows it.
 
-use super::{COMPLETION, REQUEST, builtins};
-use crate::catalog::{Catalog, MemoryFiles, VirtualServerId};
-use crate::decision::Event;
+use super::{COMPLETION, RAW, RAW_REQUEST, REQUEST, builtins};
+use crate::catalog::{Catalog, MemoryFiles, RuleStage, VirtualServerId, check_rule};
+use crate::decision::{Event, RulePlace};
 use crate::host::Knowledge;
 use crate::log_text::log_text;
+use crate::raw::{RawRehearsal, RawVisit};
 use crate::rehearsal::{Rehearsal, Visit};
 use crate::shared::SharedOptions;
 use crate::time::WallTime;
@@ -12,6 +13,7 @@ use core::time::Duration;
 use message::{Fields, RequestHead, ResponseHead, Version};
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 use trafficscript::{Builtin, Example};
 
 #[test]
@@ -40,17 +42,16 @@ fn the_manual_of_every_function_is_written() {
 }
 
 fn outcome<H>(row: &Builtin<H>, example: &Example) -> Result<String, String> {
+    if RAW.holds(row.stages) {
+        return raw_outcome(row, example);
+    }
     let is_response = example.given.starts_with("response") || !row.stages.holds(REQUEST);
     let list = match is_response {
         _ if row.stages == COMPLETION => "completion_rules",
         true => "response_rules",
         false => "request_rules",
     };
-    let text = if example.rule.trim_end().ends_with([';', '}']) {
-        format!("{}\nlog.info( \"=\" . $1 );", example.rule)
-    } else {
-        format!("log.info( \"=\" . ( {} ) );", example.rule)
-    };
+    let text = rule_text(example);
     let catalog = format!(
         "[virtual_servers.site]\nlisten = \"192.0.2.80:80\"\npool = \"web\"\n{list} = [\"example\"]\n\
          [pools.web]\nnodes = [\"192.0.2.81:80\"]\n[rate_classes.standard]\n[bandwidth_classes.slow]\nmaximum = 800\n"
@@ -77,13 +78,49 @@ fn outcome<H>(row: &Builtin<H>, example: &Example) -> Result<String, String> {
         tls: false,
     });
     let visited = rehearsal.run();
-    let events = visited.iter().flat_map(|visited| &visited.record.events);
-    let mut logged = events.filter_map(|(_, event)| match event {
+    Ok(logged(visited.iter().flat_map(|visited| &visited.record.events)).last().unwrap_or_default())
+}
+
+/// A rule over raw bytes: `given` is what came, from the client or from the node.
+fn raw_outcome<H>(row: &Builtin<H>, example: &Example) -> Result<String, String> {
+    let stage = if row.stages.holds(RAW_REQUEST) { RuleStage::RawRequest } else { RuleStage::RawResponse };
+    let source = Arc::new(source::Source::new("example.rts", rule_text(example)));
+    let checked = check_rule(&source, stage, None, &MemoryFiles::default(), builtins());
+    let rule = checked.rule.ok_or_else(|| format!("{:?}", checked.diagnostics))?;
+    let catalog = "[virtual_servers.site]\nlisten = \"192.0.2.80:80\"\npool = \"web\"\n\
+                   [pools.web]\nnodes = [\"192.0.2.81:80\"]\n";
+    let files = MemoryFiles::default().with("tidegate.toml", catalog.to_owned());
+    let catalog = Catalog::load(Path::new("tidegate.toml"), &files, builtins()).catalog.unwrap();
+    let mut rehearsal =
+        RawRehearsal::new(catalog.with_only_rules(&[(rule, stage)]), &SharedOptions::default(), WallTime(0));
+    let given = example.given.as_bytes().to_vec();
+    let (sent, answer) =
+        if stage == RuleStage::RawRequest { (given, b"ok".to_vec()) } else { (b"get".to_vec(), given) };
+    let visited = rehearsal.run(&RawVisit {
+        client: SocketAddr::from(([192, 0, 2, 1], 50_000)),
+        virtual_server: VirtualServerId(0),
+        sends: vec![(Duration::ZERO, sent)],
+        ends_at: Some(Duration::from_secs(1)),
+        answers: vec![vec![(Duration::ZERO, answer)]],
+    });
+    // Of the first request, if there are several.
+    Ok(logged(&visited.events).next().unwrap_or_default())
+}
+
+fn rule_text(example: &Example) -> String {
+    if example.rule.trim_end().ends_with([';', '}']) {
+        format!("{}\nlog.info( \"=\" . $1 );", example.rule)
+    } else {
+        format!("log.info( \"=\" . ( {} ) );", example.rule)
+    }
+}
+
+fn logged<'a>(events: impl IntoIterator<Item = &'a (RulePlace, Event)>) -> impl Iterator<Item = String> {
+    events.into_iter().filter_map(|(_, event)| match event {
         Event::Log { text, .. } => text.strip_prefix('=').map(str::to_owned),
         Event::Fault { text } => Some(format!("fault: {text}")),
         _ => None,
-    });
-    Ok(logged.next_back().unwrap_or_default())
+    })
 }
 
 /// `GET /path` or `response 404`, a ` body=text` behind it if there is one (with `\r` and `\n`), then fields.

@@ -28,6 +28,7 @@ mod pool;
 #[cfg(test)]
 mod published;
 mod rate;
+mod raw;
 mod rule;
 mod service_level;
 mod shape;
@@ -92,6 +93,9 @@ fn table() -> Builtins<Host> {
         &persistence::ROWS,
         &pool::ROWS,
         &rate::ROWS,
+        &raw::REQUEST_ROWS,
+        &raw::RESPONSE_ROWS,
+        &raw::CONNECTION_ROWS,
         &rule::ROWS,
         &service_level::ROWS,
         &shape::ROWS,

@@ -212,6 +212,7 @@ fn choose(call: &mut Call<'_, Host>, ends: bool) -> Answer {
             return Answer::EndRule;
         }
         call.host.pool = chosen;
+        call.host.count_for_rule(|counters| &counters.pool_selections);
         call.host.settings.named = None;
         if ends {
             call.host.end = Some(End::Pool);

@@ -8,7 +8,7 @@ use super::rules::{RuleFolder, RuleStage, UNREADABLE};
 use super::said::{self, RuleUse};
 use super::select::{Clash, Selection};
 use super::virtual_server::{AccessLog, Attachment, Destination, Timeouts, VirtualServer};
-use super::{Catalog, Files, Node, Pool, PoolId, Settings, VirtualServerId};
+use super::{Admin, Catalog, Files, Node, Pool, PoolId, RuleSettings, Settings, VirtualServerId};
 use crate::limits;
 use crate::nodes::PoolLive;
 use accesslog::Format;
@@ -17,12 +17,13 @@ use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use trafficscript::Builtins;
+use trafficscript::{Builtins, RunLimits};
 
 const MISSING_KEY: DiagnosticId = DiagnosticId("missing-key");
 const UNKNOWN_POOL: DiagnosticId = DiagnosticId("unknown-pool");
 const UNKNOWN_BANDWIDTH_CLASS: DiagnosticId = DiagnosticId("unknown-bandwidth-class");
 const CLASH: DiagnosticId = DiagnosticId("virtual-server-clash");
+const ADMIN_NOT_LOCAL: DiagnosticId = DiagnosticId("admin-not-local");
 const TOO_MANY: DiagnosticId = DiagnosticId("too-many");
 const EMPTY_LIST: DiagnosticId = DiagnosticId("empty-list");
 const REPEATED: DiagnosticId = DiagnosticId("repeated-entry");
@@ -49,11 +50,18 @@ pub(crate) fn load<H: 'static>(
         rules.compile_the_rest(diagnostics);
         return None;
     };
-    let mut checker =
-        Checker { said: &said.value, source: &source, folder, diagnostics, attached: Vec::new() };
+    let mut checker = Checker {
+        said: &said.value,
+        source: &source,
+        folder,
+        diagnostics,
+        attached: Vec::new(),
+        rules: rule_settings(said.value.rules.value()).limits,
+    };
     let mut catalog = checker.catalog(&mut rules);
     let attached = std::mem::take(&mut checker.attached);
     catalog.selection = checker.selection(&catalog.virtual_servers);
+    catalog.admin = checker.admin(&catalog);
     let unused = rules.compile_the_rest(diagnostics);
     let known = lint::Known::of(&said.value);
     let all: Vec<_> = attached.iter().map(|attached| &attached.facts).chain(&unused).collect();
@@ -88,12 +96,18 @@ struct Checker<'a> {
     diagnostics: &'a mut Vec<Diagnostic>,
     /// Every rule in use, with what the lints want to know of its virtual server.
     attached: Vec<Attached>,
+    /// What one run of a rule may use up.
+    rules: RunLimits,
 }
 
 impl Checker<'_> {
     fn catalog<H: 'static>(&mut self, rules: &mut RuleFolder<'_, H>) -> Catalog {
         let said = self.said;
-        let mut catalog = Catalog { settings: settings(said.settings.value()), ..Catalog::default() };
+        let mut catalog = Catalog {
+            settings: settings(said.settings.value()),
+            rules: rule_settings(said.rules.value()),
+            ..Catalog::default()
+        };
         for (name, pool) in self.tables(&said.pools, "pools", limits::POOLS_MAX) {
             catalog.pools.extend(self.pool(name, pool));
         }
@@ -248,6 +262,34 @@ impl Checker<'_> {
         addresses
     }
 
+    /// The address of the admin page: one, ours alone, and not for everybody unless that is said.
+    fn admin(&mut self, catalog: &Catalog) -> Option<Admin> {
+        let said = self.said.admin.said()?;
+        let holder = At { value: "admin".to_owned(), span: said.span };
+        let listen = self.required(&said.value.listen, "listen", &holder, said.span)?;
+        let [at] = listen.value.0.as_slice() else {
+            self.error(
+                BAD_VALUE,
+                "expected one address".to_owned(),
+                listen.span,
+                "listen = \"127.0.0.1:9080\"",
+            );
+            return None;
+        };
+        let address = at.value.0;
+        let may_be_remote = said.value.allow_remote.value().is_some_and(|flag| flag.0);
+        if !address.ip().to_canonical().is_loopback() && !may_be_remote {
+            let message = format!("{address} can be reached by other machines");
+            let help = "listen on 127.0.0.1 or [::1], or say allow_remote = true";
+            self.error(ADMIN_NOT_LOCAL, message, at.span, help);
+        }
+        if address.port() != 0 && catalog.listeners().contains(&address) {
+            let message = format!("a virtual server listens on {address}");
+            self.error(CLASH, message, at.span, "give the admin page an address of its own");
+        }
+        Some(Admin { listen: address })
+    }
+
     /// `None` for `discard`, and for a pool that is not there.
     fn default_pool(&mut self, name: &At<Text>, pools: &[Pool]) -> Option<PoolId> {
         if name.value.0 == DISCARD {
@@ -303,7 +345,17 @@ impl Checker<'_> {
                 continue;
             };
             self.attached.push(Attached { facts, hosts: hosts.to_vec() });
-            attachments.push(Attachment { rule, enabled: enabled.0, run: *run, mode: *mode });
+            let strict = table.strict.said().map(|strict| strict.value.0);
+            let limits = RunLimits { strict: strict.unwrap_or(self.rules.strict), ..self.rules };
+            let counters = Arc::default();
+            attachments.push(Attachment {
+                rule,
+                enabled: enabled.0,
+                run: *run,
+                mode: *mode,
+                limits,
+                counters,
+            });
         }
         attachments
     }
@@ -426,6 +478,23 @@ impl Checker<'_> {
         let diagnostic = Diagnostic::warning(id, message).at(self.source, span, "");
         self.diagnostics.push(if help.is_empty() { diagnostic } else { diagnostic.help(help) });
     }
+}
+
+fn rule_settings(said: Option<&said::RuleSettings>) -> RuleSettings {
+    let mut settings = RuleSettings::default();
+    if let Some(said) = said {
+        let limits = &mut settings.limits;
+        if let Some(count) = said.max_instructions.value() {
+            limits.instructions_max =
+                if count.0 == 0 { limits::INSTRUCTIONS_MAX } else { u64::from(count.0) };
+        }
+        limits.memory_bytes_max = said.max_memory.value().map_or(limits.memory_bytes_max, |size| size.0);
+        limits.strict = said.strict.value().is_some_and(|strict| strict.0);
+        if let Some(length) = said.slow_run_warning.value() {
+            settings.slow_run = Some(length.0).filter(|length| *length > Duration::ZERO);
+        }
+    }
+    settings
 }
 
 fn settings(said: Option<&said::Settings>) -> Settings {

@@ -31,6 +31,7 @@ pub use virtual_server::{
     RunFrequency, Timeouts, VirtualServer,
 };
 
+use crate::limits;
 use select::Selection;
 use shaping::{BandwidthClass, Bounds, RateClass};
 use source::{Diagnostic, Severity};
@@ -38,7 +39,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use trafficscript::Builtins;
+use trafficscript::{Builtins, RunLimits};
 
 #[cfg(test)]
 mod rule_tests;
@@ -58,6 +59,10 @@ pub struct Catalog {
     pub bandwidth_classes: Vec<(String, BandwidthClass)>,
     /// What holds for the whole process.
     pub settings: Settings,
+    /// What rules may use up.
+    pub rules: RuleSettings,
+    /// Where the numbers of the process can be read; `None`: nowhere.
+    pub admin: Option<Admin>,
     selection: Selection,
 }
 
@@ -113,6 +118,28 @@ impl Default for Settings {
             waiting_max: bounds.tickets_max,
         }
     }
+}
+
+/// What rules may use up, and when they are told of.
+#[derive(Clone, Copy, Debug)]
+pub struct RuleSettings {
+    /// Of one run, unless its attachment says otherwise.
+    pub limits: RunLimits,
+    /// A run that takes longer than this between two waits is told of; `None` tells of none.
+    pub slow_run: Option<Duration>,
+}
+
+impl Default for RuleSettings {
+    fn default() -> Self {
+        Self { limits: limits::RUN, slow_run: Some(limits::SLOW_RUN) }
+    }
+}
+
+/// Where the numbers of the process can be read. Read at start only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Admin {
+    /// The address.
+    pub listen: SocketAddr,
 }
 
 /// What came of loading: a catalog, unless there is an error among the diagnostics.
@@ -176,23 +203,40 @@ impl Catalog {
         self.selection.find(listen, host)
     }
 
-    /// The catalog with one rule, enforced, in the place of all rules of every virtual server: to try it out. The
-    /// rule must have been compiled for this stage.
+    /// The catalog with these rules, enforced, in the place of all rules of every virtual server: to try them out.
+    /// Each must have been compiled for its stage.
     #[must_use]
-    pub fn with_only_rule(mut self, rule: &Arc<Rule>, stage: RuleStage) -> Self {
+    pub fn with_only_rules(mut self, rules: &[(Arc<Rule>, RuleStage)]) -> Self {
+        let limits = self.rules.limits;
         for server in &mut self.virtual_servers {
             server.request_rules.clear();
             server.response_rules.clear();
             server.completion_rules.clear();
-            let list = match stage {
-                RuleStage::Request | RuleStage::RawRequest => &mut server.request_rules,
-                RuleStage::Response | RuleStage::RawResponse => &mut server.response_rules,
-                RuleStage::Completion => &mut server.completion_rules,
-            };
-            let run = RunFrequency::Every;
-            *list = vec![Attachment { rule: Arc::clone(rule), enabled: true, run, mode: Mode::Enforce }];
+            for (rule, stage) in rules {
+                let list = match stage {
+                    RuleStage::Request | RuleStage::RawRequest => &mut server.request_rules,
+                    RuleStage::Response | RuleStage::RawResponse => &mut server.response_rules,
+                    RuleStage::Completion => &mut server.completion_rules,
+                };
+                list.push(Attachment {
+                    rule: Arc::clone(rule),
+                    enabled: true,
+                    run: RunFrequency::Every,
+                    mode: Mode::Enforce,
+                    limits,
+                    counters: Arc::default(),
+                });
+            }
         }
         self
+    }
+
+    /// Every rule in a list, with what is counted of it.
+    pub(crate) fn attachments_mut(&mut self) -> impl Iterator<Item = &mut Attachment> {
+        self.virtual_servers.iter_mut().flat_map(|server| {
+            let lists = [&mut server.request_rules, &mut server.response_rules, &mut server.completion_rules];
+            lists.into_iter().flatten()
+        })
     }
 
     /// What is in force, one line each, for people who have just started it.

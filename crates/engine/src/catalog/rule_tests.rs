@@ -198,7 +198,7 @@ fn a_rule_can_stand_in_for_all_rules_of_a_catalog() {
     let rule = Arc::new(Source::new("try.rts", "log.info( \"here\" );"));
     let checked = check_rule(&rule, RuleStage::Response, None, &MemoryFiles::default(), builtins());
     let catalog = Catalog::embedded(&embedded(&[], Guard::Enforce), builtins()).catalog.unwrap();
-    let catalog = catalog.with_only_rule(&checked.rule.unwrap(), RuleStage::Response);
+    let catalog = catalog.with_only_rules(&[(checked.rule.unwrap(), RuleStage::Response)]);
     let server = &catalog.virtual_servers[0];
     assert!(server.request_rules.is_empty());
     assert_eq!(&*server.response_rules[0].rule.name, "try");
@@ -313,7 +313,7 @@ fn the_embedded_rule_takes_hosts_out_of_referers_and_compares_them_whole() {
     let options = trafficscript::CompileOptions::new(trafficscript::Stages::ALL);
     let compiled = trafficscript::compile(&text, &table, &options);
     let program = compiled.program.unwrap_or_else(|| panic!("{:?}", compiled.diagnostics));
-    let mut run = trafficscript::Run::new(program, &crate::limits::RUN);
+    let mut run = trafficscript::Run::new(program, &limits::RUN);
     match run.resume(&table, &mut Quiet, None) {
         trafficscript::Step::Finished => {}
         other => panic!("{other:?}"),

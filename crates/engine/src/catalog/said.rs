@@ -19,6 +19,10 @@ said_table! {
     "the catalog" Catalog {
         /// What holds for the whole process.
         settings: Settings => optional,
+        /// What rules may use up, and when they are told of.
+        rules: RuleSettings => optional,
+        /// Where the numbers of the process can be read.
+        admin: Admin => optional,
         /// Where clients connect.
         virtual_servers: Named<VirtualServer> => required,
         /// Sets of nodes that do the same work.
@@ -41,6 +45,30 @@ said_table! {
         max_contexts: Count<1, 10_000_000> => 1_000_000,
         /// Requests that may wait in all rate classes together; beyond, newcomers are refused.
         max_waiting: Count<1, 1_000_000> => 65_536,
+    }
+}
+
+said_table! {
+    /// What rules may use up, and when they are told of.
+    "the settings of rules" RuleSettings {
+        /// Instructions of one run of a rule between two waits; 0 leaves only the product's own bound, 100,000,000.
+        max_instructions: Count<0, 100_000_000> => 100_000,
+        /// Strings and arrays that one run of a rule may make, in sum.
+        max_memory: Size<65_536, 1_073_741_824> => "64 MiB",
+        /// A rule that runs longer than this without waiting gives a warning in the log; 0 gives none. It goes on.
+        slow_run_warning: Length<0> => "500ms",
+        /// Whether a warning ends a rule, as a fault does.
+        strict: Flag => false,
+    }
+}
+
+said_table! {
+    /// Where the numbers of the process can be read.
+    "the admin table" Admin {
+        /// The address that serves `/metrics`, for Prometheus; on the loopback, unless `allow_remote` is set.
+        listen: OneOrMany<Listen> => required,
+        /// Whether `listen` may be an address that other machines reach. The numbers name rules and classes.
+        allow_remote: Flag => false,
     }
 }
 
@@ -102,6 +130,8 @@ said_table! {
         run: RunFrequency => "every",
         /// Whether what it decides is done, or only recorded.
         mode: Mode => "enforce",
+        /// Whether a warning ends it; without it, as `[rules]` says.
+        strict: Flag => optional,
     }
 }
 
@@ -180,7 +210,7 @@ pub(crate) struct RuleUse(pub(crate) RuleTable);
 
 impl Say for RuleUse {
     fn expected() -> String {
-        "the name of a rule, or a table { rule, enabled, run, mode }".to_owned()
+        "the name of a rule, or a table { rule, enabled, run, mode, strict }".to_owned()
     }
 
     fn read(value: &DeValue<'_>, span: Span, reader: &mut Reader<'_>) -> Option<Self> {

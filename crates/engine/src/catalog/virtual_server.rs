@@ -3,11 +3,13 @@
 use super::PoolId;
 use super::read::said_choice;
 use super::rules::Rule;
+use crate::counters::RuleCounters;
 use ipnet::IpNet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use trafficscript::RunLimits;
 
 /// Where clients connect: addresses, host names, rules and the pool that gets what the rules leave alone.
 #[derive(Debug)]
@@ -100,6 +102,10 @@ pub struct Attachment {
     pub run: RunFrequency,
     /// Whether what it decides is done.
     pub mode: Mode,
+    /// What one run of it may use up.
+    pub limits: RunLimits,
+    /// What is counted of the rule, wherever it is attached; see [`crate::Shared::rule_counters`].
+    pub counters: Arc<RuleCounters>,
 }
 
 /// Where and how transactions are logged.

@@ -3,9 +3,11 @@
 
 mod completion;
 mod edit;
+mod stream;
 
 pub(crate) use completion::Completion;
 pub(crate) use edit::{ResponseEdit, apply, apply_one, cookie_name};
+pub(crate) use stream::{Answered, LineEnd, Raw, Searched, Side, Want};
 
 use crate::bodies::{Bodies, Place, Work};
 use crate::catalog::{Attachment, Catalog, PoolId, VirtualServer, VirtualServerId};
@@ -53,6 +55,15 @@ pub struct Arrival {
     pub id: RequestId,
     /// What its source can know.
     pub knowledge: Knowledge,
+}
+
+/// The two heads of a transaction; moved in and given back, so that a connection reuses their buffers.
+#[derive(Debug, Default)]
+pub struct Heads {
+    /// What the client sent.
+    pub request: RequestHead,
+    /// Scratch; the answer's head is built or decoded here.
+    pub response: ResponseHead,
 }
 
 /// Which list of rules is running.
@@ -137,6 +148,14 @@ pub(crate) enum Waiting {
     Body(Box<BodyWait>),
     /// What is streamed, to be written.
     Written,
+    /// Bytes of a raw connection.
+    Bytes {
+        side: Side,
+        want: Want,
+        searched: Searched,
+        /// Who asks.
+        place: (Arc<Source>, Span),
+    },
 }
 
 /// A function that goes on when its bytes have come.
@@ -236,6 +255,8 @@ pub struct Host {
     pub(crate) end: Option<End>,
     /// Why it is over, when it is.
     pub(crate) completion: Option<Completion>,
+    /// The bytes of a connection that is not HTTP.
+    pub(crate) raw: Option<Box<Raw>>,
     pub(crate) waiting: Option<Waiting>,
     pub(crate) notes: Vec<Noted>,
     pub(crate) random: Random,
@@ -254,6 +275,49 @@ pub struct Host {
 }
 
 impl Host {
+    /// At the arrival of a request, or of a raw connection.
+    pub(crate) fn new(
+        shared: &Arc<Shared>,
+        catalog: &Arc<Catalog>,
+        arrival: Arrival,
+        (connection, heads): (&Rc<Connection>, Heads),
+        now: Now,
+    ) -> Self {
+        Self {
+            shared: Arc::clone(shared),
+            catalog: Arc::clone(catalog),
+            connection: Rc::clone(connection),
+            arrival,
+            arrived: now,
+            now,
+            moved: now,
+            deadline: now.tick,
+            request: heads.request,
+            response: heads.response,
+            running: None,
+            edits: Vec::new(),
+            response_class: ClassChoice::Default,
+            request_class: ClassChoice::Default,
+            pool: None,
+            settings: Settings::default(),
+            asked: None,
+            forwarded_at: None,
+            node: None,
+            end: None,
+            completion: None,
+            raw: None,
+            waiting: None,
+            notes: Vec::new(),
+            random: Random::default(),
+            bodies: None,
+            body: Vec::new(),
+            has_own_answer: false,
+            is_from_node: false,
+            is_body_spent: false,
+            retries: 0,
+        }
+    }
+
     pub(crate) fn virtual_server(&self) -> &VirtualServer {
         self.catalog.virtual_server(self.arrival.virtual_server)
     }

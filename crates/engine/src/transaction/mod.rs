@@ -19,7 +19,7 @@ mod record;
 mod rules;
 mod through;
 
-pub use crate::host::{Arrival, Knowledge, RequestId};
+pub use crate::host::{Arrival, Heads, Knowledge, RequestId};
 pub use completion::Ending;
 pub use delivery::{Delivery, Refused};
 pub use node::Attempts;
@@ -32,8 +32,6 @@ use crate::connection::Connection;
 use crate::decision::RateResult;
 use crate::error::TransactionError;
 use crate::host::{self, Built, ClassChoice, End, Host, Stage};
-use crate::random::Random;
-use crate::settings::Settings;
 use crate::shared::Shared;
 use crate::time::Now;
 use message::{RequestHead, ResponseHead};
@@ -41,15 +39,6 @@ use shaping::{Flow, Tick, TicketId};
 use std::borrow::Cow;
 use std::rc::Rc;
 use std::sync::Arc;
-
-/// The two heads of a transaction; moved in and given back, so that a connection reuses their buffers.
-#[derive(Debug, Default)]
-pub struct Heads {
-    /// What the client sent.
-    pub request: RequestHead,
-    /// Scratch; the answer's head is built or decoded here.
-    pub response: ResponseHead,
-}
 
 /// What the shell has to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,6 +89,11 @@ pub enum Ask {
     },
     /// What a rule streams: write [`Transaction::outgoing`], then [`Transaction::sent`].
     Send,
+    /// Bytes of a raw connection, until then at most. Only a [`crate::RawTransaction`] asks for them.
+    Bytes {
+        /// When to go on without.
+        until: Tick,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -146,38 +140,7 @@ impl Transaction {
         heads.response.clear();
         shared.counters().requests.add_one();
         let mut transaction = Self {
-            host: Host {
-                shared: Arc::clone(shared),
-                catalog: Arc::clone(catalog),
-                connection: Rc::clone(connection),
-                arrival,
-                arrived: now,
-                now,
-                moved: now,
-                deadline: now.tick,
-                request: heads.request,
-                response: heads.response,
-                running: None,
-                edits: Vec::new(),
-                response_class: ClassChoice::Default,
-                request_class: ClassChoice::Default,
-                pool: None,
-                settings: Settings::default(),
-                asked: None,
-                forwarded_at: None,
-                node: None,
-                end: None,
-                completion: None,
-                waiting: None,
-                notes: Vec::new(),
-                random: Random::default(),
-                bodies: None,
-                body: Vec::new(),
-                has_own_answer: false,
-                is_from_node: false,
-                is_body_spent: false,
-                retries: 0,
-            },
+            host: Host::new(shared, catalog, arrival, (connection, heads), now),
             state: State::RequestRules,
             rules: Runner::new(Stage::Request),
             origin: Origin::Undecided,

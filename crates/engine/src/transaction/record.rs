@@ -28,7 +28,7 @@ impl Transaction {
             request_id: host.arrival.id.0,
             virtual_server: self.virtual_server().name.to_string(),
             arrived: host.arrived.wall,
-            events: host.notes.iter().map(|noted| (host.place_or_none(noted), event(&noted.note))).collect(),
+            events: host.events(),
             bandwidth_class: self.response_class().map(lossy),
             request_bandwidth_class: request_class.map(lossy),
             outcome: self.outcome(),
@@ -75,6 +75,11 @@ impl Host {
             column: at.column,
             observed: running.observes,
         })
+    }
+
+    /// What was decided and said so far, in order.
+    pub(crate) fn events(&self) -> Vec<(RulePlace, Event)> {
+        self.notes.iter().map(|noted| (self.place_or_none(noted), event(&noted.note))).collect()
     }
 
     fn place_or_none(&self, noted: &Noted) -> RulePlace {

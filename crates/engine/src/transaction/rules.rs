@@ -5,14 +5,16 @@ use super::Ask;
 use crate::builtins::builtins;
 use crate::catalog::{Attachment, Mode, OnRuleError, RunFrequency};
 use crate::connection::AttachmentName;
+use crate::counters::{Counter, RuleCounters};
 use crate::decision::RateResult;
-use crate::host::{End, Host, Note, Running, Stage, Waiting};
+use crate::host::{Answered, End, Host, Note, Running, Stage, Waiting};
 use crate::limits;
 use crate::log_text::log_text;
 use core::time::Duration;
 use shaping::{Poll, Tick};
+use source::Span;
 use std::sync::Arc;
-use trafficscript::{Fault, Run, Step, Value};
+use trafficscript::{Fault, Run, Step, Value, Warning};
 
 /// How far the rules of a stage got.
 pub(crate) enum RulesStep {
@@ -29,9 +31,13 @@ pub(crate) enum RulesStep {
 
 /// What came of a wait.
 pub(super) enum Waited {
+    /// Looking for it was too much: the fault is written down.
+    Faulted,
     Answer(Option<Value>),
     Still(Ask),
-    TimedOut { retry_after: Duration },
+    TimedOut {
+        retry_after: Duration,
+    },
 }
 
 /// Goes through the lists of rules of one host, one list at a time.
@@ -44,12 +50,14 @@ pub(crate) struct Runner {
     run: Option<Box<Run>>,
     /// Instructions of the runs that are over.
     instructions: u64,
+    /// When the rules began to run, or were last looked at for running long.
+    running_since: Tick,
 }
 
 impl Runner {
     /// At the beginning of a list.
     pub(crate) fn new(stage: Stage) -> Self {
-        Self { stage, next: 0, run: None, instructions: 0 }
+        Self { stage, next: 0, run: None, instructions: 0, running_since: Tick::ZERO }
     }
 
     /// Begins another list, or the same again. A run that waits is given up.
@@ -86,12 +94,21 @@ impl Runner {
     }
 
     fn go_on_with_rules(&mut self, host: &mut Host) -> RulesStep {
+        self.running_since = host.now.tick;
         let mut answer = match self.waited(host) {
             Waited::Answer(answer) => answer,
             Waited::Still(ask) => return RulesStep::Asked(ask),
             Waited::TimedOut { retry_after } => {
                 self.end_run();
                 return RulesStep::TimedOut { retry_after };
+            }
+            Waited::Faulted => {
+                self.end_run();
+                if host.end.is_some() {
+                    host.running = None;
+                    return RulesStep::Over;
+                }
+                None
             }
         };
         loop {
@@ -102,18 +119,23 @@ impl Runner {
                     None => return RulesStep::Over,
                 },
             };
+            let before = run.instructions();
             let step = run.resume(builtins(), host, answer.take());
+            if run.instructions().saturating_sub(before) > limits::BRIEF_RUN_INSTRUCTIONS {
+                self.look_at_time(host);
+            }
             match step {
                 Step::Suspended => {
                     self.run = Some(Box::new(run));
-                    return match self.waited(host) {
-                        Waited::Still(ask) => RulesStep::Asked(ask),
-                        Waited::TimedOut { retry_after } => RulesStep::TimedOut { retry_after },
+                    match self.waited(host) {
+                        Waited::Still(ask) => return RulesStep::Asked(ask),
+                        Waited::TimedOut { retry_after } => return RulesStep::TimedOut { retry_after },
                         Waited::Answer(value) => {
                             answer = Some(value.unwrap_or_else(|| Value::from(0)));
                             continue;
                         }
-                    };
+                        Waited::Faulted => self.end_run(),
+                    }
                 }
                 Step::Finished => self.instructions = self.instructions.saturating_add(run.instructions()),
                 Step::Faulted(fault) => {
@@ -122,6 +144,7 @@ impl Runner {
                 }
             }
             if host.end.is_some() {
+                host.count_end();
                 host.running = None;
                 return RulesStep::Over;
             }
@@ -134,6 +157,7 @@ impl Runner {
         let deadline = host.deadline;
         match host.waiting.take() {
             None => Waited::Answer(None),
+            Some(waiting @ Waiting::Bytes { .. }) => self.bytes(host, waiting),
             Some(Waiting::Sleep { until }) if until <= now => Waited::Answer(Some(Value::from(1))),
             Some(Waiting::Sleep { until }) => {
                 host.waiting = Some(Waiting::Sleep { until });
@@ -170,6 +194,48 @@ impl Runner {
         }
     }
 
+    /// Whether what came on a raw connection is enough for what a rule waits for.
+    fn bytes(&mut self, host: &mut Host, waiting: Waiting) -> Waited {
+        let Waiting::Bytes { side, want, mut searched, place } = waiting else { return Waited::Answer(None) };
+        let Some(raw) = host.raw.as_mut() else { return Waited::Answer(None) };
+        match raw.side(side).answer(&want, false, &mut searched) {
+            Err(steps) => {
+                let (source, span) = place;
+                host.fault(&Fault { kind: steps.into(), source, span });
+                Waited::Faulted
+            }
+            Ok(Some(answered)) => {
+                if answered.cut_short {
+                    let (source, span) = place;
+                    let text = Answered::CUT_SHORT.to_owned();
+                    trafficscript::Host::warn(host, Warning { text, source, span });
+                }
+                if let (Some(next), Some(run)) = (answered.next, self.run.as_mut()) {
+                    run.captures().set(1, i64::try_from(next).unwrap_or(i64::MAX));
+                }
+                Waited::Answer(Some(answered.value.into()))
+            }
+            Ok(None) if host.deadline <= host.now.tick => Waited::TimedOut { retry_after: Duration::ZERO },
+            Ok(None) => {
+                host.waiting = Some(Waiting::Bytes { side, want, searched, place });
+                Waited::Still(Ask::Bytes { until: host.deadline })
+            }
+        }
+    }
+
+    /// Tells of a rule that has run for long.
+    fn look_at_time(&mut self, host: &mut Host) {
+        let (Some(stopwatch), Some(patience)) = (host.shared.stopwatch(), host.catalog.rules.slow_run) else {
+            return;
+        };
+        let now = stopwatch.tick();
+        let took = now.since(self.running_since);
+        self.running_since = now;
+        if took > patience {
+            host.note_slow_run(took);
+        }
+    }
+
     /// The run of the next attachment of the list that is to run; `None` at its end.
     fn next_run(&mut self, host: &mut Host) -> Option<Run> {
         let stage = self.stage;
@@ -178,7 +244,8 @@ impl Runner {
             self.next = self.next.saturating_add(1);
             if is_to_run(attachment, host, stage, place) {
                 let observes = attachment.mode == Mode::Observe;
-                let run = Run::new(attachment.rule.program.clone(), &limits::RUN);
+                let run = Run::new(attachment.rule.program.clone(), &attachment.limits);
+                attachment.counters.executions.add_one();
                 host.running = Some(Running { stage, place, observes });
                 host.shared.counters().rule_runs.add_one();
                 return Some(run);
@@ -213,10 +280,41 @@ impl Host {
         }
     }
 
+    /// Counts something for the rule that runs.
+    pub(crate) fn count_for_rule(&self, cell: impl FnOnce(&RuleCounters) -> &Counter) {
+        if let Some(attachment) = self.attachment() {
+            cell(&attachment.counters).add_one();
+        }
+    }
+
+    /// Counts how a rule ended the list it stands in.
+    fn count_end(&self) {
+        match self.end {
+            Some(End::Discard | End::Close { .. }) => self.count_for_rule(|counters| &counters.discards),
+            Some(End::Respond(_)) => self.count_for_rule(|counters| &counters.responses),
+            _ => {}
+        }
+    }
+
+    /// An event only: the rule goes on, under strict checking too.
+    fn note_slow_run(&mut self, took: Duration) {
+        self.count_for_rule(|counters| &counters.slow_runs);
+        self.shared.counters().rule_slow_runs.add_one();
+        let Some(source) = self.attachment().map(|attachment| Arc::clone(&attachment.rule.source)) else {
+            return;
+        };
+        let text = format!("the rule ran {} ms without waiting", took.as_millis());
+        self.note((&source, Span::default()), Note::Warning { text });
+    }
+
     /// A rule could not go on: written down, counted, and then what the virtual server says. A rule that only
     /// observes changes nothing, not even by failing.
     fn fault(&mut self, fault: &Fault) {
         self.shared.counters().rule_faults.add_one();
+        self.count_for_rule(|counters| &counters.aborts);
+        // Strict checking can end a rule at a call that began to wait.
+        self.withdraw(RateResult::Left);
+        self.waiting = None;
         let observes = self.observes();
         let text = log_text(fault.to_string().as_bytes(), limits::LOG_TEXT_BYTES_MAX);
         self.note((&fault.source, fault.span), Note::Fault { text });
@@ -225,7 +323,7 @@ impl Host {
             return;
         }
         self.end = match self.virtual_server().on_rule_error {
-            OnRuleError::Next => self.end.take(),
+            OnRuleError::Next => None,
             OnRuleError::Close => Some(End::Discard),
             OnRuleError::ServiceUnavailable => Some(End::Fault),
         };

@@ -235,7 +235,7 @@ impl<'a, S: Wire, D: Dial> Exchange<'a, S, D> {
     /// Waits for what a rule asked for. Ready early when the ticket was woken.
     async fn wait(&mut self, ask: Ask, seat: Option<&Seat>) -> Result<(), Gone> {
         let until = match ask {
-            Ask::Turn { until, .. } | Ask::Sleep { until } => until,
+            Ask::Turn { until, .. } | Ask::Sleep { until } | Ask::Bytes { until } => until,
             // Not waited for: something is done.
             Ask::Body { .. } | Ask::Send => return Ok(()),
         };

@@ -99,6 +99,9 @@ fn reload(running: &mut Running, file: Option<&Path>) {
     if (old.workers, old.contexts_max, old.waiting_max) != (new.workers, new.contexts_max, new.waiting_max) {
         tracing::warn!("`workers`, `max_contexts` and `max_waiting` take effect at the next start only");
     }
+    if running.shared().catalog().admin != catalog.admin {
+        tracing::warn!("[admin] takes effect at the next start only");
+    }
     match running.adopt(catalog) {
         Ok(()) => {
             let addresses: Vec<String> = running.addresses().map(|(_, bound)| bound.to_string()).collect();

@@ -64,13 +64,10 @@ struct Fault {
 }
 
 impl Tried {
-    /// `rule` is the rule given by path, if one was: its name in the record, and the path.
-    pub(super) fn new(visited: &Visited, rule: Option<&(Arc<str>, String)>) -> Self {
+    /// `paths` are the rules given by path: their names in the record, and the paths.
+    pub(super) fn new(visited: &Visited, paths: &[(Arc<str>, String)]) -> Self {
         let record = &visited.record;
-        let named = |place: &RulePlace| match rule {
-            Some((name, path)) if *place.rule == **name => path.clone(),
-            _ => format!("rules/{}.rts", place.rule),
-        };
+        let named = |place: &RulePlace| file_of(place, paths);
         let mut tried = Self {
             outcome: match record.outcome {
                 Outcome::Forward { .. } => "forward",
@@ -193,6 +190,12 @@ impl Rate {
         };
         format!("{}{context}: {how}, {} before it{observed}", self.class, self.backlog)
     }
+}
+
+/// The file of a rule: as it was given, or in the folder of rules.
+pub(super) fn file_of(place: &RulePlace, paths: &[(Arc<str>, String)]) -> String {
+    let given = paths.iter().find(|(name, _)| *place.rule == **name);
+    given.map_or_else(|| format!("rules/{}.rts", place.rule), |(_, path)| path.clone())
 }
 
 fn list(fields: &Fields) -> Vec<(String, String)> {

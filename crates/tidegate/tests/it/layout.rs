@@ -24,7 +24,10 @@ fn a_check_prints_what_would_change_and_changes_nothing() {
     let output = tidegate(here.path(), &["fmt", "--check", "one.rts"]);
     assert_eq!(output.status.code(), Some(1));
     let said = text(&output.stdout);
-    assert!(said.contains("-if ($a==1) {break;} # done\n+if( $a == 1 ) {\n+   break;\n+} # done\n"), "{said}");
+    assert!(
+        said.contains("-if ($a==1) {break;} # done\n+if( $a == 1 ) {\n+   break;\n+} # done\n"),
+        "{said}"
+    );
     assert_eq!(fs::read_to_string(here.path().join("one.rts")).unwrap(), LOOSE);
     let data = tidegate(here.path(), &["fmt", "--check", "one.rts", "--format", "json"]);
     assert_eq!(json(&data)["files"][0]["outcome"], "would-change");

@@ -158,7 +158,9 @@ impl<H: Host> Frame<'_, H> {
     #[cold]
     fn warn(&mut self, at: usize, text: &str) {
         let (source, span) = self.program.place(at.saturating_sub(1));
-        self.host.warn(Warning { text: text.to_owned(), source: Arc::clone(source), span });
+        let warning = Warning { text: text.to_owned(), source: Arc::clone(source), span };
+        self.scratch.strike(&warning);
+        self.host.warn(warning);
     }
 
     #[inline]

@@ -300,7 +300,7 @@ impl World {
         self.write_starts_down(&mut held);
         match next {
             Next::Ask(ask) => {
-                let (Ask::Turn { until, .. } | Ask::Sleep { until }) = ask else {
+                let (Ask::Turn { until, .. } | Ask::Sleep { until } | Ask::Bytes { until }) = ask else {
                     unreachable!("no rule reads a body")
                 };
                 assert!(until <= held.deadline, "#{number} is to wait beyond its patience");
@@ -489,7 +489,7 @@ impl World {
 fn ticket(ask: Ask) -> Option<TicketId> {
     match ask {
         Ask::Turn { ticket, .. } => Some(ticket),
-        Ask::Sleep { .. } | Ask::Body { .. } | Ask::Send => None,
+        Ask::Sleep { .. } | Ask::Bytes { .. } | Ask::Body { .. } | Ask::Send => None,
     }
 }
 

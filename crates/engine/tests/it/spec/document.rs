@@ -14,6 +14,9 @@ pub(super) enum Stage {
     Request,
     Response,
     Completion,
+    /// Over raw bytes; a scene with such a rule is one of a raw connection.
+    RawRequest,
+    RawResponse,
     /// Not attached: there to be imported.
     Library,
 }
@@ -36,6 +39,8 @@ pub(super) struct Scene {
     pub(super) rules: Vec<Rule>,
     pub(super) node: Option<Block>,
     pub(super) traffic: Option<Block>,
+    /// What goes over a raw connection.
+    pub(super) bytes: Option<Block>,
     pub(super) values: Option<Block>,
     pub(super) expect: Option<Block>,
 }
@@ -111,6 +116,8 @@ impl Parser {
                     "request" => Stage::Request,
                     "response" => Stage::Response,
                     "completion" => Stage::Completion,
+                    "raw-request" => Stage::RawRequest,
+                    "raw-response" => Stage::RawResponse,
                     "library" => Stage::Library,
                     other => return Err(format!("no stage is called `{other}`")),
                 };
@@ -122,6 +129,7 @@ impl Parser {
                 return Err("a second traffic before an expect".to_owned());
             }
             ["traffic"] => self.scene.traffic = Some(block),
+            ["bytes"] => self.scene.bytes = Some(block),
             ["values"] => {
                 self.scene.values = Some(block);
                 self.next_scene();

@@ -279,7 +279,7 @@ impl Drive<'_> {
                             self.waiting.insert(ticket, index);
                             until
                         }
-                        Ask::Sleep { until } => until,
+                        Ask::Sleep { until } | Ask::Bytes { until } => until,
                         Ask::Body { side, most, .. } => {
                             next = self.bring_body(time, index, &mut transaction, (side, most));
                             continue;

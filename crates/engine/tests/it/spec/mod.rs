@@ -5,6 +5,7 @@
 //! ```
 //! The format is explained in `spec/README.md`.
 
+mod bytes;
 mod document;
 mod drive;
 mod expect;
@@ -53,6 +54,8 @@ files! {
     functions_slm = "functions/slm.md",
     functions_rate = "functions/rate.md",
     functions_rule = "functions/rule.md",
+    functions_raw = "functions/raw.md",
+    language_rules = "language/rules.md",
     functions_log = "functions/log.md",
     functions_connection = "functions/connection.md",
     functions_ssl = "functions/ssl.md",

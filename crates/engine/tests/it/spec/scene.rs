@@ -1,5 +1,6 @@
 //! One scene: its blocks become a catalog, the catalog is loaded, traffic runs over it, and the outcome is judged.
 
+use super::bytes;
 use super::document::{Block, Document, Rule, Scene, Stage};
 use super::drive::{self, Node};
 use super::expect;
@@ -11,7 +12,7 @@ use engine::catalog::MemoryFiles;
 use std::fmt::Write as _;
 use std::path::Path;
 
-const CATALOG: &str = "tidegate.toml";
+pub(super) const CATALOG: &str = "tidegate.toml";
 
 /// Every way in which the scene does not hold, as sentences with their places.
 pub(super) fn run(document: &Document, scene: &Scene) -> Vec<String> {
@@ -26,6 +27,10 @@ fn judge(document: &Document, scene: &Scene) -> Result<Vec<String>, String> {
     let mut rules = Vec::new();
     for (index, rule) in scene.rules.iter().enumerate() {
         rules.push(rule_text(document, rule, index)?);
+    }
+    let is_raw = |stage: &Stage| matches!(stage, Stage::RawRequest | Stage::RawResponse);
+    if scene.bytes.is_some() || rules.iter().any(|(stage, _)| is_raw(stage)) {
+        return bytes::judge(scene, rules);
     }
     let mut expected = scene.expect.as_ref().map(expect::parse).transpose()?.unwrap_or_default();
     if let Some(block) = &scene.values {
@@ -85,7 +90,7 @@ fn rule_text(document: &Document, rule: &Rule, index: usize) -> Result<(Stage, T
 }
 
 /// The catalog of a scene: one virtual server and one pool, both called `spec`, unless the block declares its own.
-fn catalog_text(scene: &Scene, rules: &[(Stage, Text)]) -> (String, Vec<Text>) {
+pub(super) fn catalog_text(scene: &Scene, rules: &[(Stage, Text)]) -> (String, Vec<Text>) {
     let own = scene.catalog.as_ref().map_or("", |block| block.text.as_str());
     let attached = |stage: Stage| {
         let names = rules.iter().filter(|(other, _)| *other == stage).map(|(_, text)| {

@@ -1,0 +1,276 @@
+//! What is counted, for those who collect it: `GET /metrics`, in the text format of OpenMetrics that Prometheus
+//! reads, and nothing else. A thread of its own that only reads [`engine::Shared`]: no request waits for it.
+
+use anyhow::Context;
+use engine::catalog::Admin as Settings;
+use engine::{Shared, Stopwatch};
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{ALLOW, CONTENT_TYPE};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, text};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::registry::Registry;
+use proxy::Clock;
+use std::convert::Infallible;
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::{Builder, LocalOptions};
+use tokio::sync::{Semaphore, oneshot};
+
+/// Who may ask at once; a collector is one or two.
+const CONNECTIONS_MAX: usize = 16;
+/// How long one may take for its request.
+const HEAD_TIME: Duration = Duration::from_secs(5);
+/// The pause after an accept that failed.
+const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
+/// Rules, and classes, that are told of one by one. A page of more is no use to anybody; the rest is counted in
+/// `left_out`.
+const NAMES_MAX: usize = 1_000;
+
+/// The page's media type.
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// The running page. Dropping it stops it.
+pub(crate) struct Admin {
+    /// Where it listens.
+    pub(crate) address: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Admin {
+    /// Starts it, if the catalog wants it.
+    ///
+    /// # Errors
+    /// The address cannot be listened on, or the system gives no thread.
+    pub(crate) fn start(
+        settings: Option<Settings>,
+        shared: &Arc<Shared>,
+        clock: &Clock,
+    ) -> anyhow::Result<Option<Self>> {
+        let Some(Settings { listen }) = settings else { return Ok(None) };
+        let numbers = Numbers { shared: Arc::clone(shared), stopwatch: clock.stopwatch() };
+        let admin =
+            Self::listening(listen, numbers).with_context(|| format!("admin: cannot listen on {listen}"))?;
+        tracing::info!("numbers for collectors at http://{}/metrics", admin.address);
+        Ok(Some(admin))
+    }
+
+    fn listening(listen: SocketAddr, numbers: Numbers) -> io::Result<Self> {
+        let socket = std::net::TcpListener::bind(listen)?;
+        socket.set_nonblocking(true)?;
+        let address = socket.local_addr()?;
+        let (stop, stopped) = oneshot::channel();
+        let (tell, told) = std::sync::mpsc::sync_channel(1);
+        let thread = std::thread::Builder::new().name("admin".into()).spawn(move || {
+            let started = Builder::new_current_thread().enable_all().build_local(LocalOptions::default());
+            let runtime = match started {
+                Ok(runtime) => runtime,
+                Err(error) => {
+                    let _nobody = tell.send(Err(error));
+                    return;
+                }
+            };
+            let _nobody = tell.send(Ok(()));
+            runtime.block_on(async move {
+                let Ok(listener) = TcpListener::from_std(socket) else { return };
+                tokio::select! {
+                    () = serve(listener, numbers) => {}
+                    _told = stopped => {}
+                }
+            });
+        })?;
+        told.recv().unwrap_or_else(|_| Err(io::Error::other("its thread ended at once")))?;
+        Ok(Self { address, stop: Some(stop), thread: Some(thread) })
+    }
+}
+
+impl Drop for Admin {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            let _ended = thread.join();
+        }
+    }
+}
+
+async fn serve(listener: TcpListener, numbers: Numbers) {
+    let clock = Clock::system();
+    let mut registry = Registry::with_prefix("tidegate");
+    registry.register_collector(Box::new(numbers));
+    let (registry, free) = (Arc::new(registry), Arc::new(Semaphore::new(CONNECTIONS_MAX)));
+    loop {
+        let Ok(permit) = Arc::clone(&free).acquire_owned().await else { return };
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                // Out of descriptors, most likely: trying again at once would only heat the processor.
+                tracing::warn!("admin: cannot accept: {error}");
+                clock.sleep_until(clock.tick().saturating_add(ACCEPT_PAUSE)).await;
+                continue;
+            }
+        };
+        let registry = Arc::clone(&registry);
+        tokio::task::spawn_local(async move {
+            connection(stream, registry).await;
+            drop(permit);
+        });
+    }
+}
+
+async fn connection(stream: TcpStream, registry: Arc<Registry>) {
+    let service = service_fn(move |request| {
+        let answer = answer(&request, &registry);
+        async move { Ok::<_, Infallible>(answer) }
+    });
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIME);
+    // A connection that breaks is its client's business.
+    let _broken = http.serve_connection(TokioIo::new(stream), service).await;
+}
+
+fn answer(request: &Request<Incoming>, registry: &Registry) -> Response<Full<Bytes>> {
+    let plain = |status: StatusCode, text: String| {
+        let mut answer = Response::new(Full::new(Bytes::from(text)));
+        *answer.status_mut() = status;
+        answer
+    };
+    if request.uri().path() != "/metrics" {
+        return plain(StatusCode::NOT_FOUND, "the numbers are at /metrics\n".to_owned());
+    }
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        let mut answer = plain(StatusCode::METHOD_NOT_ALLOWED, String::new());
+        answer.headers_mut().insert(ALLOW, hyper::header::HeaderValue::from_static("GET, HEAD"));
+        return answer;
+    }
+    let mut page = String::new();
+    match text::encode(&mut page, registry) {
+        Ok(()) => {
+            let mut answer = plain(StatusCode::OK, page);
+            answer.headers_mut().insert(CONTENT_TYPE, hyper::header::HeaderValue::from_static(OPEN_METRICS));
+            answer
+        }
+        Err(_) => plain(StatusCode::INTERNAL_SERVER_ERROR, String::new()),
+    }
+}
+
+/// Everything there is to read, read when somebody asks.
+struct Numbers {
+    shared: Arc<Shared>,
+    /// Of the clock that the classes' state is told.
+    stopwatch: Stopwatch,
+}
+
+impl fmt::Debug for Numbers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Numbers").finish_non_exhaustive()
+    }
+}
+
+impl Collector for Numbers {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        for (name, help, value) in self.shared.counters().list() {
+            let metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+            ConstCounter::new(value).encode(metric)?;
+        }
+        let left_out = self.rules(&mut encoder)? + self.classes(&mut encoder)?;
+        let help = "Rules and classes beyond those that are told of one by one.";
+        let metric = encoder.encode_descriptor("left_out", help, None, MetricType::Gauge)?;
+        ConstGauge::new(i64::try_from(left_out).unwrap_or(i64::MAX)).encode(metric)
+    }
+}
+
+/// A column: name, help, kind, and its value for each row.
+type Column<'a, Row> = (&'static str, &'static str, MetricType, &'a dyn Fn(&Row) -> u64);
+
+impl Numbers {
+    fn rules(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<usize, fmt::Error> {
+        let rules = self.shared.rule_counters();
+        let shown = rules.get(..NAMES_MAX).unwrap_or(&rules);
+        let names: Vec<(&str, &str)> =
+            engine::RuleCounters::default().list().map(|(name, help, _)| (name, help)).to_vec();
+        for (place, (name, help)) in names.iter().enumerate() {
+            let name = format!("rule_{name}");
+            let mut metric = encoder.encode_descriptor(&name, help, None, MetricType::Counter)?;
+            for (rule, counters) in shown {
+                let value = counters.list().get(place).map_or(0, |(_, _, value)| *value);
+                let labels = [("rule", rule.as_ref())];
+                ConstCounter::new(value).encode(metric.encode_family(&labels)?)?;
+            }
+        }
+        Ok(rules.len() - shown.len())
+    }
+
+    fn classes(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<usize, fmt::Error> {
+        let readings = self.shared.registry().readings(self.stopwatch.tick());
+        let (counter, gauge) = (MetricType::Counter, MetricType::Gauge);
+        let rates: Vec<_> = readings.rates.iter().filter(|class| class.is_named).collect();
+        let rate: [Column<'_, &shaping::RateReading>; 6] = [
+            ("rate_class_backlog", "Requests that wait in a rate class now.", gauge, &|class| class.backlog),
+            ("rate_class_contexts", "Contexts that a rate class holds now.", gauge, &|class| {
+                class.contexts as u64
+            }),
+            ("rate_class_started", "Requests that a rate class let through.", counter, &|class| {
+                class.started
+            }),
+            ("rate_class_refused", "Requests that a rate class did not take in.", counter, &|class| {
+                class.refused
+            }),
+            (
+                "rate_class_withdrawn",
+                "Requests that left a rate class before their turn.",
+                counter,
+                &|class| class.withdrawn,
+            ),
+            (
+                "rate_class_declined",
+                "Times that a rate class was over its limit for somebody who would not wait.",
+                counter,
+                &|class| class.declined,
+            ),
+        ];
+        let bandwidths: Vec<_> = readings.bandwidths.iter().filter(|class| class.is_named).collect();
+        let bandwidth: [Column<'_, &shaping::BandwidthReading>; 2] = [
+            ("bandwidth_class_bytes", "Bytes that a bandwidth class granted.", counter, &|class| class.bytes),
+            ("bandwidth_class_flows", "Transfers in a bandwidth class now.", gauge, &|class| class.flows),
+        ];
+        let left_out = table(encoder, &rates, |class| &class.name, &rate)?;
+        Ok(left_out + table(encoder, &bandwidths, |class| &class.name, &bandwidth)?)
+    }
+}
+
+/// Each column for each row, with its name as label; gives how many rows were left out.
+fn table<'r, Row>(
+    encoder: &mut DescriptorEncoder<'_>,
+    rows: &'r [Row],
+    name: impl Fn(&'r Row) -> &'r str,
+    columns: &[Column<'_, Row>],
+) -> Result<usize, fmt::Error> {
+    let shown = rows.get(..NAMES_MAX).unwrap_or(rows);
+    for (column, help, kind, value) in columns {
+        let mut metric = encoder.encode_descriptor(column, help, None, *kind)?;
+        for row in shown {
+            let labels = [("class", name(row))];
+            let metric = metric.encode_family(&labels)?;
+            match kind {
+                MetricType::Gauge => {
+                    ConstGauge::new(i64::try_from(value(row)).unwrap_or(i64::MAX)).encode(metric)?;
+                }
+                _ => ConstCounter::new(value(row)).encode(metric)?,
+            }
+        }
+    }
+    Ok(rows.len() - shown.len())
+}
