@@ -275,8 +275,12 @@ impl RawTransaction {
             Some(End::Discard) => Some(self.over(RawEnd::Discarded)),
             Some(End::QueueRefused { .. }) => Some(self.over(RawEnd::Refused)),
             Some(End::Fault) => Some(self.over(RawEnd::RuleError)),
-            Some(End::Pool | End::Respond(_)) | None if self.state == State::RequestRules => self.requested(),
-            Some(End::Pool | End::Respond(_)) | None => {
+            Some(End::Pool | End::Respond(_) | End::Complete | End::Retry) | None
+                if self.state == State::RequestRules =>
+            {
+                self.requested()
+            }
+            Some(End::Pool | End::Respond(_) | End::Complete | End::Retry) | None => {
                 self.responded();
                 None
             }
