@@ -52,8 +52,12 @@ fn serialize<H: Host>(call: &mut Call<'_, H>) -> Result<Answer, FaultKind> {
     if writer.is_lossy {
         call.warn("json.serialize is given bytes that are no UTF-8, or a double that is no number");
     }
+    call.burn((writer.out.len() / BYTES_FOR_ONE) as u64)?;
     Ok(writer.out.into())
 }
+
+/// Bytes written that count as an instruction: how much there is to write is not seen from outside.
+pub(super) const BYTES_FOR_ONE: usize = 256;
 
 struct Writer {
     out: Vec<u8>,

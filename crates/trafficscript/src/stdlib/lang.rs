@@ -1,6 +1,7 @@
 //! Casts and checks.
 
 use super::array::element;
+use super::json::BYTES_FOR_ONE;
 use super::{format, row};
 use crate::builtin::{Answer, Builtin, Host, Param};
 use crate::call::Call;
@@ -152,7 +153,10 @@ fn dump<H: Host>(call: &mut Call<'_, H>) -> Result<Answer, FaultKind> {
     let value = call.argument(0).cloned().unwrap_or_default();
     let mut out = Vec::new();
     match put(&mut out, &value, call.memory_left(), CONTAINER_DEPTH_MAX) {
-        Ok(()) => Ok(out.into()),
+        Ok(()) => {
+            call.burn((out.len() / BYTES_FOR_ONE) as u64)?;
+            Ok(out.into())
+        }
         Err(TooLong) => Err(call.out_of_memory()),
     }
 }

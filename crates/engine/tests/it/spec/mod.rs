@@ -40,6 +40,7 @@ files! {
     functions_body = "functions/body.md",
     functions_form = "functions/form.md",
     functions_stream = "functions/stream.md",
+    language_pitfalls = "language/pitfalls.md",
     functions_string = "functions/string.md",
     functions_string_encoding = "functions/string-encoding.md",
     functions_array = "functions/array.md",
