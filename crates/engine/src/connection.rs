@@ -1,6 +1,7 @@
 //! What outlives a transaction: the client's connection.
 
 use crate::host::Stage;
+use crate::stores::ConnectionData;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -26,6 +27,8 @@ pub struct Connection {
     facts: ConnectionFacts,
     /// What has run here of all that is to run once (`run = "first"`): as many as catalogs have, at most.
     ran: RefCell<BTreeSet<AttachmentName>>,
+    /// What rules keep here.
+    data: ConnectionData,
 }
 
 /// An attachment by names, which outlive a reload and tell the virtual servers of one address apart.
@@ -40,12 +43,22 @@ pub(crate) struct AttachmentName {
 impl Connection {
     /// A connection that has carried nothing yet.
     pub fn new(facts: ConnectionFacts) -> Self {
-        Self { facts, ran: RefCell::default() }
+        Self { facts, ran: RefCell::default(), data: ConnectionData::default() }
     }
 
     /// What was known at accept.
     pub fn facts(&self) -> &ConnectionFacts {
         &self.facts
+    }
+
+    /// What rules keep here.
+    pub(crate) fn data(&self) -> &ConnectionData {
+        &self.data
+    }
+
+    /// Bytes that rules keep here.
+    pub fn data_bytes(&self) -> u64 {
+        self.data.bytes()
     }
 
     /// Whether this attachment runs here for the first time; notes that it has.

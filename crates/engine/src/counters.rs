@@ -1,6 +1,6 @@
 //! What is counted, in one list: name, help text, cell.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 /// A number that only grows.
 #[derive(Debug, Default)]
@@ -29,12 +29,16 @@ macro_rules! counters {
         #[derive(Debug, Default)]
         pub struct Counters {
             $(#[doc = $help] pub $name: Counter,)*
+            /// What rules count with `counter.increment` and `counter64.increment`.
+            pub user: UserCounters,
         }
 
         impl Counters {
             /// Name, help text and value of each.
             pub fn list(&self) -> Vec<(&'static str, &'static str, u64)> {
-                vec![$((stringify!($name), $help, self.$name.value()),)*]
+                let mut all = vec![$((stringify!($name), $help, self.$name.value()),)*];
+                all.extend(self.user.list());
+                all
             }
         }
     };
@@ -74,6 +78,67 @@ impl RuleCounters {
     }
 }
 
+/// How many counters of each width rules have; they number them from 1.
+pub(crate) const USER_COUNTERS: usize = 10;
+
+const USER_NAMES: [&str; USER_COUNTERS] = [
+    "user_counter_1",
+    "user_counter_2",
+    "user_counter_3",
+    "user_counter_4",
+    "user_counter_5",
+    "user_counter_6",
+    "user_counter_7",
+    "user_counter_8",
+    "user_counter_9",
+    "user_counter_10",
+];
+const USER_NAMES_64: [&str; USER_COUNTERS] = [
+    "user_counter64_1",
+    "user_counter64_2",
+    "user_counter64_3",
+    "user_counter64_4",
+    "user_counter64_5",
+    "user_counter64_6",
+    "user_counter64_7",
+    "user_counter64_8",
+    "user_counter64_9",
+    "user_counter64_10",
+];
+
+/// The counters that rules count with. They run over to 0, and a rule may also take away from one.
+#[derive(Debug, Default)]
+pub struct UserCounters {
+    narrow: [AtomicU32; USER_COUNTERS],
+    wide: [AtomicU64; USER_COUNTERS],
+}
+
+impl UserCounters {
+    /// Adds to a counter of 32 bits, by its place from 0, and gives its new value; 0 where there is none.
+    pub(crate) fn add32(&self, place: usize, amount: i32) -> u32 {
+        let Some(cell) = self.narrow.get(place) else { return 0 };
+        let amount = amount.cast_unsigned();
+        cell.fetch_add(amount, Ordering::Relaxed).wrapping_add(amount)
+    }
+
+    /// Adds to a counter of 64 bits, by its place from 0, and gives its new value; 0 where there is none.
+    pub(crate) fn add64(&self, place: usize, amount: i64) -> u64 {
+        let Some(cell) = self.wide.get(place) else { return 0 };
+        let amount = amount.cast_unsigned();
+        cell.fetch_add(amount, Ordering::Relaxed).wrapping_add(amount)
+    }
+
+    fn list(&self) -> impl Iterator<Item = (&'static str, &'static str, u64)> {
+        let narrow = USER_NAMES.iter().zip(&self.narrow).map(|(name, cell)| {
+            (*name, "What rules counted with counter.increment.", u64::from(cell.load(Ordering::Relaxed)))
+        });
+        let wide = USER_NAMES_64.iter().zip(&self.wide).map(|(name, cell)| {
+            (*name, "What rules counted with counter64.increment.", cell.load(Ordering::Relaxed))
+        });
+        narrow.chain(wide)
+    }
+}
+
 counters! {
     connections: "Client connections accepted.",
     requests: "Requests whose head was read.",
@@ -90,6 +155,7 @@ counters! {
     rule_faults: "Rule executions that ended in a fault.",
     rule_slow_runs: "Rule executions that took long between two waits.",
     rule_warnings: "Warnings that rules gave while running.",
+    data_store_full: "Values that data.set or data.local.set had no room for.",
     node_failures: "Attempts to reach a node that failed.",
     node_bad_responses: "Answers of nodes that were malformed.",
     node_recoveries: "Nodes that answered again after they had failed.",

@@ -89,6 +89,13 @@ pub enum Event {
         /// What.
         text: String,
     },
+    /// `event.emit`.
+    Emitted {
+        /// The name of the event.
+        name: String,
+        /// What the rule says of it, control characters escaped.
+        text: String,
+    },
     /// `log.info` and its kin.
     Log {
         /// `info`, `warn` or `error`.

@@ -18,16 +18,20 @@ mod connection;
 mod counters;
 pub mod decision;
 mod error;
+mod geo;
 mod host;
 pub mod limits;
 mod log_text;
+mod machine;
 mod nodes;
 mod random;
 mod raw;
 mod rehearsal;
+mod resources;
 mod settings;
 mod shared;
 mod stages;
+mod stores;
 mod time;
 mod transaction;
 
@@ -36,11 +40,15 @@ pub use catalog::Catalog;
 pub use connection::{Connection, ConnectionFacts};
 pub use counters::{Counter, Counters, RuleCounters};
 pub use error::{ErrorKind, Progress, Side, TransactionError};
+pub use geo::GeoDatabase;
+pub use machine::Machine;
 pub use nodes::{InFlight, NodeIndex, NodeReading, Nodes};
 pub use raw::{RawEnd, RawNext, RawRehearsal, RawTransaction, RawVisit, RawVisited};
 pub use rehearsal::{Rehearsal, Visit, Visited};
+pub use resources::Resources;
 pub use settings::NodeEnds;
 pub use shared::{Shared, SharedOptions, Stopwatch, Wake};
+pub use stores::DataStore;
 pub use time::{Now, WallTime};
 pub use transaction::{
     Arrival, Ask, Attempts, Delivery, Ending, Heads, Knowledge, Message, Next, Refused, RequestId,

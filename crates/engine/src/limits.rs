@@ -79,6 +79,26 @@ pub const RAW_HELD_BYTES_MAX: usize = 1 << 20;
 /// that sends byte by byte has what is there searched again for each.
 pub const RAW_SEARCHED_BYTES_MAX: u64 = 256 << 20;
 
+/// Bytes of what rules keep with one client connection: there can be tens of thousands of them.
+pub const CONNECTION_DATA_BYTES_MAX: u64 = 1 << 20;
+
+/// Hundredths of the machine's memory that `data.*`, and `data.local.*`, may hold where the catalog says nothing; as in
+/// the traffic manager the language comes from.
+pub const DATA_PERCENT: u32 = 5;
+
+/// The same in bytes, where it is not known how much memory the machine has.
+pub const DATA_BYTES: u64 = 64 << 20;
+
+/// Bytes of a database of places. The largest that are sold have some hundred MiB.
+pub const GEO_DATABASE_BYTES_MAX: u64 = 1 << 30;
+
+/// Bytes of one file of the folder `extra`, of all of them, and how many there may be: they are kept in memory.
+pub const RESOURCE_BYTES_MAX: u64 = 16 << 20;
+/// See [`RESOURCE_BYTES_MAX`].
+pub const RESOURCES_BYTES_MAX: u64 = 64 << 20;
+/// See [`RESOURCE_BYTES_MAX`].
+pub const RESOURCES_MAX: usize = 10_000;
+
 /// Bytes of a cookie's value, as written. Browsers drop a cookie of more than 4 KiB in all, and a mark that is dropped
 /// marks nobody.
 pub const COOKIE_VALUE_BYTES_MAX: usize = 3 << 10;

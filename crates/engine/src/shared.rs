@@ -2,7 +2,9 @@
 
 use crate::catalog::Catalog;
 use crate::counters::{Counters, RuleCounters};
+use crate::machine::Machine;
 use crate::nodes::Nodes;
+use crate::stores::DataStore;
 use crate::time::Now;
 use shaping::{Bounds, Registry, Tick, TicketId};
 use std::collections::BTreeMap;
@@ -25,6 +27,8 @@ pub struct SharedOptions {
     pub seed: [u64; 2],
     /// How much live state there may be.
     pub bounds: Bounds,
+    /// What rules may know of the machine.
+    pub machine: Machine,
     /// Tells how long rules run; without it none is slow.
     pub stopwatch: Option<Stopwatch>,
 }
@@ -66,6 +70,9 @@ pub struct Shared {
     /// Of the rules of the catalog in force.
     rule_counters: Mutex<BTreeMap<Arc<str>, Arc<RuleCounters>>>,
     stopwatch: Option<Stopwatch>,
+    data: DataStore,
+    data_local: DataStore,
+    machine: Machine,
     waker: Box<dyn Wake>,
     seed: [u64; 2],
 }
@@ -89,6 +96,9 @@ impl Shared {
             patterns: PatternCache::default(),
             rule_counters: Mutex::default(),
             stopwatch: options.stopwatch.clone(),
+            data: DataStore::new(0),
+            data_local: DataStore::new(0),
+            machine: options.machine.clone(),
             waker,
             seed: options.seed,
         };
@@ -119,6 +129,8 @@ impl Shared {
         let _nobody_waits = self.shadow.adopt(&catalog.rate_classes, &catalog.bandwidth_classes, now.tick);
         self.nodes.adopt(&mut catalog);
         self.adopt_rule_counters(&mut catalog);
+        self.data.limit(catalog.data.max.bytes(self.machine.memory_bytes));
+        self.data_local.limit(catalog.data.local_max.bytes(self.machine.memory_bytes));
         *self.catalog.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(catalog);
         self.generation.fetch_add(1, Ordering::Release);
         self.wake(wakes);
@@ -174,6 +186,21 @@ impl Shared {
     /// What has been counted.
     pub fn counters(&self) -> &Counters {
         &self.counters
+    }
+
+    /// What rules keep with `data.set`; it outlives catalogs.
+    pub fn data(&self) -> &DataStore {
+        &self.data
+    }
+
+    /// What rules keep with `data.local.set`; it outlives catalogs.
+    pub fn data_local(&self) -> &DataStore {
+        &self.data_local
+    }
+
+    /// What is known of the machine.
+    pub(crate) fn machine(&self) -> &Machine {
+        &self.machine
     }
 
     /// Passes on what the registry said about tickets.

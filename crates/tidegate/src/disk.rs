@@ -1,6 +1,6 @@
 //! Files of the machine, as the catalog asks for them.
 
-use engine::catalog::Files;
+use engine::catalog::{FileFacts, Files};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -17,6 +17,17 @@ impl Files for Disk {
         let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
         paths.sort();
         paths
+    }
+
+    fn facts(&self, path: &Path) -> FileFacts {
+        let Ok(metadata) = std::fs::metadata(path) else { return FileFacts::default() };
+        let modified = metadata.modified().ok();
+        let seconds = modified.and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
+        FileFacts {
+            bytes: metadata.len(),
+            modified: seconds.map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX)),
+            is_folder: metadata.is_dir(),
+        }
     }
 }
 

@@ -7,6 +7,7 @@ mod demo;
 mod disk;
 mod doc;
 mod fmt;
+mod machine;
 mod open_files;
 mod process_log;
 mod run;

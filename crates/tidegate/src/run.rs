@@ -174,6 +174,7 @@ pub(crate) fn start(catalog: Catalog, workers: NonZeroUsize) -> Result<Running, 
         seed: [random.hash_one(0_u8), random.hash_one(1_u8)],
         bounds: catalog.settings.bounds(),
         stopwatch: Some(clock.stopwatch()),
+        machine: crate::machine::here(),
     };
     let shared = Shared::new(catalog, &options, Box::new(wakes.clone()), clock.now());
     Proxy::start(shared, (wakes, clock), Options { workers, ..Options::for_this_machine() })

@@ -29,7 +29,11 @@ pub(crate) fn run(options: &TryOptions) -> anyhow::Result<Verdict> {
         return raw::run(stage, options);
     }
     let visit = visit(options, stage.virtual_server).map_err(|error| Mistake(format!("{error:#}")))?;
-    let settings = SharedOptions { bounds: stage.catalog.settings.bounds(), ..SharedOptions::default() };
+    let settings = SharedOptions {
+        bounds: stage.catalog.settings.bounds(),
+        machine: crate::machine::here(),
+        ..SharedOptions::default()
+    };
     let mut rehearsal = Rehearsal::new(stage.catalog, &settings, wall_time());
     for number in 0..options.count.unwrap_or(1) {
         let mut visit = visit.clone();

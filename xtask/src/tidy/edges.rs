@@ -49,7 +49,8 @@ const ROOMS: [Room; 10] = [
         ours: &["source", "message", "trafficscript", "shaping", "accesslog"],
         // serde_json, schemars: decision records and the catalog's JSON Schema come from the same types;
         // ipnet: trusted proxies; hashbrown, foldhash: seeded, bounded tables; memchr: fields, parts of forms;
-        // chacha20: the random bytes of rules, from the seed; flate2: packed answers that rules read
+        // chacha20: the random bytes of rules, from the seed; flate2: packed answers that rules read;
+        // jiff: local time from a zone that the shell gives; maxminddb: geo.*; md-5: resource.getMD5
         outside: &[
             "bytes",
             "chacha20",
@@ -63,6 +64,9 @@ const ROOMS: [Room; 10] = [
             "foldhash",
             "memchr",
             "flate2",
+            "jiff",
+            "maxminddb",
+            "md-5",
         ],
     },
     Room {

@@ -5,6 +5,7 @@ use crate::catalog::{Catalog, MemoryFiles, RuleStage, VirtualServerId, check_rul
 use crate::decision::{Event, RulePlace};
 use crate::host::Knowledge;
 use crate::log_text::log_text;
+use crate::machine::Machine;
 use crate::raw::{RawRehearsal, RawVisit};
 use crate::rehearsal::{Rehearsal, Visit};
 use crate::shared::SharedOptions;
@@ -54,14 +55,21 @@ fn outcome<H>(row: &Builtin<H>, example: &Example) -> Result<String, String> {
     let text = rule_text(example);
     let catalog = format!(
         "[virtual_servers.site]\nlisten = \"192.0.2.80:80\"\npool = \"web\"\n{list} = [\"example\"]\n\
-         [pools.web]\nnodes = [\"192.0.2.81:80\"]\n[rate_classes.standard]\n[bandwidth_classes.slow]\nmaximum = 800\n"
+         [pools.web]\nnodes = [\"192.0.2.81:80\"]\n[rate_classes.standard]\n[bandwidth_classes.slow]\nmaximum = 800\n\
+         [settings]\ngeo_database = \"geo.mmdb\"\nenvironment = [\"SITE\"]\n"
     );
-    let files = MemoryFiles::default().with("tidegate.toml", catalog).with("rules/example.rts", text);
+    let files = MemoryFiles::default()
+        .with("tidegate.toml", catalog)
+        .with("rules/example.rts", text)
+        .with("extra/error.html", "<h1>Sorry</h1>\n")
+        .with("extra/list.txt", "one\r\ntwo\nthree\n")
+        .with("geo.mmdb", crate::geo::writer::sample());
     let loaded = Catalog::load(Path::new("tidegate.toml"), &files, builtins());
     let catalog = loaded.catalog.ok_or_else(|| {
         loaded.diagnostics.iter().map(source::Diagnostic::one_line).collect::<Vec<_>>().join("; ")
     })?;
-    let mut rehearsal = Rehearsal::new(catalog, &SharedOptions::default(), WallTime(1_000_000));
+    let options = SharedOptions { machine: machine(), ..SharedOptions::default() };
+    let mut rehearsal = Rehearsal::new(catalog, &options, WallTime(1_000_000));
     let ((request, body), (reply, reply_body)) = given(example.given);
     rehearsal.add(Visit {
         at: Duration::ZERO,
@@ -121,6 +129,16 @@ fn logged<'a>(events: impl IntoIterator<Item = &'a (RulePlace, Event)>) -> impl 
         Event::Fault { text } => Some(format!("fault: {text}")),
         _ => None,
     })
+}
+
+fn machine() -> Machine {
+    Machine {
+        hostname: "manager".to_owned(),
+        domain: "example.com".to_owned(),
+        process: 4711,
+        environment: [("SITE".to_owned(), "north".to_owned())].into(),
+        ..Machine::default()
+    }
 }
 
 /// `GET /path` or `response 404`, a ` body=text` behind it if there is one (with `\r` and `\n`), then fields.

@@ -8,10 +8,14 @@ mod body;
 mod completion;
 mod connection;
 mod cookie;
+mod counter;
+mod data;
 mod ending;
+mod event;
 #[cfg(test)]
 mod examples;
 mod form;
+mod geo;
 mod http_answer;
 mod http_cookie;
 mod http_request;
@@ -29,11 +33,13 @@ mod pool;
 mod published;
 mod rate;
 mod raw;
+mod resource;
 mod rule;
 mod service_level;
 mod shape;
 mod ssl;
 mod stream;
+mod sys;
 mod text;
 mod unsupported;
 
@@ -107,6 +113,12 @@ fn table() -> Builtins<Host> {
         &again::ROWS,
         &ending::ROWS,
         &pending::ROWS,
+        &data::ROWS,
+        &counter::ROWS,
+        &event::ROWS,
+        &geo::ROWS,
+        &resource::ROWS,
+        &sys::ROWS,
     ]
     .concat();
     let mut table = Builtins::new(rows).expect("no two functions share a name");

@@ -1,8 +1,8 @@
 //! `ssl.*`: whether the client's side is encrypted, and what its handshake showed.
 
-use super::row;
+use super::{EVERYWHERE, row};
 use crate::host::Host;
-use trafficscript::{Builtin, Stages};
+use trafficscript::Builtin;
 
 /// Whether the function tells of a handshake, which nobody has made here.
 pub(super) fn is_pending(function: &str) -> bool {
@@ -12,7 +12,7 @@ pub(super) fn is_pending(function: &str) -> bool {
 
 pub(super) const ROWS: [Builtin<Host>; 1] = [row!(
     "ssl.isSSL", "Whether the client's connection is encrypted.",
-    (), Truth, Stages::ALL, Reads, "",
+    (), Truth, EVERYWHERE, Reads, "",
     ["ssl.isSSL()" => "0"],
     "1 where the client speaks TLS to this virtual server, 0 otherwise. What stands in front of tidegate and \
      decrypts is not seen here; ask its field, such as X-Forwarded-Proto, with `http.getHeader`.",
@@ -32,7 +32,7 @@ macro_rules! getter {
             summary: $summary,
             params: &[],
             returns: ::trafficscript::Kind::String,
-            stages: Stages::ALL,
+            stages: EVERYWHERE,
             effect: ::trafficscript::Effect::Reads,
             examples: &[::trafficscript::Example { rule: $rule, given: "", gives: "" }],
             doc: $doc,

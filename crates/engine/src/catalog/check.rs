@@ -59,6 +59,7 @@ pub(crate) fn load<H: 'static>(
         rules: rule_settings(said.value.rules.value()).limits,
     };
     let mut catalog = checker.catalog(&mut rules);
+    checker.kept_for_rules(&mut catalog, files);
     let attached = std::mem::take(&mut checker.attached);
     catalog.selection = checker.selection(&catalog.virtual_servers);
     catalog.admin = checker.admin(&catalog);
@@ -88,12 +89,12 @@ fn read_text(path: &Path, files: &dyn Files, diagnostics: &mut Vec<Diagnostic>) 
 }
 
 /// What one check knows and collects.
-struct Checker<'a> {
-    said: &'a said::Catalog,
+pub(super) struct Checker<'a> {
+    pub(super) said: &'a said::Catalog,
     source: &'a Arc<Source>,
     /// The folder of the catalog.
-    folder: &'a Path,
-    diagnostics: &'a mut Vec<Diagnostic>,
+    pub(super) folder: &'a Path,
+    pub(super) diagnostics: &'a mut Vec<Diagnostic>,
     /// Every rule in use, with what the lints want to know of its virtual server.
     attached: Vec<Attached>,
     /// What one run of a rule may use up.
@@ -470,7 +471,7 @@ impl Checker<'_> {
         slot.said()
     }
 
-    fn error(&mut self, id: DiagnosticId, message: String, span: Span, help: &str) {
+    pub(super) fn error(&mut self, id: DiagnosticId, message: String, span: Span, help: &str) {
         Reader::new(self.source, self.diagnostics).report(id, message, (span, ""), help);
     }
 
@@ -524,7 +525,7 @@ fn named<T>(slot: &Slot<Named<T>>) -> &[(At<String>, Slot<T>)] {
     slot.value().map_or(&[], |named| &named.0)
 }
 
-fn many<T>(slot: &Slot<OneOrMany<T>>) -> &[At<T>] {
+pub(super) fn many<T>(slot: &Slot<OneOrMany<T>>) -> &[At<T>] {
     slot.value().map_or(&[], |list| &list.0)
 }
 

@@ -13,6 +13,20 @@ pub trait Files {
 
     /// The paths of what lies in a folder, in any order; none if there is no such folder.
     fn list(&self, folder: &Path) -> Vec<PathBuf>;
+
+    /// What is known of a file without reading it.
+    fn facts(&self, path: &Path) -> FileFacts;
+}
+
+/// What is known of a file without reading it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FileFacts {
+    /// How long it is.
+    pub bytes: u64,
+    /// When it was last changed, in seconds since 1970; 0 where nobody knows.
+    pub modified: i64,
+    /// It is a folder.
+    pub is_folder: bool,
 }
 
 /// Files that are texts in memory: the embedded catalog, and tests.
@@ -40,5 +54,10 @@ impl Files for MemoryFiles {
 
     fn list(&self, folder: &Path) -> Vec<PathBuf> {
         self.0.keys().filter(|path| path.parent() == Some(folder)).cloned().collect()
+    }
+
+    fn facts(&self, path: &Path) -> FileFacts {
+        let bytes = self.0.get(path).map_or(0, |text| text.len() as u64);
+        FileFacts { bytes, modified: 0, is_folder: false }
     }
 }

@@ -11,6 +11,7 @@ mod check;
 mod class;
 mod embedded;
 mod files;
+mod kept;
 mod lint;
 mod pool;
 mod read;
@@ -22,16 +23,19 @@ mod units;
 mod virtual_server;
 
 pub use embedded::{EmbeddedOptions, Guard};
-pub use files::{Files, MemoryFiles};
+pub use files::{FileFacts, Files, MemoryFiles};
 pub use pool::{Algorithm, Node, Pool};
 pub use rules::{CheckedRule, Rule, RuleStage, check_rule};
 pub use schema::schema;
+pub use units::MemoryShare;
 pub use virtual_server::{
     AccessLog, Attachment, Destination, HostPattern, Mode, OnRuleError, Protocol, QueueTimeoutAction,
     RunFrequency, Timeouts, VirtualServer,
 };
 
+use crate::geo::GeoDatabase;
 use crate::limits;
+use crate::resources::Resources;
 use select::Selection;
 use shaping::{BandwidthClass, Bounds, RateClass};
 use source::{Diagnostic, Severity};
@@ -63,6 +67,14 @@ pub struct Catalog {
     pub rules: RuleSettings,
     /// Where the numbers of the process can be read; `None`: nowhere.
     pub admin: Option<Admin>,
+    /// How much rules may keep.
+    pub data: DataLimits,
+    /// The variables of the environment that rules may read.
+    pub environment: Vec<String>,
+    /// Where addresses are, if the catalog names a database.
+    pub geo: Option<GeoDatabase>,
+    /// The files that rules may read.
+    pub resources: Resources,
     selection: Selection,
 }
 
@@ -86,6 +98,15 @@ impl PoolId {
     pub const fn index(self) -> usize {
         self.0 as usize
     }
+}
+
+/// How much rules may keep in all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DataLimits {
+    /// With `data.set`.
+    pub max: MemoryShare,
+    /// With `data.local.set`.
+    pub local_max: MemoryShare,
 }
 
 /// What holds for the whole process.

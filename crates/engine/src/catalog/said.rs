@@ -4,7 +4,7 @@
 use super::address::{Host, Listen, Network, NodeAddress};
 use super::pool::Algorithm;
 use super::read::{At, Count, Flag, Named, OneOrMany, Reader, Say, Text, said_choice, said_table};
-use super::units::{BitRate, Length, Size};
+use super::units::{BitRate, Length, MemoryShare, Size};
 use super::virtual_server::{Mode, OnRuleError, Protocol, QueueTimeoutAction, RunFrequency};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use source::Span;
@@ -31,6 +31,8 @@ said_table! {
         rate_classes: Named<RateClass> => optional,
         /// Limits on bits per second.
         bandwidth_classes: Named<BandwidthClass> => optional,
+        /// What rules keep with `data.set` and `data.local.set`.
+        data: Data => optional,
     }
 }
 
@@ -45,6 +47,20 @@ said_table! {
         max_contexts: Count<1, 10_000_000> => 1_000_000,
         /// Requests that may wait in all rate classes together; beyond, newcomers are refused.
         max_waiting: Count<1, 1_000_000> => 65_536,
+        /// A database of places in MaxMind's format (`.mmdb`), relative to the folder of the catalog, for `geo.*`.
+        geo_database: Text => optional,
+        /// The variables of the environment that rules may read with `sys.getenv`; it often holds secrets.
+        environment: OneOrMany<Text> => optional,
+    }
+}
+
+said_table! {
+    /// How much rules may keep. Beyond, nothing is added, and the rule and the log are told.
+    "the data of rules" Data {
+        /// For `data.set`: a part of the machine's memory, or a size such as `"256 MiB"`.
+        max_bytes: MemoryShare => "5 %",
+        /// For `data.local.set`.
+        local_max_bytes: MemoryShare => "5 %",
     }
 }
 

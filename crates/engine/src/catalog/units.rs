@@ -123,6 +123,66 @@ impl<const MIN: u64, const MAX: u64> JsonSchema for Size<MIN, MAX> {
     }
 }
 
+/// A part of the machine's memory, or a number of bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MemoryShare {
+    /// 1 to 90 hundredths of it.
+    Percent(u32),
+    /// So many, whatever the machine has.
+    Bytes(u64),
+}
+
+/// Hundredths of the memory, at most: the rest of the process wants to live too.
+const PERCENT_MAX: u32 = 90;
+
+impl Default for MemoryShare {
+    fn default() -> Self {
+        Self::Percent(crate::limits::DATA_PERCENT)
+    }
+}
+
+impl MemoryShare {
+    /// The bytes, on a machine with so much memory.
+    pub fn bytes(self, memory_bytes: Option<u64>) -> u64 {
+        match (self, memory_bytes) {
+            (Self::Bytes(bytes), _) => bytes,
+            (Self::Percent(percent), Some(memory)) => memory / 100 * u64::from(percent),
+            (Self::Percent(_), None) => crate::limits::DATA_BYTES,
+        }
+    }
+}
+
+impl Say for MemoryShare {
+    fn expected() -> String {
+        "a part of the memory such as \"5 %\", or a size such as \"256 MiB\" (a bare number counts bytes)"
+            .to_owned()
+    }
+
+    fn read(value: &DeValue<'_>, span: Span, reader: &mut Reader<'_>) -> Option<Self> {
+        let Some(percent) = value.as_str().and_then(|text| text.trim().strip_suffix('%')) else {
+            return read_quantity::<Self>(value, span, reader, ("B", SIZES)).map(Self::Bytes);
+        };
+        let percent = percent.trim().parse().ok().filter(|percent| (1..=PERCENT_MAX).contains(percent));
+        if percent.is_none() {
+            reader.bad_text(span, format!("expected a whole number of percent, 1 to {PERCENT_MAX}"), "");
+        }
+        percent.map(Self::Percent)
+    }
+}
+
+impl JsonSchema for MemoryShare {
+    fn schema_name() -> Cow<'static, str> {
+        "MemoryShare".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": Self::expected(),
+            "anyOf": [{ "type": "integer", "minimum": 0 }, { "type": "string" }],
+        })
+    }
+}
+
 impl Say for BitRate {
     fn expected() -> String {
         "a bit rate such as \"800 kbit/s\" or \"8 Mbit/s\" (a bare number counts kbit/s)".to_owned()

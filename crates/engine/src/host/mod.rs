@@ -212,6 +212,10 @@ pub(crate) enum Note {
     Undecidable {
         fact: ByteString,
     },
+    Emitted {
+        name: ByteString,
+        text: String,
+    },
     Fault {
         text: String,
     },

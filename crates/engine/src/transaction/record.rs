@@ -42,6 +42,7 @@ impl Transaction {
                 Note::Fault { text } => return Some(Message { level: "error", text: text.clone() }),
                 Note::Warning { text } => ("warn", text),
                 Note::Log { level, text } => (*level, text),
+                Note::Emitted { name, text } => ("info", &format!("event {name}: {text}")),
                 _ => return None,
             };
             let place = self.host.place_or_none(noted);
@@ -109,6 +110,7 @@ fn event(note: &Note) -> Event {
         Note::Undecidable { fact } => Event::Undecidable { fact: text(fact) },
         Note::Fault { text } => Event::Fault { text: text.clone() },
         Note::Warning { text } => Event::Warning { text: text.clone() },
+        Note::Emitted { name, text: said } => Event::Emitted { name: text(name), text: said.clone() },
         Note::Log { level, text } => Event::Log { level: Cow::Borrowed(level), text: text.clone() },
     }
 }

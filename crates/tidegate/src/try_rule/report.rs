@@ -115,6 +115,9 @@ impl Tried {
                 Event::Log { level, text } => {
                     tried.log.push(LogLine { level: level.to_string(), text: text.clone() });
                 }
+                Event::Emitted { name, text } => {
+                    tried.log.push(LogLine { level: "event".to_owned(), text: format!("{name}: {text}") });
+                }
                 Event::Fault { text } => tried.faults.push(fault(text, "fault")),
                 Event::Warning { text } => tried.faults.push(fault(text, "warning")),
                 _ => {}

@@ -37,6 +37,8 @@ pub(super) struct Scene {
     pub(super) heading: String,
     pub(super) catalog: Option<Block>,
     pub(super) rules: Vec<Rule>,
+    /// Paths and texts of other files, beside the catalog.
+    pub(super) files: Vec<(String, String)>,
     pub(super) node: Option<Block>,
     pub(super) traffic: Option<Block>,
     /// What goes over a raw connection.
@@ -124,6 +126,7 @@ impl Parser {
                 let name = name.first().map(|name| (*name).to_owned());
                 self.scene.rules.push(Rule { stage, name, block });
             }
+            ["file", path] => self.scene.files.push((path.to_owned(), format!("{}\n", block.text))),
             ["node"] => self.scene.node = Some(block),
             ["traffic"] if self.scene.traffic.is_some() => {
                 return Err("a second traffic before an expect".to_owned());
@@ -144,11 +147,12 @@ impl Parser {
         Ok(())
     }
 
-    /// What comes under the same heading keeps the catalog.
+    /// What comes under the same heading keeps the catalog and the files.
     fn next_scene(&mut self) {
         let next = Scene {
             heading: self.scene.heading.clone(),
             catalog: self.scene.catalog.clone(),
+            files: self.scene.files.clone(),
             ..Scene::default()
         };
         self.scenes.push(std::mem::replace(&mut self.scene, next));

@@ -4,8 +4,8 @@ use super::document::Block;
 use super::traffic::Request;
 use engine::decision::DecisionRecord;
 use engine::{
-    Arrival, Ask, BodyEnd, BodySide, Catalog, Connection, ConnectionFacts, Ending, Heads, Knowledge, Next,
-    Now, RequestBody, RequestId, Shared, SharedOptions, Transaction, Wake, WallTime,
+    Arrival, Ask, BodyEnd, BodySide, Catalog, Connection, ConnectionFacts, Ending, Heads, Knowledge, Machine,
+    Next, Now, RequestBody, RequestId, Shared, SharedOptions, Transaction, Wake, WallTime,
 };
 use message::{RequestHead, ResponseHead, Version};
 use shaping::{Tick, TicketId};
@@ -131,7 +131,8 @@ pub(super) struct Happened {
 /// When a request cannot be made, finds no virtual server, or events never end.
 pub(super) fn run(catalog: Catalog, requests: &[Request], node: &Node) -> Result<Vec<Happened>, String> {
     let woken = Woken::default();
-    let shared = Shared::new(catalog, &SharedOptions::default(), Box::new(woken.clone()), at(0));
+    let options = SharedOptions { machine: machine(), ..SharedOptions::default() };
+    let shared = Shared::new(catalog, &options, Box::new(woken.clone()), at(0));
     let mut drive = Drive {
         requests,
         node,
@@ -153,6 +154,21 @@ pub(super) fn run(catalog: Catalog, requests: &[Request], node: &Node) -> Result
     }
     drive.all()?;
     Ok(drive.happened)
+}
+
+/// The machine that scenes run on.
+fn machine() -> Machine {
+    Machine {
+        hostname: "manager".to_owned(),
+        domain: "site.example".to_owned(),
+        process: 4711,
+        environment: [("SITE", "north"), ("SECRET", "hush")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into(),
+        // An hour ahead of GMT, two from the last Sunday of March to that of October.
+        time_zone: jiff::tz::TimeZone::posix("CET-1CEST,M3.5.0,M10.5.0/3").unwrap(),
+        memory_bytes: Some(1 << 30),
+    }
 }
 
 /// In the order in which events of one moment happen: who is due goes before who arrives.

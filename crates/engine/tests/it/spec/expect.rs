@@ -50,6 +50,8 @@ enum What {
     Backlog(u32),
     Log(String),
     NoLog,
+    /// The name of an event, and its text.
+    Event(String, String),
     Warns(String),
     Faults(String),
     Quiet,
@@ -124,6 +126,10 @@ fn what(text: &str) -> Result<What, String> {
         "tries" => What::Tries(rest.parse().map_err(|_| "a number is wanted".to_owned())?),
         "backlog" => What::Backlog(rest.parse().map_err(|_| "a number is wanted".to_owned())?),
         "log" => What::Log(unquoted(rest).to_owned()),
+        "event" => {
+            let (name, text) = rest.split_once(' ').ok_or("an event has a name and a text")?;
+            What::Event(name.to_owned(), unquoted(text).to_owned())
+        }
         "warns" => What::Warns(unquoted(rest).to_owned()),
         "faults" => What::Faults(unquoted(rest).to_owned()),
         "quiet" => What::Quiet,
@@ -261,6 +267,10 @@ fn check_one(what: &What, request: &Request, happened: &Happened) -> Option<Stri
             });
             (found != Some(*expected)).then(|| format!("found {found:?}"))
         }
+        What::Event(name, text) => check_event(record, text, |event| match event {
+            Event::Emitted { name: found, text } if found == name => Some(text),
+            _ => None,
+        }),
         What::Warns(text) => check_event(record, text, |event| match event {
             Event::Warning { text } => Some(text),
             _ => None,

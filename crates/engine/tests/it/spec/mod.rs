@@ -9,6 +9,8 @@ mod bytes;
 mod document;
 mod drive;
 mod expect;
+#[path = "../../../src/geo/writer.rs"]
+mod places;
 mod remarks;
 mod scene;
 mod traffic;
@@ -59,6 +61,12 @@ files! {
     language_rules = "language/rules.md",
     functions_log = "functions/log.md",
     functions_connection = "functions/connection.md",
+    functions_counter = "functions/counter.md",
+    functions_data = "functions/data.md",
+    functions_event = "functions/event.md",
+    functions_geo = "functions/geo.md",
+    functions_resource = "functions/resource.md",
+    functions_sys = "functions/sys.md",
     functions_ssl = "functions/ssl.md",
     shaping_rate = "shaping/rate.md",
     shaping_bandwidth = "shaping/bandwidth.md",

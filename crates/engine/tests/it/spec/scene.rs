@@ -4,6 +4,7 @@ use super::bytes;
 use super::document::{Block, Document, Rule, Scene, Stage};
 use super::drive::{self, Node};
 use super::expect;
+use super::places;
 use super::remarks::{self, Text};
 use super::traffic::{self, Request};
 use engine::Catalog;
@@ -42,7 +43,10 @@ fn judge(document: &Document, scene: &Scene) -> Result<Vec<String>, String> {
         expected.extend(values);
     }
     let (catalog, mut texts) = catalog_text(scene, &rules);
-    let mut files = MemoryFiles::default().with(CATALOG, catalog);
+    let mut files = MemoryFiles::default().with(CATALOG, catalog).with("geo.mmdb", places::sample());
+    for (path, text) in &scene.files {
+        files = files.with(path, text.as_bytes());
+    }
     for (_, text) in &rules {
         files = files.with(text.file.clone(), text.content.clone());
     }
