@@ -1,4 +1,5 @@
-//! What signals do: HUP reads the catalog again, USR1 opens the logs again, TERM and QUIT end gracefully, INT at once.
+//! What signals do: HUP reads the catalog again, USR1 opens the logs again, USR2 tells what was
+//! counted, TERM and QUIT end gracefully, INT at once.
 
 use super::log;
 use crate::disk::Disk;
@@ -14,6 +15,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 pub(super) struct Signals {
     hang_up: Signal,
     reopen: Signal,
+    count: Signal,
     terminate: Signal,
     quit: Signal,
     interrupt: Signal,
@@ -22,6 +24,7 @@ pub(super) struct Signals {
 enum Told {
     Reload,
     Reopen,
+    Count,
     Stop,
     StopNow,
 }
@@ -32,6 +35,7 @@ impl Signals {
         Ok(Self {
             hang_up: signal(SignalKind::hangup())?,
             reopen: signal(SignalKind::user_defined1())?,
+            count: signal(SignalKind::user_defined2())?,
             terminate: signal(SignalKind::terminate())?,
             quit: signal(SignalKind::quit())?,
             interrupt: signal(SignalKind::interrupt())?,
@@ -42,6 +46,7 @@ impl Signals {
         tokio::select! {
             _ = self.hang_up.recv() => Told::Reload,
             _ = self.reopen.recv() => Told::Reopen,
+            _ = self.count.recv() => Told::Count,
             _ = self.terminate.recv() => Told::Stop,
             _ = self.quit.recv() => Told::Stop,
             _ = self.interrupt.recv() => Told::StopNow,
@@ -57,6 +62,7 @@ impl Signals {
                     running.reopen_logs();
                     tracing::info!("the logs are opened again");
                 }
+                Told::Count => tell_counters(&running),
                 Told::Stop => break running.shared().catalog().settings.grace_period,
                 Told::StopNow => break Duration::ZERO,
             }
@@ -77,12 +83,20 @@ impl Signals {
                         tracing::warn!("told again to stop: breaks off what is under way");
                         std::process::exit(i32::from(130_u8));
                     }
-                    Told::Reload | Told::Reopen | Told::Stop => {}
+                    Told::Reload | Told::Reopen | Told::Count | Told::Stop => {}
                 },
             }
         }
         tracing::info!("stopped");
         Verdict::Good
+    }
+}
+
+/// Every counter that has counted anything, those of rules too; a line each.
+fn tell_counters(running: &Running) {
+    let counters = running.shared().counters().list();
+    for (name, _, value) in counters.into_iter().filter(|(_, _, value)| *value > 0) {
+        tracing::info!("counter {name} {value}");
     }
 }
 

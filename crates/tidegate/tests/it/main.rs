@@ -11,5 +11,6 @@ mod origins;
 mod run;
 mod same_decisions;
 mod seeds;
+mod stores;
 mod story;
 mod trying;
