@@ -56,6 +56,9 @@ fn the_dialect_is_that_of_pcre() {
 fn look_around_references_and_possessive_parts_are_searched_with_counted_steps() {
     assert_eq!(found(r"\w+(?=!)", "ab cd!"), Some("cd"));
     assert_eq!(found(r"(?<!a)b", "ab b"), Some("b"));
+    assert_eq!(found(r"(?<=ab|c)d", "bd abd"), Some("d"));
+    assert_eq!(found(r"(?<!|x)a", "a"), None);
+    assert_eq!(found(r"(?<!bc|a)d+", "ad bcd dd"), Some("dd"));
     assert_eq!(found(r"(a|b)\1", "abb"), Some("bb"));
     assert_eq!(found(r"(?<q>['x]).*?\k<q>", "a'b'"), Some("'b'"));
     assert_eq!(found("a++a", "aaa"), None);

@@ -53,8 +53,8 @@ struct Translator<'a> {
     rest: &'a [u8],
     out: Translated,
     flags: Flags,
-    /// Those of the groups around.
-    outer: Vec<Flags>,
+    /// Those of the groups around, and what kind of group was opened then.
+    outer: Vec<(Flags, Kind)>,
     /// Groups that were opened so far.
     groups_before: usize,
     /// At most this many groups.
@@ -68,6 +68,16 @@ struct Flags {
     is_multi_line: bool,
     /// `(?x)`: blanks and comments do not count.
     is_extended: bool,
+}
+
+/// What a group is to its `|` and its end.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Other,
+    /// `(?<=a|b)`, written as `(?:(?<=a)|(?<=b))`: then each alternative may have a length of its own.
+    Behind,
+    /// `(?<!a|b)`, written as `(?:(?<!a)(?<!b))`.
+    NotBehind,
 }
 
 const RECURSION: &str = "a pattern that calls itself or one of its groups";
@@ -123,10 +133,16 @@ impl Translator<'_> {
                 self.out.text.push(LINE_START);
             }
             b')' => {
-                self.flags = self.outer.pop().unwrap_or(self.flags);
-                self.write(")");
+                let (flags, kind) = self.outer.pop().unwrap_or((self.flags, Kind::Other));
+                self.flags = flags;
+                self.write(if kind == Kind::Other { ")" } else { "))" });
             }
-            b'.' | b'^' | b'$' | b'|' => self.out.text.push(char::from(byte)),
+            b'|' => self.write(match self.outer.last() {
+                Some((_, Kind::Behind)) => ")|(?<=",
+                Some((_, Kind::NotBehind)) => ")(?<!",
+                _ => "|",
+            }),
+            b'.' | b'^' | b'$' => self.out.text.push(char::from(byte)),
             b'#' if self.flags.is_extended => while self.next().is_some_and(|byte| byte != b'\n') {},
             _ if self.flags.is_extended && (byte.is_ascii_whitespace() || byte == 0x0b) => {}
             _ => self.literal(byte),
@@ -162,8 +178,12 @@ impl Translator<'_> {
 
     /// Opens a group; flags that are set in it end with it.
     fn open(&mut self, start: &str) {
+        self.open_kind(start, Kind::Other);
+    }
+
+    fn open_kind(&mut self, start: &str, kind: Kind) {
         self.write(start);
-        self.outer.push(self.flags);
+        self.outer.push((self.flags, kind));
     }
 
     fn group(&mut self) -> Result<(), PatternError> {
@@ -183,10 +203,16 @@ impl Translator<'_> {
             self.open("(?:");
             return Ok(());
         }
-        for start in ["=", "!", "<=", "<!", ">"] {
-            if self.skip(start.as_bytes()) {
+        for (said, start, kind) in [
+            ("=", "(?=", Kind::Other),
+            ("!", "(?!", Kind::Other),
+            (">", "(?>", Kind::Other),
+            ("<=", "(?:(?<=", Kind::Behind),
+            ("<!", "(?:(?<!", Kind::NotBehind),
+        ] {
+            if self.skip(said.as_bytes()) {
                 self.out.needs_backtracking = true;
-                self.open(&format!("(?{start}"));
+                self.open_kind(start, kind);
                 return Ok(());
             }
         }
