@@ -108,11 +108,14 @@ impl Host {
         self.pool.or(self.virtual_server().pool)
     }
 
-    /// Whether all of the request is here to be sent again.
+    /// Whether all of the request is here to be sent again: it has no body, or the body is held here whole.
     fn holds_request(&self) -> bool {
+        let is_held = self.bodies.as_ref().is_some_and(|bodies| {
+            bodies.written_request.is_some() || bodies.request.end == crate::bodies::BodyEnd::Whole
+        });
         let fields = self.request.fields();
         let has_length = fields.known(Known::ContentLength).is_some_and(|length| length != b"0");
-        !has_length && !fields.has(Known::TransferEncoding)
+        is_held || (!self.is_body_spent && !has_length && !fields.has(Known::TransferEncoding))
     }
 }
 
