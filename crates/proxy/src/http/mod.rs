@@ -6,6 +6,7 @@ pub(crate) mod exchange;
 pub(crate) mod forward;
 pub(crate) mod intake;
 pub(crate) mod node_side;
+mod passing;
 mod refuse;
 mod streaming;
 pub(crate) mod tunnel;

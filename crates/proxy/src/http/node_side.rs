@@ -2,9 +2,10 @@
 //! node where that is safe.
 
 use super::body::{Coding, Failure, Relay, SenderFault, is_out_of_descriptors};
-use super::exchange::{Ended, Exchange, Gone, frame_begun, poll_gone};
+use super::exchange::{Ended, Exchange, Gone, poll_gone};
 use super::forward::{Framing, Onward, Reply, write_request, write_response};
 use super::intake::Intake;
+use super::passing::frame_begun;
 use crate::buffers::Size;
 use crate::node::connect::Dial;
 use crate::node::idle::NodePlace;
