@@ -207,6 +207,7 @@ impl<'de> Visitor<'de> for Seed<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
         let below = self.below()?;
+        self.take(size_of::<Value>() as u64)?;
         let mut array = Vec::new();
         while let Some(item) = items.next_element_seed(below)? {
             self.take(size_of::<Value>() as u64)?;
@@ -217,6 +218,7 @@ impl<'de> Visitor<'de> for Seed<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
         let below = self.below()?;
+        self.take(size_of::<Value>() as u64)?;
         let mut table = Table::default();
         while let Some(key) = entries.next_key::<String>()? {
             self.take(ENTRY_BYTES.saturating_add(key.len() as u64))?;

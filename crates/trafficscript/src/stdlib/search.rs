@@ -220,9 +220,9 @@ fn looks_like(text: &[u8], part: &[u8]) -> bool {
     text.iter().zip(part).all(|(byte, wanted)| *wanted == b'?' || byte == wanted)
 }
 
-/// With each 4,096 comparisons counted as an instruction.
+/// With each 512 comparisons counted as an instruction.
 fn wildmatch_counted<H: Host>(call: &mut Call<'_, H>) -> Answer {
-    const COMPARISONS_FOR_ONE: u32 = 4096;
+    const COMPARISONS_FOR_ONE: u32 = 512;
     let (text, pattern) = (call.bytes(0), call.bytes(1));
     let mut comparisons = 0_u32;
     let matched = wildmatch(&text, &pattern, || {
