@@ -99,6 +99,15 @@ impl Diagnostic {
     pub fn one_line(&self) -> String {
         let place = self.place().map_or(String::new(), |p| format!("{}:{}:{}: ", p.file, p.line, p.column));
         let help = self.help.as_ref().map_or(String::new(), |help| format!(" ({help})"));
-        format!("{place}{}[{}]: {}{help}", self.severity.name(), self.id.0, self.message)
+        let line = format!("{place}{}[{}]: {}{help}", self.severity.name(), self.id.0, self.message);
+        // A name in a message may be a string of the rule's, with line breaks in it.
+        if !line.contains(char::is_control) {
+            return line;
+        }
+        let escaped = |letter: char| match letter {
+            letter if letter.is_control() => letter.escape_default().to_string(),
+            letter => letter.to_string(),
+        };
+        line.chars().map(escaped).collect()
     }
 }

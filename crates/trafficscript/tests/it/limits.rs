@@ -209,3 +209,10 @@ fn many_patterns_that_are_put_together_while_running_cost_fuel() {
         Err(FUEL)
     );
 }
+
+#[test]
+fn a_mistake_is_told_in_one_line_whatever_names_the_rule_uses() {
+    let compiled = compiled("import \"a\\nb\\033[2J\";");
+    let told = compiled.diagnostics.first().unwrap().one_line();
+    assert!(!told.contains(char::is_control) && told.contains("a\\nb"), "{told}");
+}
