@@ -6,7 +6,7 @@ use libfuzzer_sys::fuzz_target;
 use source::{Source, render_human};
 use std::sync::{Arc, LazyLock};
 use tidegate_fuzz::timed;
-use trafficscript::{Builtins, CompileOptions, Host, Stages, Warning, compile, mend};
+use trafficscript::{Builtins, CompileOptions, Host, Stages, Warning, compile, fmt, mend};
 
 struct Deaf;
 
@@ -36,6 +36,14 @@ fuzz_target!(|input: &[u8]| {
         if compiled.diagnostics.len() <= 2 {
             let drawn = render_human(&compiled.diagnostics, false);
             assert_eq!(drawn.is_empty(), compiled.diagnostics.is_empty());
+        }
+        // Laid out it has the same words, and laid out again the same bytes.
+        match fmt::format(&text) {
+            Ok(laid) => {
+                let again = fmt::format(&Arc::new(Source::new("rule.rts", laid.clone())));
+                assert!(again.is_ok_and(|again| again == laid));
+            }
+            Err(error) => assert!(!matches!(error, fmt::FormatError::OtherWords)),
         }
         if input.len() % 8 == 0
             && let Some(mended) = mend::newlines(input)
