@@ -72,6 +72,18 @@ pub enum Event {
         /// The status.
         status: u16,
     },
+    /// Something done in the world while the rule waited: `http.request.*`, `net.dns.*`, `tcp.*`, `udp.sendTo`,
+    /// `auth.query`.
+    Errand {
+        /// `fetch`, `resolve`, `connect`, `read`, `write`, `close`, `datagram` or `authenticate`.
+        errand: Cow<'static, str>,
+        /// Where it went, without the query of a URL.
+        to: String,
+        /// What came of it in a few words, or why it failed.
+        result: String,
+        /// Microseconds that the rule waited.
+        micros: u64,
+    },
     /// `connection.discard`.
     Discard,
     /// A fact that the source of this request (a log) does not hold was read as empty.

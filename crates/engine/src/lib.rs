@@ -17,6 +17,7 @@ pub mod catalog;
 mod connection;
 mod counters;
 pub mod decision;
+pub mod errand;
 mod error;
 mod geo;
 mod host;

@@ -114,3 +114,29 @@ pub const AVOIDED_NODES_MAX: usize = 64;
 
 /// Seconds of a time-out that a rule sets, at most; as in the catalog.
 pub const TIMEOUT_SECONDS_MAX: u64 = 86_400;
+
+/// Authenticators in a catalog.
+pub const AUTHENTICATORS_MAX: usize = 1_000;
+
+/// Errands (requests, look-ups, reads and writes) that the rules of one transaction may ask for; each wait gives a rule
+/// new fuel, so that a loop of errands needs an end of its own.
+pub const ERRANDS_PER_TRANSACTION_MAX: u32 = 1_000;
+
+/// Errands of a transaction that its record tells of: the rest of the record is for what else its rules do.
+pub const ERRAND_NOTES_MAX: u32 = 64;
+
+/// Bytes of one answer from the world: the body of a page, one read of a socket. What runs may keep is bounded by
+/// [`RUN`].
+pub const ERRAND_ANSWER_BYTES_MAX: usize = 4 << 20;
+
+/// Bytes that one errand may send.
+pub const ERRAND_DATA_BYTES_MAX: usize = 4 << 20;
+
+/// Bytes of one datagram: what IPv4 carries.
+pub const DATAGRAM_BYTES_MAX: usize = 65_507;
+
+/// How long an errand may take, unless the rule says otherwise; requests count it in seconds, sockets in milliseconds.
+pub const ERRAND_TIME: core::time::Duration = core::time::Duration::from_secs(30);
+
+/// Characters of an errand's place in the record.
+pub const ERRAND_PLACE_CHARS_MAX: usize = 200;

@@ -7,6 +7,7 @@ use crate::bodies::{BodyEnd, BodySide, RequestBody};
 use crate::catalog::{Catalog, VirtualServerId};
 use crate::connection::{Connection, ConnectionFacts};
 use crate::decision::DecisionRecord;
+use crate::errand::{ErrandError, World};
 use crate::shared::{Shared, SharedOptions, Wake};
 use crate::time::{Now, WallTime};
 use crate::transaction::{Arrival, Ask, Ending, Heads, Knowledge, Next, RequestId, Transaction};
@@ -83,6 +84,7 @@ pub struct Rehearsal {
     events: BinaryHeap<Reverse<(Tick, u64, What)>>,
     said: u64,
     waiting: BTreeMap<usize, Held>,
+    world: World,
     /// Whose visit waits with a ticket; an entry lives as long as that wait.
     tickets: BTreeMap<TicketId, usize>,
 }
@@ -137,7 +139,15 @@ impl Rehearsal {
             said: 0,
             waiting: BTreeMap::new(),
             tickets: BTreeMap::new(),
+            world: World::default(),
         }
+    }
+
+    /// Tells it what the world answers; without it nothing does, and rules get the failure values of their calls.
+    #[must_use]
+    pub fn in_world(mut self, world: World) -> Self {
+        self.world = world;
+        self
     }
 
     /// The state it runs on.
@@ -239,10 +249,17 @@ impl Rehearsal {
         let mut next = held.transaction.advance(now);
         loop {
             match next {
+                Next::Ask(Ask::Errand { .. }) => {
+                    // At once: what is known beforehand takes no time.
+                    let errand = held.transaction.errand();
+                    let report =
+                        errand.map_or(Err(ErrandError::TimedOut), |errand| self.world.answer(&errand));
+                    next = held.transaction.errand_done(report, now);
+                }
                 Next::Ask(ask) => {
                     let (ticket, until) = match ask {
                         Ask::Turn { ticket, until } => (Some(ticket), until),
-                        Ask::Sleep { until } | Ask::Bytes { until } => (None, until),
+                        Ask::Sleep { until } | Ask::Bytes { until } | Ask::Errand { until } => (None, until),
                         Ask::Body { side, most, .. } => {
                             next = self.bring_body(number, &mut held, (side, most), now);
                             continue;

@@ -7,6 +7,7 @@
 //! Running ── commands ──▶ worker 0 .. n, one thread each, nothing shared on the way of a request
 //!                          ├ listener   accepts (a socket of its own, SO_REUSEPORT)
 //!                          ├ http       connection ─▶ exchange ─▶ engine::Transaction
+//!                          ├ errands    what rules have done in the world while they wait
 //!                          ├ node       connect, idle connections of its own
 //!                          ├ timers     time-outs, one cell a connection
 //!                          └ log lines ──▶ log_writer, one thread for all
@@ -24,6 +25,7 @@
 
 mod buffers;
 mod clock;
+mod errands;
 mod http;
 mod listener;
 mod log_writer;
@@ -36,6 +38,7 @@ mod wire;
 mod worker;
 
 pub use clock::Clock;
+pub use errands::{Looked, Lookup};
 pub use listener::ListenError;
 pub use log_writer::LogOpenError;
 pub use node::connect::{Dial, Tcp};

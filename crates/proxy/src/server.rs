@@ -1,6 +1,7 @@
 //! The running proxy: worker threads, the sockets they listen on, and what can be told to them while they run.
 
 use crate::clock::Clock;
+use crate::errands::Desk;
 use crate::listener::{ListenError, Listener, bind};
 use crate::log_writer::{LogOpenError, LogWriter};
 use crate::node::connect::Tcp;
@@ -88,6 +89,7 @@ impl Proxy {
             log_thread: Some(log_thread),
             clock: clock.clone(),
             shared,
+            desk: Desk::new(),
         };
         let seed = RandomState::new().hash_one(0_u8);
         let count = options.workers.get();
@@ -100,7 +102,10 @@ impl Proxy {
                 connections_max: options.connections_max.div_ceil(count),
                 seed,
             };
-            running.workers.push(Thread::start(settings, running.log.clone()).map_err(StartError::Worker)?);
+            running.workers.push(
+                Thread::start(settings, (running.log.clone(), Arc::clone(&running.desk)))
+                    .map_err(StartError::Worker)?,
+            );
         }
         let catalog = running.shared.catalog();
         running.open_logs(&catalog)?;
@@ -119,6 +124,7 @@ pub struct Running {
     log_thread: Option<JoinHandle<()>>,
     clock: Clock,
     shared: Arc<Shared>,
+    desk: Arc<Desk>,
 }
 
 /// Sockets that are bound and not yet served: for each address what came out, and one for each worker.
@@ -218,6 +224,7 @@ impl Running {
     fn hand_out(&mut self, opened: Opened) {
         for (configured, bound, sockets) in opened {
             self.listeners.insert(configured, bound);
+            self.desk.own.add(bound.port());
             for (worker, socket) in self.workers.iter().zip(sockets) {
                 let _gone = worker.commands.send(Command::Listen { configured, socket });
             }
@@ -245,7 +252,7 @@ struct Thread {
 }
 
 impl Thread {
-    fn start(settings: WorkerSettings, log: LogWriter) -> io::Result<Self> {
+    fn start(settings: WorkerSettings, log: (LogWriter, Arc<Desk>)) -> io::Result<Self> {
         let (commands, received) = unbounded_channel();
         let name = format!("worker-{}", settings.place.0);
         let (answer, started) = std::sync::mpsc::sync_channel(1);
@@ -267,9 +274,13 @@ impl Thread {
 }
 
 /// A worker's life.
-async fn work(settings: WorkerSettings, log: LogWriter, mut commands: UnboundedReceiver<Command>) {
+async fn work(
+    settings: WorkerSettings,
+    (log, desk): (LogWriter, Arc<Desk>),
+    mut commands: UnboundedReceiver<Command>,
+) {
     let dial = Tcp::new(settings.clock.clone());
-    let worker = Worker::with_log(settings, dial, Some(log));
+    let worker = Worker::with_log(settings, dial, (Some(log), desk));
     let mut ends: HashMap<SocketAddr, Rc<Notify>> = HashMap::new();
     let grace = loop {
         match commands.recv().await {

@@ -3,6 +3,7 @@
 
 use crate::buffers::Buffers;
 use crate::clock::Clock;
+use crate::errands::{Desk, Errands, Lookup};
 use crate::http::connection;
 use crate::log_writer::{BATCH_BYTES, LogTarget, LogWriter};
 use crate::messages::Messages;
@@ -58,6 +59,7 @@ pub struct Worker<D: Dial = Tcp> {
     pub(crate) buffers: Buffers,
     pub(crate) idle: IdleNodes<D::Stream>,
     pub(crate) dial: D,
+    pub(crate) errands: Errands,
     pub(crate) connections_max: usize,
     /// Connections close when they have answered.
     pub(crate) draining: Cell<bool>,
@@ -164,10 +166,14 @@ fn answer_limits_of(server: &VirtualServer) -> http1::Limits {
 impl<D: Dial> Worker<D> {
     /// A worker without listeners. To be called on the local runtime that it will use.
     pub fn new(settings: WorkerSettings, dial: D) -> Rc<Self> {
-        Self::with_log(settings, dial, None)
+        Self::with_log(settings, dial, (None, Desk::new()))
     }
 
-    pub(crate) fn with_log(settings: WorkerSettings, dial: D, writer: Option<LogWriter>) -> Rc<Self> {
+    pub(crate) fn with_log(
+        settings: WorkerSettings,
+        dial: D,
+        (writer, desk): (Option<LogWriter>, Arc<Desk>),
+    ) -> Rc<Self> {
         let (index, workers) = settings.place;
         let log = writer.map(Log::new);
         let nothing = Pinned::new(Arc::new(Catalog::default()), 0, None);
@@ -176,6 +182,7 @@ impl<D: Dial> Worker<D> {
             buffers: Buffers::default(),
             idle: IdleNodes::new(),
             dial,
+            errands: Errands::new(desk),
             connections_max: settings.connections_max.max(1),
             draining: Cell::new(false),
             log,
@@ -210,6 +217,11 @@ impl<D: Dial> Worker<D> {
     /// From now on `look` sees each transaction of this worker when it is over, after its log line.
     pub fn observe(&self, look: impl Fn(&Transaction) + 'static) {
         *self.observer.borrow_mut() = Some(Box::new(look));
+    }
+
+    /// From now on names that rules ask for are looked up so, and no longer by the system.
+    pub fn look_up_with(&self, lookup: impl Lookup) {
+        self.errands.look_up_with(Rc::new(lookup));
     }
 
     /// A transaction is over: its messages go to the process log, and whoever observes sees it.

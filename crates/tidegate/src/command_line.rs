@@ -265,6 +265,9 @@ pub(crate) struct TryOptions {
     /// The body of the node's answer: text, or @file
     #[arg(long, value_name = "TEXT|@FILE")]
     pub(crate) response_body: Option<String>,
+    /// What the world answers to rules that go out, a line each; without it a rule that goes out fails
+    #[arg(long, value_name = "FILE")]
+    pub(crate) world: Option<PathBuf>,
     /// With --rule: which stage it runs in
     #[arg(long, value_name = "STAGE", default_value = "request")]
     pub(crate) r#as: StageName,

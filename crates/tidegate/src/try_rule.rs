@@ -10,6 +10,7 @@ use crate::verdict::{Mistake, Verdict};
 use anyhow::{Context, bail};
 use engine::builtins::builtins;
 use engine::catalog::{EmbeddedOptions, Guard, Rule, RuleStage, VirtualServerId, check_rule};
+use engine::errand::World;
 use engine::{Catalog, Knowledge, Rehearsal, SharedOptions, Visit, Visited, WallTime};
 use message::{RequestHead, ResponseHead, Version, reason_of};
 use report::Tried;
@@ -34,7 +35,7 @@ pub(crate) fn run(options: &TryOptions) -> anyhow::Result<Verdict> {
         machine: crate::machine::here(),
         ..SharedOptions::default()
     };
-    let mut rehearsal = Rehearsal::new(stage.catalog, &settings, wall_time());
+    let mut rehearsal = Rehearsal::new(stage.catalog, &settings, wall_time()).in_world(world(options)?);
     for number in 0..options.count.unwrap_or(1) {
         let mut visit = visit.clone();
         visit.at = options.every.saturating_mul(number);
@@ -45,6 +46,14 @@ pub(crate) fn run(options: &TryOptions) -> anyhow::Result<Verdict> {
     visited.sort_by_key(|visited| visited.number);
     print(&visited, &stage.paths, options)?;
     Ok(Verdict::Good)
+}
+
+/// What the world answers; without `--world` nothing does.
+fn world(options: &TryOptions) -> anyhow::Result<World> {
+    let Some(path) = &options.world else { return Ok(World::default()) };
+    let text = std::fs::read_to_string(path);
+    let text = text.map_err(|error| Mistake(format!("cannot read {}: {error}", path.display())))?;
+    Ok(World::parse(&text).map_err(|wrong| Mistake(format!("{}: {wrong}", path.display())))?)
 }
 
 fn has_no_rule(options: &TryOptions) -> bool {

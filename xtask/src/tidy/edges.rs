@@ -72,8 +72,25 @@ const ROOMS: [Room; 10] = [
     Room {
         name: "proxy",
         ours: &["engine", "http1", "message", "shaping", "accesslog"],
-        // thiserror: what cannot be bound or opened, as a type; memchr: fields; jiff: local time of log lines
-        outside: &["tokio", "socket2", "tracing", "thiserror", "bytes", "memchr", "jiff"],
+        // thiserror: what cannot be bound or opened, as a type; memchr: fields; jiff: local time of log lines;
+        // hyper and its kin, rustls and its kin, dns-lookup, ldap3: what rules have done in the world
+        outside: &[
+            "tokio",
+            "socket2",
+            "tracing",
+            "thiserror",
+            "bytes",
+            "memchr",
+            "jiff",
+            "dns-lookup",
+            "http-body-util",
+            "hyper",
+            "hyper-util",
+            "ldap3",
+            "rustls",
+            "rustls-native-certs",
+            "tokio-rustls",
+        ],
     },
     Room {
         name: "tidegate",

@@ -3,6 +3,7 @@
 use super::{COMPLETION, RAW, RAW_REQUEST, REQUEST, builtins};
 use crate::catalog::{Catalog, MemoryFiles, RuleStage, VirtualServerId, check_rule};
 use crate::decision::{Event, RulePlace};
+use crate::errand::World;
 use crate::host::Knowledge;
 use crate::log_text::log_text;
 use crate::machine::Machine;
@@ -56,6 +57,7 @@ fn outcome<H>(row: &Builtin<H>, example: &Example) -> Result<String, String> {
     let catalog = format!(
         "[virtual_servers.site]\nlisten = \"192.0.2.80:80\"\npool = \"web\"\n{list} = [\"example\"]\n\
          [pools.web]\nnodes = [\"192.0.2.81:80\"]\n[rate_classes.standard]\n[bandwidth_classes.slow]\nmaximum = 800\n\
+         [outgoing]\nallow = \"*\"\n[authenticators.staff]\nserver = \"192.0.2.89:389\"\nbase_dn = \"o=site\"\n\
          [settings]\ngeo_database = \"geo.mmdb\"\nenvironment = [\"SITE\"]\n"
     );
     let files = MemoryFiles::default()
@@ -69,8 +71,12 @@ fn outcome<H>(row: &Builtin<H>, example: &Example) -> Result<String, String> {
         loaded.diagnostics.iter().map(source::Diagnostic::one_line).collect::<Vec<_>>().join("; ")
     })?;
     let options = SharedOptions { machine: machine(), ..SharedOptions::default() };
-    let mut rehearsal = Rehearsal::new(catalog, &options, WallTime(1_000_000));
-    let ((request, body), (reply, reply_body)) = given(example.given);
+    let (told, seen): (Vec<&str>, Vec<&str>) =
+        example.given.lines().partition(|line| line.starts_with("world "));
+    let told: Vec<&str> = told.iter().filter_map(|line| line.strip_prefix("world ")).collect();
+    let world = World::parse(&told.join("\n")).map_err(|wrong| wrong.to_string())?;
+    let mut rehearsal = Rehearsal::new(catalog, &options, WallTime(1_000_000)).in_world(world);
+    let ((request, body), (reply, reply_body)) = given(&seen.join("\n"));
     rehearsal.add(Visit {
         at: Duration::ZERO,
         connection: 1,
@@ -142,6 +148,7 @@ fn machine() -> Machine {
 }
 
 /// `GET /path` or `response 404`, a ` body=text` behind it if there is one (with `\r` and `\n`), then fields.
+/// (Lines that begin with `world` tell what the world answers.)
 fn given(text: &str) -> ((RequestHead, Vec<u8>), (ResponseHead, Vec<u8>)) {
     let mut lines = text.lines();
     let first = lines.next().unwrap_or_default();

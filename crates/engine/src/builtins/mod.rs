@@ -4,6 +4,7 @@
 
 mod address;
 mod again;
+mod auth;
 mod body;
 mod completion;
 mod connection;
@@ -14,6 +15,7 @@ mod ending;
 mod event;
 #[cfg(test)]
 mod examples;
+mod fetch;
 mod form;
 mod geo;
 mod http_answer;
@@ -37,6 +39,7 @@ mod resource;
 mod rule;
 mod service_level;
 mod shape;
+mod sockets;
 mod ssl;
 mod stream;
 mod sys;
@@ -119,6 +122,9 @@ fn table() -> Builtins<Host> {
         &geo::ROWS,
         &resource::ROWS,
         &sys::ROWS,
+        &fetch::ROWS,
+        &sockets::ROWS,
+        &auth::ROWS,
     ]
     .concat();
     let mut table = Builtins::new(rows).expect("no two functions share a name");

@@ -167,7 +167,7 @@ pub(crate) fn is_host_name(text: &str) -> bool {
     text.len() <= HOST_BYTES_MAX && text.split('.').all(label)
 }
 
-fn port_number(text: &str) -> Option<u16> {
+pub(crate) fn port_number(text: &str) -> Option<u16> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     if digits { text.parse().ok() } else { None }
 }

@@ -1,6 +1,7 @@
 //! From what was said to what is meant: references are resolved, rules compiled, clashes found. Every step reports
 //! and goes on.
 
+use super::authenticator::{Authenticator, AuthenticatorKind, Secret};
 use super::class::{bandwidth_class, rate_class};
 use super::lint::{self, Attached};
 use super::read::{At, BAD_VALUE, Named, OneOrMany, Reader, Slot, Text, shown};
@@ -119,6 +120,11 @@ impl Checker<'_> {
             let class = bandwidth_class(&class.value);
             catalog.bandwidth_classes.extend(class.map(|class| (name.value.clone(), class)));
         }
+        let allowed = said.outgoing.value().map_or(&[][..], |outgoing| many(&outgoing.allow));
+        catalog.outgoing.allow = allowed.iter().map(|entry| entry.value.clone()).collect();
+        for (name, table) in self.tables(&said.authenticators, "authenticators", limits::AUTHENTICATORS_MAX) {
+            catalog.authenticators.extend(self.authenticator(name, table).map(Arc::new));
+        }
         let servers = self.tables(&said.virtual_servers, "virtual servers", limits::VIRTUAL_SERVERS_MAX);
         if servers.is_empty() && named(&said.virtual_servers).is_empty() {
             self.nothing_to_do();
@@ -174,6 +180,36 @@ impl Checker<'_> {
             max_reply_time: table.max_reply_time.value()?.0,
             max_idle_connections_pernode: table.max_idle_connections_pernode.value()?.0,
             node_fail_time: table.node_fail_time.value()?.0,
+        })
+    }
+
+    fn authenticator(&mut self, name: &At<String>, said: &At<said::Authenticator>) -> Option<Authenticator> {
+        let table = &said.value;
+        let server = self.required(&table.server, "server", name, said.span);
+        let base_dn = self.required(&table.base_dn, "base_dn", name, said.span);
+        let filter = table.filter.said()?;
+        if !filter.value.0.contains("%u") {
+            let message = "the filter does not look at the user's name".to_owned();
+            self.error(BAD_VALUE, message, filter.span, "%u stands for it: filter = \"(uid=%u)\"");
+        }
+        let text = |slot: &Slot<Text>| slot.value().map(|text| text.0.clone());
+        let bind_password = text(&table.bind_password).unwrap_or_default();
+        if let (Some(_), Some(bind_dn)) = (bind_password.is_empty().then_some(()), table.bind_dn.said()) {
+            // Directories take a name without a password for nobody, and say that all is well.
+            let message = "`bind_dn` without a `bind_password` is nobody in particular".to_owned();
+            self.error(MISSING_KEY, message, bind_dn.span, "add bind_password = …, or leave both out");
+        }
+        let AuthenticatorKind::Ldap = table.kind.value()?;
+        let server = &server?.value;
+        Some(Authenticator {
+            name: Arc::from(name.value.as_str()),
+            server: Node { host: server.host.clone(), port: server.port, name: Arc::from(server.name()) },
+            tls: *table.tls.value()?,
+            bind: text(&table.bind_dn).map(|dn| (dn, Secret(bind_password))),
+            base_dn: base_dn?.value.0.clone(),
+            filter: filter.value.0.clone(),
+            attributes: many(&table.attributes).iter().map(|name| name.value.0.clone()).collect(),
+            timeout: table.timeout.value()?.0,
         })
     }
 

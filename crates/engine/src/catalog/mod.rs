@@ -7,12 +7,14 @@
 //! ```
 
 mod address;
+mod authenticator;
 mod check;
 mod class;
 mod embedded;
 mod files;
 mod kept;
 mod lint;
+mod outgoing;
 mod pool;
 mod read;
 mod rules;
@@ -22,8 +24,11 @@ mod select;
 mod units;
 mod virtual_server;
 
+pub(crate) use address::is_host_name;
+pub use authenticator::{Authenticator, AuthenticatorKind, LdapTls, Secret};
 pub use embedded::{EmbeddedOptions, Guard};
 pub use files::{FileFacts, Files, MemoryFiles};
+pub use outgoing::{Allowed, Outgoing, Refusal};
 pub use pool::{Algorithm, Node, Pool};
 pub use rules::{CheckedRule, Rule, RuleStage, check_rule};
 pub use schema::schema;
@@ -61,6 +66,10 @@ pub struct Catalog {
     pub rate_classes: Vec<(String, RateClass)>,
     /// By name, in the order written.
     pub bandwidth_classes: Vec<(String, BandwidthClass)>,
+    /// Where rules may go.
+    pub outgoing: Outgoing,
+    /// Who knows users, in the order written.
+    pub authenticators: Vec<Arc<Authenticator>>,
     /// What holds for the whole process.
     pub settings: Settings,
     /// What rules may use up.

@@ -2,6 +2,8 @@
 //! JSON Schema; the third column says whether it must be there, or what stands in for it.
 
 use super::address::{Host, Listen, Network, NodeAddress};
+use super::authenticator::{AuthenticatorKind, LdapTls};
+use super::outgoing::Allowed;
 use super::pool::Algorithm;
 use super::read::{At, Count, Flag, Named, OneOrMany, Reader, Say, Text, said_choice, said_table};
 use super::units::{BitRate, Length, MemoryShare, Size};
@@ -33,6 +35,10 @@ said_table! {
         bandwidth_classes: Named<BandwidthClass> => optional,
         /// What rules keep with `data.set` and `data.local.set`.
         data: Data => optional,
+        /// Where rules may send requests and open connections.
+        outgoing: Outgoing => optional,
+        /// Directories that know users, asked by rules with `auth.query`.
+        authenticators: Named<Authenticator> => optional,
     }
 }
 
@@ -206,6 +212,41 @@ said_table! {
         sharing: SharingWord => "machine",
         /// For people.
         note: Text => "",
+    }
+}
+
+said_table! {
+    /// Where rules may send requests and open connections (`http.request.*`, `tcp.connect`, `udp.sendTo`).
+    "the table of outgoing connections" Outgoing {
+        /// Networks, hosts and ports: `"10.0.0.0/8"`, `"api.example:443"`, `"*.example"`; `"*"` is every public
+        /// address. A host is allowed wherever its name leads but to this machine itself. Nothing else is allowed,
+        /// and link-local addresses, metadata services of clouds, multicast and the ports that tidegate itself
+        /// listens on never are.
+        allow: OneOrMany<Allowed> => optional,
+    }
+}
+
+said_table! {
+    /// A directory that knows users, asked by rules with `auth.query`. Its server needs no entry in `outgoing`.
+    "an authenticator" Authenticator {
+        /// What it is.
+        kind: AuthenticatorKind => "ldap",
+        /// The server as `"host:port"`; LDAP usually has port 389, and 636 with `tls = "ldaps"`.
+        server: NodeAddress => required,
+        /// How the connection is protected: `"none"`, `"starttls"` or `"ldaps"`.
+        tls: LdapTls => "none",
+        /// Who we are there; without it we are nobody in particular.
+        bind_dn: Text => optional,
+        /// Our password there.
+        bind_password: Text => optional,
+        /// Under which entry users are looked for.
+        base_dn: Text => required,
+        /// What a user's entry looks like; `%u` stands for the name, made harmless.
+        filter: Text => "(uid=%u)",
+        /// Which attributes rules get; none means all.
+        attributes: OneOrMany<Text> => optional,
+        /// How long one question may take.
+        timeout: Positive => "10s",
     }
 }
 

@@ -3,16 +3,19 @@
 
 mod completion;
 mod edit;
+mod errand;
 mod stream;
 
 pub(crate) use completion::Completion;
 pub(crate) use edit::{ResponseEdit, apply, apply_one, cookie_name};
+pub(crate) use errand::{OnErrand, go, refused};
 pub(crate) use stream::{Answered, LineEnd, Raw, Searched, Side, Want};
 
 use crate::bodies::{Bodies, Place, Work};
 use crate::catalog::{Attachment, Catalog, PoolId, VirtualServer, VirtualServerId};
 use crate::connection::Connection;
 use crate::decision::RateResult;
+use crate::errand::ErrandKind;
 use crate::limits;
 use crate::log_text::log_text;
 use crate::random::Random;
@@ -144,6 +147,8 @@ pub(crate) enum Waiting {
     },
     /// Time.
     Sleep { until: Tick },
+    /// Something done in the world.
+    Errand(Box<OnErrand>),
     /// Bytes of a body.
     Body(Box<BodyWait>),
     /// What is streamed, to be written.
@@ -208,6 +213,12 @@ pub(crate) enum Note {
     Respond {
         status: u16,
     },
+    Errand {
+        kind: ErrandKind,
+        to: ByteString,
+        result: ByteString,
+        micros: u64,
+    },
     Discard,
     Undecidable {
         fact: ByteString,
@@ -262,6 +273,8 @@ pub struct Host {
     /// The bytes of a connection that is not HTTP.
     pub(crate) raw: Option<Box<Raw>>,
     pub(crate) waiting: Option<Waiting>,
+    /// How many errands its rules have asked for.
+    pub(crate) errands: u32,
     pub(crate) notes: Vec<Noted>,
     pub(crate) random: Random,
     /// `None` as long as no rule touches a body.
@@ -311,6 +324,7 @@ impl Host {
             completion: None,
             raw: None,
             waiting: None,
+            errands: 0,
             notes: Vec::new(),
             random: Random::default(),
             bodies: None,

@@ -16,7 +16,8 @@ pub use rehearsal::{RawRehearsal, RawVisit, RawVisited};
 use crate::catalog::{Catalog, PoolId};
 use crate::connection::Connection;
 use crate::decision::{Event, RateResult, RulePlace};
-use crate::host::{Arrival, End, Host, Raw, Stage};
+use crate::errand::{Errand, ErrandError, Report};
+use crate::host::{Arrival, End, Host, Raw, Stage, Waiting};
 use crate::shared::Shared;
 use crate::time::Now;
 use crate::transaction::{Ask, Heads, RulesStep, Runner};
@@ -189,6 +190,22 @@ impl RawTransaction {
         (name(&self.host.response_class), name(&self.host.request_class))
     }
 
+    /// Something a rule wants done in the world, if it waits for that; once, then [`Self::errand_done`].
+    pub fn errand(&mut self) -> Option<Errand> {
+        match &mut self.host.waiting {
+            Some(Waiting::Errand(on)) => on.take(),
+            _ => None,
+        }
+    }
+
+    /// An errand is done, or has failed: the rule goes on with what came of it.
+    pub fn errand_done(&mut self, result: Result<Report, ErrandError>, now: Now) -> RawNext {
+        if let Some(Waiting::Errand(on)) = &mut self.host.waiting {
+            on.report = Some(result);
+        }
+        self.go_on(now)
+    }
+
     /// Goes on: when its time has come, or its ticket was woken. Called too early it asks again.
     pub fn go_on(&mut self, now: Now) -> RawNext {
         self.host.now = now;
@@ -259,7 +276,7 @@ impl RawTransaction {
             RulesStep::Asked(Ask::Turn { ticket, until }) => {
                 return Some(RawNext::Wait { until, ticket: Some(ticket) });
             }
-            RulesStep::Asked(Ask::Sleep { until } | Ask::Bytes { until }) => {
+            RulesStep::Asked(Ask::Sleep { until } | Ask::Bytes { until } | Ask::Errand { until }) => {
                 return Some(RawNext::Wait { until, ticket: None });
             }
             // There are no such bodies here, and no function of these stages asks for one.

@@ -4,6 +4,7 @@ use super::{RawEnd, RawNext, RawTransaction};
 use crate::catalog::{Catalog, VirtualServerId};
 use crate::connection::{Connection, ConnectionFacts};
 use crate::decision::{Event, RulePlace};
+use crate::errand::World;
 use crate::host::{Arrival, Knowledge, RequestId};
 use crate::shared::{Shared, SharedOptions, Wake};
 use crate::time::{Now, WallTime};
@@ -65,6 +66,7 @@ pub struct RawRehearsal {
     shared: Arc<Shared>,
     start: Now,
     connections: u64,
+    world: World,
 }
 
 /// Nobody else is there to be woken: a ticket is asked again at its time.
@@ -78,7 +80,15 @@ impl RawRehearsal {
     /// Over a catalog, with state of its own.
     pub fn new(catalog: Catalog, options: &SharedOptions, start: WallTime) -> Self {
         let start = Now { tick: Tick::ZERO, wall: start };
-        Self { shared: Shared::new(catalog, options, Box::new(Nobody), start), start, connections: 0 }
+        let shared = Shared::new(catalog, options, Box::new(Nobody), start);
+        Self { shared, start, connections: 0, world: World::default() }
+    }
+
+    /// Tells it what the world answers; without it nothing does, and rules get the failure values of their calls.
+    #[must_use]
+    pub fn in_world(mut self, world: World) -> Self {
+        self.world = world;
+        self
     }
 
     /// The state it runs on.
@@ -112,6 +122,7 @@ impl RawRehearsal {
         let play = Play {
             visit,
             catalog: &catalog,
+            world: &mut self.world,
             transaction,
             said: events.len(),
             events,
@@ -127,6 +138,7 @@ impl RawRehearsal {
 struct Play<'a> {
     visit: &'a RawVisit,
     catalog: &'a Catalog,
+    world: &'a mut World,
     transaction: RawTransaction,
     /// `(when, in which order it was said, what)`.
     events: BTreeSet<(Tick, usize, What)>,
@@ -144,6 +156,10 @@ impl Play<'_> {
         let mut next = self.transaction.go_on(now);
         let end = loop {
             self.take_what_is_sent(now.tick);
+            if let Some(errand) = self.transaction.errand() {
+                next = self.transaction.errand_done(self.world.answer(&errand), now);
+                continue;
+            }
             match next {
                 RawNext::Close(end) => break end,
                 RawNext::Wait { until, .. } => self.say(until.max(now.tick), What::GoesOn),

@@ -262,7 +262,9 @@ impl<'a> Summary<'a> {
                     }
                     summary.marks.push_str(&String::from_utf8_lossy(name));
                 }
-                Note::Undecidable { .. } | Note::Warning { .. } | Note::Log { .. } => continue,
+                Note::Undecidable { .. } | Note::Errand { .. } | Note::Warning { .. } | Note::Log { .. } => {
+                    continue;
+                }
                 _ => {}
             }
             deciding = Some(noted);

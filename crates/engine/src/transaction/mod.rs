@@ -13,6 +13,7 @@
 
 mod completion;
 mod delivery;
+mod errands;
 mod node;
 mod outcome;
 mod record;
@@ -89,6 +90,12 @@ pub enum Ask {
     },
     /// What a rule streams: write [`Transaction::outgoing`], then [`Transaction::sent`].
     Send,
+    /// Something done in the world: take it with [`Transaction::errand`], then [`Transaction::errand_done`]. Advanced
+    /// at `until` without a report, the rule goes on as after a time-out.
+    Errand {
+        /// When it is too late.
+        until: Tick,
+    },
     /// Bytes of a raw connection, until then at most. Only a [`crate::RawTransaction`] asks for them.
     Bytes {
         /// When to go on without.

@@ -106,6 +106,12 @@ fn event(note: &Note) -> Event {
         Note::Pool { pool } => Event::Pool { pool: text(pool) },
         Note::Setting { name, value } => Event::Setting { name: Cow::Borrowed(name), value: text(value) },
         Note::Respond { status } => Event::Respond { status: *status },
+        Note::Errand { kind, to, result, micros } => Event::Errand {
+            errand: Cow::Borrowed(kind.word()),
+            to: text(to),
+            result: text(result),
+            micros: *micros,
+        },
         Note::Discard => Event::Discard,
         Note::Undecidable { fact } => Event::Undecidable { fact: text(fact) },
         Note::Fault { text } => Event::Fault { text: text.clone() },

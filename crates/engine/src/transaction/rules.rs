@@ -7,7 +7,8 @@ use crate::catalog::{Attachment, Mode, OnRuleError, RunFrequency};
 use crate::connection::AttachmentName;
 use crate::counters::{Counter, RuleCounters};
 use crate::decision::RateResult;
-use crate::host::{Answered, End, Host, Note, Running, Stage, Waiting};
+use crate::errand::ErrandError;
+use crate::host::{Answered, End, Host, Note, OnErrand, Running, Stage, Waiting};
 use crate::limits;
 use crate::log_text::log_text;
 use core::time::Duration;
@@ -163,6 +164,7 @@ impl Runner {
                 host.waiting = Some(Waiting::Sleep { until });
                 Waited::Still(Ask::Sleep { until })
             }
+            Some(Waiting::Errand(on)) => self.errand_waited(host, on),
             Some(Waiting::Body(wait)) => self.body_waited(host, wait),
             Some(Waiting::Written) => self.write_waited(host),
             Some(Waiting::Turn { ticket, since, note }) => match host.shared.registry().poll(&ticket, now) {
@@ -236,6 +238,21 @@ impl Runner {
         }
     }
 
+    fn errand_waited(&mut self, host: &mut Host, mut on: Box<OnErrand>) -> Waited {
+        let result = match on.report.take() {
+            Some(result) => result,
+            None if on.until <= host.now.tick => Err(ErrandError::TimedOut),
+            None => {
+                let until = on.until;
+                host.waiting = Some(Waiting::Errand(on));
+                return Waited::Still(Ask::Errand { until });
+            }
+        };
+        // Without a run nobody waits for it.
+        let Some(run) = &mut self.run else { return Waited::Answer(None) };
+        Waited::Answer(Some(host.settle_errand(&on, result, run.captures())))
+    }
+
     /// The run of the next attachment of the list that is to run; `None` at its end.
     fn next_run(&mut self, host: &mut Host) -> Option<Run> {
         let stage = self.stage;
@@ -270,13 +287,17 @@ fn is_to_run(attachment: &Attachment, host: &Host, stage: Stage, place: u16) -> 
 }
 
 impl Host {
-    /// Gives a place in a queue back, if one is held.
+    /// Gives a place in a queue back, if one is held, and an errand up.
     pub(crate) fn withdraw(&mut self, result: RateResult) {
         let now = self.now.tick;
-        if let Some(Waiting::Turn { ticket, since, note, .. }) = self.waiting.take() {
-            let wakes = self.shared.registry().withdraw(ticket, now);
-            self.shared.wake(wakes);
-            self.settle_rate(note, now.since(since), result);
+        match self.waiting.take() {
+            Some(Waiting::Turn { ticket, since, note, .. }) => {
+                let wakes = self.shared.registry().withdraw(ticket, now);
+                self.shared.wake(wakes);
+                self.settle_rate(note, now.since(since), result);
+            }
+            Some(Waiting::Errand(on)) => self.withdraw_errand(&on),
+            _ => {}
         }
     }
 

@@ -20,6 +20,7 @@ use super::node_side::AtNode;
 use super::streaming::Streaming;
 use super::tunnel;
 use crate::buffers::Size;
+use crate::errands::Sockets;
 use crate::node::connect::Dial;
 use crate::node::idle::NodePlace;
 use crate::timers::{Alarm, Watch};
@@ -28,6 +29,7 @@ use crate::wire::{Link, Wire};
 use crate::worker::{Pinned, Worker};
 use accesslog::ConnectionState;
 use engine::catalog::VirtualServerId;
+use engine::errand::ErrandError;
 use engine::{Ask, Delivery, Ending, ErrorKind, Next, Now, Progress, Transaction, TransactionError};
 use http1::{BodyKind, connection_options, encode};
 use message::{Known, Version};
@@ -35,6 +37,7 @@ use shaping::Tick;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -113,6 +116,8 @@ pub(crate) struct Exchange<'a, S, D: Dial> {
     pub(super) now: Now,
     /// Its last moment.
     pub(super) ceiling: Tick,
+    /// What its rules have opened; closed with it.
+    sockets: Option<Box<Sockets>>,
     /// Whose answer the client gets.
     pub(super) node: Option<NodePlace>,
     sent: Sent,
@@ -145,10 +150,16 @@ pub(crate) async fn run<S: Wire, D: Dial>(worker: &Worker<D>, client: &mut Clien
                 Ok(next) => next,
                 Err(gone) => break exchange.leave(gone),
             },
-            Next::Ask(ask) => match Box::pin(exchange.wait(ask, seat.as_ref())).await {
-                Ok(()) => exchange.advance(),
+            Next::Ask(Ask::Errand { until }) => match Box::pin(exchange.errand(until)).await {
+                Ok(next) => next,
                 Err(gone) => break exchange.leave(gone),
             },
+            Next::Ask(Ask::Turn { until, .. } | Ask::Sleep { until } | Ask::Bytes { until }) => {
+                match exchange.turn(until, seat.as_ref()).await {
+                    Ok(()) => exchange.advance(),
+                    Err(gone) => break exchange.leave(gone),
+                }
+            }
             Next::Forward { pool } => match exchange.forward(pool).await {
                 Ok(next) => next,
                 Err(gone) => break exchange.leave(gone),
@@ -200,6 +211,7 @@ impl<'a, S: Wire, D: Dial> Exchange<'a, S, D> {
             streaming: None,
             now,
             ceiling,
+            sockets: None,
             node: None,
             sent: Sent::default(),
             used_before,
@@ -230,13 +242,48 @@ impl<'a, S: Wire, D: Dial> Exchange<'a, S, D> {
         }
     }
 
-    /// Waits for what a rule asked for. Ready early when the ticket was woken.
-    async fn wait(&mut self, ask: Ask, seat: Option<&Seat>) -> Result<(), Gone> {
-        let until = match ask {
-            Ask::Turn { until, .. } | Ask::Sleep { until } | Ask::Bytes { until } => until,
-            // Not waited for: something is done.
-            Ask::Body { .. } | Ask::Send => return Ok(()),
+    /// Waits for a turn, or for time only.
+    async fn turn(&mut self, until: Tick, seat: Option<&Seat>) -> Result<(), Gone> {
+        let woken = |context: &mut Context<'_>| seat.map_or(Poll::Pending, |seat| seat.poll_woken(context));
+        Box::pin(self.wait(until, woken)).await.map(|_| ())
+    }
+
+    /// Has done in the world what a rule asked for. Given up when the client leaves, the time is over or the process
+    /// stops.
+    async fn errand(&mut self, until: Tick) -> Result<Next, Gone> {
+        let Some(errand) = self.transaction.errand() else {
+            self.wait(until, |_| Poll::<()>::Pending).await?;
+            return Ok(self.advance());
         };
+        let worker = self.worker;
+        let catalog = Arc::clone(self.transaction.catalog());
+        let mut sockets = self.sockets.take().unwrap_or_default();
+        let report = {
+            let mut done = pin!(worker.errands.run(errand, &catalog, &mut sockets));
+            loop {
+                match self.wait(until, |context| done.as_mut().poll(context)).await? {
+                    Some(report) => break report,
+                    None if worker.clock.tick() >= until.min(self.ceiling) => {
+                        break Err(ErrandError::TimedOut);
+                    }
+                    // The client was looked after.
+                    None => {}
+                }
+            }
+        };
+        self.sockets = Some(sockets);
+        self.now = worker.clock.now();
+        let next = self.transaction.errand_done(report, self.now);
+        self.obey_rules();
+        Ok(next)
+    }
+
+    /// Waits until something is ready; `None` when it has to be looked again, at `until` for instance.
+    async fn wait<T>(
+        &mut self,
+        until: Tick,
+        mut ready: impl FnMut(&mut Context<'_>) -> Poll<T>,
+    ) -> Result<Option<T>, Gone> {
         // Who has begun to get its answer need not say more.
         let ended = if self.streaming.is_some() { Ended::MeansNoMore } else { Ended::MeansGone };
         self.client.watch.set(self.ceiling);
@@ -246,19 +293,20 @@ impl<'a, S: Wire, D: Dial> Exchange<'a, S, D> {
         let look = if is_full { clock.tick().saturating_add(LOOK_FOR_GONE) } else { Tick::MAX };
         let mut time = pin!(clock.sleep_until(until.min(self.ceiling).min(look)));
         poll_fn(|context| {
-            if seat.is_some_and(|seat| seat.poll_woken(context).is_ready())
-                || time.as_mut().poll(context).is_ready()
-            {
-                return Poll::Ready(Ok(()));
+            if let Poll::Ready(value) = ready(context) {
+                return Poll::Ready(Ok(Some(value)));
+            }
+            if time.as_mut().poll(context).is_ready() {
+                return Poll::Ready(Ok(None));
             }
             if poll_gone(self.client, self.worker, ended, context).is_ready() {
                 return Poll::Ready(Err(Gone::Left));
             }
             if !is_full && self.client.link.input.len() >= AHEAD_BYTES_MAX {
-                return Poll::Ready(Ok(()));
+                return Poll::Ready(Ok(None));
             }
             match self.client.watch.poll_alarm(context) {
-                Poll::Ready(Alarm::Deadline) => Poll::Ready(Ok(())),
+                Poll::Ready(Alarm::Deadline) => Poll::Ready(Ok(None)),
                 Poll::Ready(_) => Poll::Ready(Err(Gone::Stopped)),
                 Poll::Pending => Poll::Pending,
             }

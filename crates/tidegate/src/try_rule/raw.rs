@@ -1,7 +1,7 @@
 //! `try --protocol client_first`: one connection of raw bytes, in virtual time.
 
 use super::report::file_of;
-use super::{CLIENT_PORT, Stage, body, has_no_rule, wall_time};
+use super::{CLIENT_PORT, Stage, body, has_no_rule, wall_time, world};
 use crate::command_line::{OutputFormat, TryOptions};
 use crate::verdict::{Mistake, Verdict};
 use anyhow::{Context, bail};
@@ -39,7 +39,8 @@ pub(super) fn run(stage: Stage, options: &TryOptions) -> anyhow::Result<Verdict>
         visit.answers.push(vec![(Duration::ZERO, data)]);
     }
     let settings = SharedOptions { bounds: stage.catalog.settings.bounds(), ..SharedOptions::default() };
-    let visited = RawRehearsal::new(stage.catalog, &settings, wall_time()).run(&visit);
+    let visited =
+        RawRehearsal::new(stage.catalog, &settings, wall_time()).in_world(world(options)?).run(&visit);
     let tried = Tried::new(&visited, &stage.paths);
     let mut out = std::io::stdout().lock();
     match options.format {

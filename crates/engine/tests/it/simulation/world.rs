@@ -301,7 +301,7 @@ impl World {
         match next {
             Next::Ask(ask) => {
                 let (Ask::Turn { until, .. } | Ask::Sleep { until } | Ask::Bytes { until }) = ask else {
-                    unreachable!("no rule reads a body")
+                    unreachable!("no rule reads a body or goes out")
                 };
                 assert!(until <= held.deadline, "#{number} is to wait beyond its patience");
                 assert!(self.now.tick < held.deadline, "#{number} waits on after its patience");
@@ -489,7 +489,7 @@ impl World {
 fn ticket(ask: Ask) -> Option<TicketId> {
     match ask {
         Ask::Turn { ticket, .. } => Some(ticket),
-        Ask::Sleep { .. } | Ask::Bytes { .. } | Ask::Body { .. } | Ask::Send => None,
+        Ask::Sleep { .. } | Ask::Errand { .. } | Ask::Bytes { .. } | Ask::Body { .. } | Ask::Send => None,
     }
 }
 

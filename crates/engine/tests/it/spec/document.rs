@@ -40,6 +40,8 @@ pub(super) struct Scene {
     /// Paths and texts of other files, beside the catalog.
     pub(super) files: Vec<(String, String)>,
     pub(super) node: Option<Block>,
+    /// What the world answers to rules that go out.
+    pub(super) world: Option<Block>,
     pub(super) traffic: Option<Block>,
     /// What goes over a raw connection.
     pub(super) bytes: Option<Block>,
@@ -128,6 +130,7 @@ impl Parser {
             }
             ["file", path] => self.scene.files.push((path.to_owned(), format!("{}\n", block.text))),
             ["node"] => self.scene.node = Some(block),
+            ["world"] => self.scene.world = Some(block),
             ["traffic"] if self.scene.traffic.is_some() => {
                 return Err("a second traffic before an expect".to_owned());
             }

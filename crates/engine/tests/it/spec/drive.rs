@@ -3,6 +3,7 @@
 use super::document::Block;
 use super::traffic::Request;
 use engine::decision::DecisionRecord;
+use engine::errand::World;
 use engine::{
     Arrival, Ask, BodyEnd, BodySide, Catalog, Connection, ConnectionFacts, Ending, Heads, Knowledge, Machine,
     Next, Now, RequestBody, RequestId, Shared, SharedOptions, Transaction, Wake, WallTime,
@@ -129,13 +130,19 @@ pub(super) struct Happened {
 ///
 /// # Errors
 /// When a request cannot be made, finds no virtual server, or events never end.
-pub(super) fn run(catalog: Catalog, requests: &[Request], node: &Node) -> Result<Vec<Happened>, String> {
+pub(super) fn run(
+    catalog: Catalog,
+    requests: &[Request],
+    node: &Node,
+    world: World,
+) -> Result<Vec<Happened>, String> {
     let woken = Woken::default();
     let options = SharedOptions { machine: machine(), ..SharedOptions::default() };
     let shared = Shared::new(catalog, &options, Box::new(woken.clone()), at(0));
     let mut drive = Drive {
         requests,
         node,
+        world,
         shared,
         woken,
         events: BTreeSet::new(),
@@ -182,6 +189,7 @@ enum Event {
 struct Drive<'a> {
     requests: &'a [Request],
     node: &'a Node,
+    world: World,
     shared: Arc<Shared>,
     woken: Woken,
     events: BTreeSet<(u64, Event, usize)>,
@@ -289,13 +297,17 @@ impl Drive<'_> {
         let mut next = transaction.advance(at(time));
         loop {
             match next {
+                Next::Ask(Ask::Errand { .. }) => {
+                    let errand = transaction.errand().unwrap();
+                    next = transaction.errand_done(self.world.answer(&errand), at(time));
+                }
                 Next::Ask(ask) => {
                     let until = match ask {
                         Ask::Turn { ticket, until } => {
                             self.waiting.insert(ticket, index);
                             until
                         }
-                        Ask::Sleep { until } | Ask::Bytes { until } => until,
+                        Ask::Sleep { until } | Ask::Bytes { until } | Ask::Errand { until } => until,
                         Ask::Body { side, most, .. } => {
                             next = self.bring_body(time, index, &mut transaction, (side, most));
                             continue;

@@ -10,6 +10,7 @@ use super::traffic::{self, Request};
 use engine::Catalog;
 use engine::builtins::builtins;
 use engine::catalog::MemoryFiles;
+use engine::errand::World;
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -64,7 +65,9 @@ fn judge(document: &Document, scene: &Scene) -> Result<Vec<String>, String> {
                 None => vec![Request::plain()],
             };
             let node = scene.node.as_ref().map_or_else(|| Ok(Node::default()), Node::parse)?;
-            let happened = drive::run(catalog, &requests, &node)?;
+            let world = scene.world.as_ref().map_or("", |block| &block.text);
+            let world = World::parse(world).map_err(|wrong| format!("the world: {wrong}"))?;
+            let happened = drive::run(catalog, &requests, &node, world)?;
             failures.extend(expect::check(&expected, &requests, &happened));
         }
         Some(_) if remarks::expects_error(&texts) => {}
