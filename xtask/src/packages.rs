@@ -12,7 +12,7 @@ struct Wanted {
     used_for: &'static str,
 }
 
-const WANTED: [Wanted; 7] = [
+const WANTED: [Wanted; 8] = [
     Wanted { program: "apache2", packages: &["apache2"], used_for: "end-to-end tests against Apache" },
     Wanted {
         program: "nginx",
@@ -31,6 +31,7 @@ const WANTED: [Wanted; 7] = [
         packages: &["varnish"],
         used_for: "the scripted HTTP clients and servers",
     },
+    Wanted { program: "slapd", packages: &["slapd"], used_for: "`auth.query` against OpenLDAP" },
     Wanted { program: "python3", packages: &["python3"], used_for: "the attack and reload scripts" },
 ];
 

@@ -194,7 +194,7 @@ impl Checker<'_> {
         }
         let text = |slot: &Slot<Text>| slot.value().map(|text| text.0.clone());
         let bind_password = text(&table.bind_password).unwrap_or_default();
-        if let (Some(_), Some(bind_dn)) = (bind_password.is_empty().then_some(()), table.bind_dn.said()) {
+        if let (true, Some(bind_dn)) = (bind_password.is_empty(), table.bind_dn.said()) {
             // Directories take a name without a password for nobody, and say that all is well.
             let message = "`bind_dn` without a `bind_password` is nobody in particular".to_owned();
             self.error(MISSING_KEY, message, bind_dn.span, "add bind_password = …, or leave both out");

@@ -197,8 +197,7 @@ impl Place {
         if text == "*" {
             return Some(Self::Public);
         }
-        if let Some(network) = text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)).ok()
-        {
+        if let Ok(network) = text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)) {
             return Some(Self::Network(network.trunc()));
         }
         // What looks like a number would be taken for a name that nobody has.

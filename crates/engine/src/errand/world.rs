@@ -91,10 +91,9 @@ impl World {
                 return Ok(Report::Read(left.drain(..count).collect()));
             }
             Errand::Write { socket, data } => {
-                return match self.open.contains_key(socket) {
-                    true => Ok(Report::Written(data.len())),
-                    false => Err(ErrandError::NoSocket(*socket)),
-                };
+                let is_open = self.open.contains_key(socket);
+                let written = Report::Written(data.len());
+                return if is_open { Ok(written) } else { Err(ErrandError::NoSocket(*socket)) };
             }
             Errand::Close { socket } => {
                 self.open.remove(socket).ok_or(ErrandError::NoSocket(*socket))?;
@@ -104,7 +103,7 @@ impl World {
         }
         let asked = asked(errand);
         let told = self.answers.get(&asked).cloned();
-        let report = told.unwrap_or_else(|| Err(ErrandError::Rehearsal(asked)))?;
+        let report = told.unwrap_or(Err(ErrandError::Rehearsal(asked)))?;
         if let Errand::Connect { address } = errand {
             self.opened += 1;
             let text = self.texts.get(&address.to_string()).cloned().unwrap_or_default();

@@ -127,7 +127,6 @@ fn unknown() -> Report {
     Report::User { accepted: false, attributes: Vec::new() }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn told(error: LdapError) -> ErrandError {
     failed(error)
 }

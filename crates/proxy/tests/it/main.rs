@@ -3,6 +3,8 @@
 
 mod bodies;
 mod clients;
+mod directory;
+mod errands;
 mod kit;
 mod loopback;
 mod marks;
