@@ -7,6 +7,7 @@ mod check;
 mod heads;
 mod kit;
 mod layout;
+mod numbers;
 mod origins;
 mod run;
 mod same_decisions;

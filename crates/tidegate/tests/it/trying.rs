@@ -135,3 +135,40 @@ fn what_cannot_be_tried_is_a_mistake_of_the_command_line() {
         assert!(text(&output.stderr).contains(word), "{arguments:?}: {}", text(&output.stderr));
     }
 }
+
+#[test]
+fn a_rule_over_raw_bytes_sees_what_comes_piece_by_piece() {
+    let rule = "$line = request.endsWith( \"\\r\\n\" );\nlog.info( string.trim( $line ) );\n\
+        if( string.startsWith( $line, \"QUIT\" ) ) connection.close( \"bye\" );\n";
+    let answer = "response.set( string.uppercase( response.get() ) );\n";
+    let here = folder(&[("raw.rts", rule), ("answer.rts", answer)]);
+    let tried = json(&tidegate(
+        here.path(),
+        &[
+            "try",
+            "--protocol",
+            "client_first",
+            "--rule",
+            "raw.rts",
+            "--response-rule",
+            "answer.rts",
+            "--data",
+            r"GET x\r",
+            "--data",
+            r"\nQUIT\r\n",
+            "--pause",
+            "2s",
+            "--node-data",
+            "ok",
+            "--format",
+            "json",
+        ],
+    ));
+    assert_eq!((&tried["end"], &tried["ended_ms"]), (&"closed".into(), &2000.0.into()));
+    assert_eq!(tried["to_node"][0]["bytes"], r"GET x\r\n");
+    assert_eq!(tried["to_client"][0]["bytes"], "OKbye");
+    assert_eq!(tried["log"][0]["text"], "GET x");
+    let checked = tidegate(here.path(), &["check", "raw.rts"]);
+    assert!(text(&checked.stdout).contains("wrong-stage"), "{}", text(&checked.stdout));
+    assert!(tidegate(here.path(), &["check", "raw.rts", "--protocol", "client_first"]).status.success());
+}
