@@ -35,8 +35,10 @@ impl Gate<'_> {
     pub(crate) async fn judge(&self, host: &str, address: SocketAddr) -> Result<(), ErrandError> {
         let judged = self.catalog.outgoing.judge(host, address);
         judged.map_err(|refusal| refused(&refusal, host, address))?;
-        let is_own_port = self.own.has(address.port())
-            || self.catalog.listeners().iter().any(|listener| listener.port() == address.port());
+        let admin = self.catalog.admin.map(|admin| admin.listen);
+        let mut listens = self.catalog.listeners().into_iter().chain(admin);
+        let is_own_port =
+            self.own.has(address.port()) || listens.any(|listener| listener.port() == address.port());
         if is_own_port && is_this_machine(address).await {
             let never = Refusal::Never("tidegate itself listens there");
             return Err(refused(&never, host, address));

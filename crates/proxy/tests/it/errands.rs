@@ -144,6 +144,19 @@ fn no_rule_talks_to_the_proxy_that_runs_it() {
 }
 
 #[test]
+fn no_rule_talks_to_the_admin_port() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let admin = listener.local_addr().unwrap();
+    let more = format!("[outgoing]\nallow = \"127.0.0.0/8\"\n[admin]\nlisten = \"{admin}\"\n");
+    let running = site_with(admin, &more, GET);
+    let said = said(&running);
+    assert!(said.contains("tidegate itself listens there"), "{said}");
+    assert_eq!(listener.accept().unwrap_err().kind(), ErrorKind::WouldBlock);
+    running.stop(Duration::ZERO);
+}
+
+#[test]
 fn a_server_that_says_nothing_is_given_up_and_its_connection_closed() {
     let (world, server) = server(until_gone);
     let rule = "$said = http.request.get( \"http://WORLD/\", \"\", 0.2 ) . $1 . $2;";

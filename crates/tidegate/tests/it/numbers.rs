@@ -16,7 +16,15 @@ fn what_rules_and_classes_did_can_be_collected() {
     ]);
     let mut proxy = Proxy::start(here.path(), &[]);
     let said = proxy.running.seen();
-    let address = said.split("numbers for collectors at http://").nth(1).unwrap().split('/').next().unwrap().parse().unwrap();
+    let address = said
+        .split("numbers for collectors at http://")
+        .nth(1)
+        .unwrap()
+        .split('/')
+        .next()
+        .unwrap()
+        .parse()
+        .unwrap();
     for path in ["/", "/odd"] {
         assert_eq!(proxy.get(path, &[]).text(), "page");
     }
