@@ -3,5 +3,6 @@
 
 mod memory;
 mod records;
+mod rule_counters;
 mod simulation;
 mod spec;
