@@ -363,7 +363,20 @@ impl<H: Host> Builtins<H> {
         for (alias, name) in stdlib::ALIASES {
             table = table.alias(alias, name)?;
         }
-        Ok(table)
+        table.short_names()
+    }
+
+    fn short_names(mut self) -> Result<Self, TableError> {
+        let known: Vec<String> = self.index.keys().cloned().collect();
+        for name in known {
+            let is_without = stdlib::WITHOUT_SHORT_NAME.iter().any(|none| none.eq_ignore_ascii_case(&name));
+            let mut families = stdlib::FAMILIES_WITH_SHORT_NAMES.iter();
+            if let Some(short) = families.find_map(|family| name.strip_prefix(family)).filter(|_| !is_without)
+            {
+                self = self.alias(short, &name)?;
+            }
+        }
+        Ok(self)
     }
 
     fn add(&mut self, row: Builtin<H>) -> Result<(), TableError> {

@@ -147,7 +147,7 @@ fn decides(
 }
 
 /// Older or shorter names that published rules use.
-const ALIASES: [(&str, &str); 11] = [
+const ALIASES: [(&str, &str); 17] = [
     ("http.cookie", "http.getCookie"),
     ("connection.getRemoteIP", "request.getRemoteIP"),
     ("connection.getRemotePort", "request.getRemotePort"),
@@ -159,4 +159,10 @@ const ALIASES: [(&str, &str); 11] = [
     ("connection.setPersistenceClass", "connection.setPersistence"),
     ("connection.setBandwidthClass", "response.setBandwidthClass"),
     ("connection.getBandwidthClass", "response.getBandwidthClass"),
+    ("time", "sys.time"),
+    ("timeToString", "sys.timeToString"),
+    ("hostname", "sys.hostname"),
+    ("domainname", "sys.domainname"),
+    ("getpid", "sys.getpid"),
+    ("getenv", "sys.getenv"),
 ];

@@ -173,6 +173,7 @@ pub(crate) fn check(
 ) -> (Checked, Vec<Diagnostic>) {
     let mut diagnostics = Vec::new();
     let texts = Texts::load(ast, &options, &mut diagnostics);
+    let signatures: &dyn Signatures = &Unhidden::new(signatures, &texts.asts);
     let mut checked = Checked { units: Vec::new(), subs: Vec::new(), body_slots: 0, calls: Vec::new() };
     let mut first_sub = Vec::new();
     let mut parameter_counts = Vec::new();
@@ -199,6 +200,41 @@ pub(crate) fn check(
     checked.calls.sort_by_key(|call| call.span.start);
     diagnostics.truncate(DIAGNOSTICS_MAX);
     (checked, diagnostics)
+}
+
+/// The functions, without the short names that subs of the rule (or of what it imports) have taken: `find` may be a
+/// sub of the rule's, `string.find` may not.
+struct Unhidden<'a> {
+    all: &'a dyn Signatures,
+    /// In lower case.
+    taken: BTreeSet<String>,
+}
+
+impl<'a> Unhidden<'a> {
+    fn new(all: &'a dyn Signatures, asts: &[Ast]) -> Self {
+        let names = asts.iter().flat_map(|ast| &ast.subs).map(|sub| &sub.name.text);
+        let short = names.filter(|name| !name.contains('.')).map(|name| name.to_ascii_lowercase());
+        Self { all, taken: short.collect() }
+    }
+}
+
+impl Signatures for Unhidden<'_> {
+    fn find(&self, name: &str) -> Option<Signature> {
+        let is_taken = !self.taken.is_empty() && self.taken.contains(&name.to_ascii_lowercase());
+        if is_taken { None } else { self.all.find(name) }
+    }
+
+    fn nearest(&self, name: &str) -> Option<&str> {
+        self.all.nearest(name)
+    }
+
+    fn unsupported(&self, name: &str) -> Option<&str> {
+        self.all.unsupported(name)
+    }
+
+    fn stage_names(&self, stages: StageBits) -> String {
+        self.all.stage_names(stages)
+    }
 }
 
 /// The longest name, in bytes, for which a near one is looked for: comparing takes time by the square of it.

@@ -25,10 +25,25 @@ pub(crate) const ALIASES: &[(&str, &str)] = &[
     ("string.Ireplace", "string.replaceI"),
     ("string.IreplaceAll", "string.replaceAllI"),
     ("lang.tochar", "lang.chr"),
-    ("chr", "lang.chr"),
-    ("ord", "lang.ord"),
-    ("min", "lang.min"),
-    ("max", "lang.max"),
+];
+
+/// The reference gives functions of these families a second name, which is their last part: `contains` is
+/// `string.contains`. A rule's own sub of that name hides it.
+pub(crate) const FAMILIES_WITH_SHORT_NAMES: [&str; 3] = ["string.", "math.", "lang."];
+
+/// Those of the families that have none.
+pub(crate) const WITHOUT_SHORT_NAME: [&str; 11] = [
+    "string.hexToInt",
+    "string.intToHex",
+    "string.split",
+    "string.gmtime.parse",
+    "lang.assert",
+    "lang.dump",
+    "lang.isArray",
+    "lang.isHash",
+    "lang.toArray",
+    "lang.toHash",
+    "lang.warn",
 ];
 
 /// One record, in the order name, summary, parameters, what it gives, effect, examples, text, code.

@@ -27,10 +27,17 @@ fn names_are_found_in_any_case_and_by_their_aliases() {
         ("string.len", "string.length"),
         ("string.iReplace", "string.replaceI"),
         ("max", "lang.max"),
+        ("contains", "string.contains"),
+        ("len", "string.length"),
+        ("log", "math.log"),
+        ("tochar", "lang.chr"),
     ] {
         assert_eq!(table.find(written).unwrap().1.name, meant);
     }
     assert!(table.find("string.lenght").is_none());
+    for none in ["split", "dump", "hexToInt", "format"] {
+        assert!(table.find(none).is_none(), "{none} is no name of its own");
+    }
     assert_eq!(table.near("string.lenght"), Some("string.length"));
     assert_eq!(table.unsupported_reason("Java.Run"), Some("there is no Java here"));
     assert_eq!(table.find("string.find").unwrap().1.signature(), "string.find( haystack, needle, [start] )");
