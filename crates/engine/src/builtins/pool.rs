@@ -2,7 +2,7 @@
 
 use super::http_request::array_of;
 use super::{EVERYWHERE, LIVE, decides, row};
-use crate::catalog::{Node, Pool};
+use crate::catalog::{Node, Pool, PoolId};
 use crate::host::{End, Host, Note};
 use crate::limits;
 use crate::nodes::NodeIndex;
@@ -23,10 +23,12 @@ pub(super) const ROWS: [Builtin<Host>; 12] = [
         (NAME, HOST, PORT),
         Nothing, LIVE, Ends, "",
         ["pool.use( \"web\" ); $1 = \"not reached\";" => "",
-         "pool.use( \"web\", \"192.0.2.99\", 8080 ); $1 = \"not reached\";" => ""],
+         "pool.use( \"web\", \"192.0.2.81\", 80 ); $1 = \"not reached\";" => ""],
         "Where there is no such pool: a warning, and the virtual server's own pool. `pool.use( \"discard\" )` closes the \
          connection without an answer. With `host` and `port` the pool lends its settings (time-outs, bandwidth class) \
-         and this one node is asked, no other; it need not be a member. In a response rule the request has been sent: a \
+         and this one node is asked, no other. It need not be a member of the pool, but then `[outgoing]` of the catalog \
+         must allow it, by the address that its name leads to: a node that is not allowed is a warning and a node of the \
+         pool is used, or, where only its address tells, 502. In a response rule the request has been sent: a \
          warning, nothing changes and the rule goes on (see `pool.select`).",
         |call| choose(call, true),
     ),
@@ -205,7 +207,7 @@ fn choose(call: &mut Call<'_, Host>, ends: bool) -> Answer {
         // Only what was chosen: the warning tells the rest.
         call.host.note(place, Note::Pool { pool: name });
     }
-    let named = if chosen.is_some() { named_node(call) } else { None };
+    let named = chosen.and_then(|pool| named_node(call, pool));
     if !call.host.observes() {
         if is_discard {
             call.host.end = Some(End::Discard);
@@ -227,7 +229,7 @@ fn choose(call: &mut Call<'_, Host>, ends: bool) -> Answer {
 }
 
 /// The node that the arguments behind the pool name; `None`, with a warning where they name none that can be.
-fn named_node(call: &mut Call<'_, Host>) -> Option<Node> {
+fn named_node(call: &mut Call<'_, Host>, pool: PoolId) -> Option<Node> {
     let host: ByteString = call.optional_string(1).filter(|host| !host.is_empty())?;
     let given = call.integer(2);
     let is_host_byte = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._:[]".contains(byte);
@@ -239,7 +241,14 @@ fn named_node(call: &mut Call<'_, Host>) -> Option<Node> {
         call.warn(format!("\"{host}\" is not a host; a node of the pool is used"));
         return None;
     }
-    let name: Arc<str> = node_name(&host, given).into();
-    let text = String::from_utf8_lossy(&host);
-    Some(Node { host: text.trim_start_matches('[').trim_end_matches(']').to_owned(), port, name })
+    let text = String::from_utf8_lossy(&host).to_ascii_lowercase();
+    let name: Arc<str> = node_name(text.as_bytes(), given).into();
+    let host = text.trim_start_matches('[').trim_end_matches(']').to_owned();
+    // The operator has named the members; where else a request may go is said for all that rules do outside.
+    let is_member = call.host.catalog.pool(pool).node_by_name(name.as_bytes()).is_some();
+    if !is_member && let Err(refusal) = call.host.catalog.outgoing.foresee(&host, port) {
+        call.warn(format!("{name} is refused: {refusal}; a node of the pool is used"));
+        return None;
+    }
+    Some(Node { host, port, name })
 }

@@ -73,6 +73,11 @@ impl Errands {
         *self.lookup.borrow_mut() = lookup;
     }
 
+    /// Whether a rule may go to this address for a node that it named as `host`.
+    pub(crate) async fn may_go(&self, catalog: &Catalog, host: &str, address: SocketAddr) -> bool {
+        Gate { catalog, own: &self.desk.own }.judge(host, address).await.is_ok()
+    }
+
     /// Does an errand. Its caller gives it time; dropping the future gives up.
     pub(crate) async fn run(
         &self,

@@ -169,7 +169,14 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
         self.client.watch.set(until);
         let mut has_reaped = false;
         loop {
-            let mut dialled = pin!(self.worker.dial.dial(node));
+            let mut dialled = pin!(async {
+                if index != NodeIndex::NAMED {
+                    return self.worker.dial.dial(node).await;
+                }
+                let catalog = &self.request.pinned.catalog;
+                let may = async |address| self.worker.errands.may_go(catalog, &node.host, address).await;
+                self.worker.dial.dial_where(node, may).await
+            });
             let dialled = poll_fn(|context| match dialled.as_mut().poll(context) {
                 Poll::Ready(dialled) => Poll::Ready(dialled.map_err(Broken::Io)),
                 Poll::Pending => self.client.watch.poll_alarm(context).map(|alarm| Err(Broken::Alarm(alarm))),

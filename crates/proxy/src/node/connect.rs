@@ -29,6 +29,19 @@ pub trait Dial: 'static {
     /// # Errors
     /// The node refuses, or cannot be found or reached.
     fn dial(&self, node: &Node) -> impl Future<Output = io::Result<Self::Stream>>;
+
+    /// The same to a node that a rule named: only to an address of it that `may` be gone to. Where there are no
+    /// addresses nothing is asked.
+    ///
+    /// # Errors
+    /// As [`Self::dial`], or none of its addresses may be gone to.
+    fn dial_where(
+        &self,
+        node: &Node,
+        _may: impl AsyncFn(SocketAddr) -> bool,
+    ) -> impl Future<Output = io::Result<Self::Stream>> {
+        self.dial(node)
+    }
 }
 
 /// Nodes reached over TCP. Names are resolved by the system, on another thread, and remembered for 30 seconds.
@@ -77,6 +90,29 @@ impl Dial for Tcp {
         }
         let mut failure = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
         for address in self.resolve(node).await?.iter() {
+            match connect(*address).await {
+                Ok(stream) => return Ok(stream),
+                Err(error) => failure = error,
+            }
+        }
+        Err(failure)
+    }
+
+    async fn dial_where(
+        &self,
+        node: &Node,
+        may: impl AsyncFn(SocketAddr) -> bool,
+    ) -> io::Result<TcpStream> {
+        let addresses: Rc<[SocketAddr]> = match node.host.parse::<IpAddr>() {
+            Ok(address) => Rc::new([SocketAddr::new(address, node.port)]),
+            Err(_) => self.resolve(node).await?,
+        };
+        let mut failure = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+        for address in addresses.iter() {
+            if !may(*address).await {
+                failure = io::Error::new(io::ErrorKind::PermissionDenied, "rules may not go there");
+                continue;
+            }
             match connect(*address).await {
                 Ok(stream) => return Ok(stream),
                 Err(error) => failure = error,

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 const THREE_NODES: &str = "[virtual_servers.site]\nlisten = \"127.0.0.1:80\"\npool = \"nodes\"\n\
     request_rules = [\"request\"]\nresponse_rules = [\"response\"]\n\
-    [pools.nodes]\nnodes = [\"10.0.0.1:80\", \"10.0.0.2:80\", \"10.0.0.3:80\"]\nmax_reply_time = \"30s\"\n";
+    [pools.nodes]\nnodes = [\"10.0.0.1:80\", \"10.0.0.2:80\", \"10.0.0.3:80\"]\nmax_reply_time = \"30s\"\n\
+    [outgoing]\nallow = [\"10.0.0.9:81\"]\n";
 
 /// A site with a request rule and a response rule; `reach` says how attempts at nodes go.
 fn site(request: &str, response: &str, reach: impl Fn(&str) -> Reach + 'static) -> Site {
