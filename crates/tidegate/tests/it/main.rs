@@ -9,6 +9,7 @@ mod kit;
 mod layout;
 mod numbers;
 mod origins;
+mod rule_bodies;
 mod run;
 mod same_decisions;
 mod seeds;

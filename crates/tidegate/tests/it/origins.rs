@@ -12,7 +12,7 @@ const PAGE: &str = "<p>A page of a real site.</p>\n";
 const BIG_BYTES: usize = 3_000_000;
 
 /// A program of the system, also where only root's path leads.
-fn program(name: &str) -> Option<PathBuf> {
+pub(crate) fn program(name: &str) -> Option<PathBuf> {
     let found = ["/usr/sbin", "/usr/bin", "/usr/local/sbin", "/usr/local/bin"]
         .iter()
         .map(|folder| Path::new(folder).join(name))
@@ -24,7 +24,7 @@ fn program(name: &str) -> Option<PathBuf> {
 }
 
 /// A port that was free a moment ago: these servers cannot say which one they took.
-fn free_port() -> SocketAddr {
+pub(crate) fn free_port() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
