@@ -98,11 +98,7 @@ impl Dial for Tcp {
         Err(failure)
     }
 
-    async fn dial_where(
-        &self,
-        node: &Node,
-        may: impl AsyncFn(SocketAddr) -> bool,
-    ) -> io::Result<TcpStream> {
+    async fn dial_where(&self, node: &Node, may: impl AsyncFn(SocketAddr) -> bool) -> io::Result<TcpStream> {
         let addresses: Rc<[SocketAddr]> = match node.host.parse::<IpAddr>() {
             Ok(address) => Rc::new([SocketAddr::new(address, node.port)]),
             Err(_) => self.resolve(node).await?,

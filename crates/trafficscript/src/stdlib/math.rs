@@ -50,81 +50,81 @@ pub(super) fn rows<H: Host>() -> Vec<Builtin<H>> {
         row!(
             "math.sqrt", "The square root of a number.",
             (Param::double("value", "The number.")),
-            Double, Pure, ["math.sqrt( 2.25 )" => "1.5"],
-            "Of a number below 0: a warning and 0.",
-            |call| finite(call, call.double(0).sqrt())
+            Double, Pure, ["math.sqrt( 2.25 )" => "1.5", "math.sqrt( -1 )" => "nan"],
+            "Of a number below 0 it is no number, written `nan`.",
+            |call| call.double(0).sqrt().into()
         ),
         row!(
             "math.pow", "A number raised to a power.",
             (Param::double("value", "The number."), Param::double("power", "The power.")),
             Double, Pure,
             ["math.pow( 2, 10 )" => "1024", "math.pow( 2.25, 0.5 )" => "1.5", "math.pow( 2, 40 )" => "1099511627776"],
-            "Two integers give an integer where it fits into 64 bits. What is no number, or too great for one: a warning \
-             and 0.",
+            "Two integers give an integer where it fits into 64 bits. What is no number is written `nan`, what is \
+             too great for one `inf`.",
             power
         ),
         row!(
             "math.exp", "e raised to a power.",
             (Param::double("power", "The power.")),
             Double, Pure, ["math.exp( 1 )" => "2.71828"],
-            "What is too great for a number: a warning and 0.",
-            |call| finite(call, call.double(0).exp())
+            "What is too great for a number is written `inf`.",
+            |call| call.double(0).exp().into()
         ),
         row!(
             "math.ln", "The natural logarithm of a number.",
             (Param::double("value", "The number.")),
             Double, Pure, ["math.ln( math.exp( 2 ) )" => "2"],
-            "Of 0 and below: a warning and 0.",
-            |call| finite(call, call.double(0).ln())
+            "Of 0 it is `-inf`; of a number below 0 it is no number, `nan`.",
+            |call| call.double(0).ln().into()
         ),
         row!(
             "math.log", "The logarithm of a number to base 10.",
             (Param::double("value", "The number.")),
             Double, Pure, ["math.log( 1000 )" => "3"],
-            "Of 0 and below: a warning and 0.",
-            |call| finite(call, call.double(0).log10())
+            "Of 0 it is `-inf`; of a number below 0 it is no number, `nan`.",
+            |call| call.double(0).log10().into()
         ),
         row!(
             "math.sin", "The sine of an angle.",
             (Param::double("angle", "The angle in radians.")),
             Double, Pure, ["math.sin( 0.5 )" => "0.479426"],
-            "Of an infinite angle: a warning and 0.",
-            |call| finite(call, call.double(0).sin())
+            "Of an infinite angle it is no number, `nan`.",
+            |call| call.double(0).sin().into()
         ),
         row!(
             "math.cos", "The cosine of an angle.",
             (Param::double("angle", "The angle in radians.")),
             Double, Pure, ["math.cos( 0 )" => "1"],
-            "Of an infinite angle: a warning and 0.",
-            |call| finite(call, call.double(0).cos())
+            "Of an infinite angle it is no number, `nan`.",
+            |call| call.double(0).cos().into()
         ),
         row!(
             "math.tan", "The tangent of an angle.",
             (Param::double("angle", "The angle in radians.")),
             Double, Pure, ["math.tan( 0.5 )" => "0.546302"],
-            "Of an infinite angle: a warning and 0.",
-            |call| finite(call, call.double(0).tan())
+            "Of an infinite angle it is no number, `nan`.",
+            |call| call.double(0).tan().into()
         ),
         row!(
             "math.asin", "The angle that has a sine.",
             (Param::double("value", "The sine, -1 to 1.")),
             Double, Pure, ["math.asin( 1 )" => "1.5708"],
-            "In radians, from -π/2 to π/2. Of anything else: a warning and 0.",
-            |call| finite(call, call.double(0).asin())
+            "In radians, from -π/2 to π/2. Of anything else it is no number, `nan`.",
+            |call| call.double(0).asin().into()
         ),
         row!(
             "math.acos", "The angle that has a cosine.",
             (Param::double("value", "The cosine, -1 to 1.")),
             Double, Pure, ["math.acos( -1 )" => "3.14159"],
-            "In radians, from 0 to π. Of anything else: a warning and 0.",
-            |call| finite(call, call.double(0).acos())
+            "In radians, from 0 to π. Of anything else it is no number, `nan`.",
+            |call| call.double(0).acos().into()
         ),
         row!(
             "math.atan", "The angle that has a tangent.",
             (Param::double("value", "The tangent.")),
             Double, Pure, ["math.atan( 1 )" => "0.785398"],
             "In radians, from -π/2 to π/2.",
-            |call| finite(call, call.double(0).atan())
+            |call| call.double(0).atan().into()
         ),
     ]
 }
@@ -150,7 +150,7 @@ fn whole<H: Host>(call: &mut Call<'_, H>, round: fn(f64) -> f64) -> Answer {
     if (-TOO_GREAT..TOO_GREAT).contains(&value) {
         return crate::number::round(value).into();
     }
-    finite(call, value)
+    value.into()
 }
 
 fn power<H: Host>(call: &mut Call<'_, H>) -> Answer {
@@ -161,14 +161,5 @@ fn power<H: Host>(call: &mut Call<'_, H>) -> Answer {
     {
         return exact.into();
     }
-    finite(call, call.double(0).powf(call.double(1)))
-}
-
-/// Infinities and what is no number at all would spread through all that is computed with them.
-fn finite<H: Host>(call: &mut Call<'_, H>, value: f64) -> Answer {
-    if value.is_finite() {
-        return value.into();
-    }
-    call.warn("the result is no number, or too great for one; it is 0");
-    0.into()
+    call.double(0).powf(call.double(1)).into()
 }
