@@ -9,6 +9,7 @@
 
 mod bench;
 mod changelog;
+mod docs;
 mod interop;
 mod packages;
 mod process;
@@ -37,6 +38,8 @@ enum Command {
         /// Only the files whose name contains this
         filter: Option<String>,
     },
+    /// The manual's pages of functions, from the table of functions
+    Docs(docs::Arguments),
     /// Measurements beside other programs
     Bench {
         #[command(subcommand)]
@@ -52,6 +55,7 @@ fn main() -> ExitCode {
         Command::Test(arguments) => test::run(&root, &arguments),
         Command::Tidy => tidy::run(&root),
         Command::Spec { filter } => test::spec(&root, filter.as_deref()),
+        Command::Docs(arguments) => docs::run(&root, &arguments),
         Command::Bench { what } => bench::run(&root, &what),
         Command::Changelog(arguments) => changelog::run(&root, &arguments),
     };

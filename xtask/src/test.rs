@@ -1,7 +1,7 @@
 //! `cargo xtask test`: the one command that runs all tests, step by step, and sums up.
 
 use crate::process::{answers, cargo, find_program, metadata, succeed, target_folder};
-use crate::{interop, packages, tidy};
+use crate::{docs, interop, packages, tidy};
 use anyhow::{Context, Result, bail};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -32,7 +32,7 @@ struct Step {
     run: fn(&Path, &Arguments) -> Result<Outcome>,
 }
 
-const STEPS: [Step; 9] = [
+const STEPS: [Step; 10] = [
     Step { name: "packages", run: packages_step },
     Step { name: "fmt", run: fmt },
     Step { name: "clippy", run: clippy },
@@ -40,6 +40,7 @@ const STEPS: [Step; 9] = [
     Step { name: "tests", run: tests },
     Step { name: "doc-tests", run: doc_tests },
     Step { name: "spec", run: |root, _| spec(root, None).map(|()| Outcome::Passed) },
+    Step { name: "docs", run: |root, _| docs::check(root).map(|()| Outcome::Passed) },
     Step { name: "fuzz", run: fuzz },
     Step { name: "interop", run: |root, _| interop::run(root) },
 ];

@@ -84,6 +84,39 @@ impl Source {
         }
     }
 
+    /// Where a byte stands as editors count: line and column from 0, the column in units of UTF-16. Bytes that are no
+    /// text count one each.
+    pub fn utf16_position(&self, at: u32) -> (u32, u32) {
+        let at = at.min(offset(self.bytes.len()));
+        let line = self.line_starts.partition_point(|start| *start <= at).max(1) - 1;
+        let before = self.slice(Span::new(self.line_starts[line], at));
+        let units: usize = before
+            .utf8_chunks()
+            .map(|chunk| chunk.valid().chars().map(char::len_utf16).sum::<usize>() + chunk.invalid().len())
+            .sum();
+        (offset(line), offset(units))
+    }
+
+    /// The byte at such a place. A place beyond the end of its line is read as that end, one beyond the last line as the
+    /// end of the text.
+    pub fn offset_at_utf16(&self, line: u32, column: u32) -> u32 {
+        let Some(span) = line.checked_add(1).and_then(|line| self.line(line)) else {
+            return offset(self.bytes.len());
+        };
+        let (mut at, mut left) = (span.start, column as usize);
+        for chunk in self.slice(span).utf8_chunks() {
+            let chars = chunk.valid().chars().map(|c| (c.len_utf8(), c.len_utf16()));
+            for (bytes, units) in chars.chain(chunk.invalid().iter().map(|_| (1, 1))) {
+                if left < units {
+                    return at;
+                }
+                left -= units;
+                at += offset(bytes);
+            }
+        }
+        at
+    }
+
     /// The span of a line (counted from 1) without its newline; `None` beyond the last.
     pub fn line(&self, line: u32) -> Option<Span> {
         let index = (line as usize).checked_sub(1)?;
@@ -110,5 +143,20 @@ mod tests {
         assert_eq!(text.position(999), Position { line: 3, column: 1 });
         assert_eq!(text.slice(text.line(2).unwrap()), b"c");
         assert_eq!(text.line(4), None);
+    }
+
+    #[test]
+    fn editors_count_in_units_of_utf16() {
+        let text = Source::new("t", b"a\xc3\xa9\xf0\x9f\x98\x80b\n\xffc".to_vec());
+        for (at, place) in
+            [(0, (0, 0)), (1, (0, 1)), (3, (0, 2)), (7, (0, 4)), (8, (0, 5)), (9, (1, 0)), (10, (1, 1))]
+        {
+            assert_eq!(text.utf16_position(at), place, "{at}");
+            assert_eq!(text.offset_at_utf16(place.0, place.1), at, "{at}");
+        }
+        assert_eq!(text.offset_at_utf16(0, 3), 3, "in the middle of a character");
+        assert_eq!(text.offset_at_utf16(0, 99), 8);
+        assert_eq!((text.offset_at_utf16(9, 9), text.offset_at_utf16(u32::MAX, 0)), (11, 11));
+        assert_eq!(text.utf16_position(99), (1, 2));
     }
 }

@@ -32,6 +32,8 @@ pub(crate) enum Verb {
     Fmt(FmtOptions),
     /// Tell what a function of the language does
     Doc(DocOptions),
+    /// Serve an editor: the language server, on standard input and output
+    Lsp,
     /// Print the JSON Schema of tidegate.toml
     Schema,
 }

@@ -7,6 +7,7 @@ mod demo;
 mod disk;
 mod doc;
 mod fmt;
+mod lsp;
 mod machine;
 mod open_files;
 mod process_log;
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
         Verb::Try(options) => try_rule::run(&options),
         Verb::Fmt(options) => fmt::run(&options),
         Verb::Doc(options) => doc::run(&options),
+        Verb::Lsp => lsp::run(),
         Verb::Schema => schema::run(),
     };
     verdict.unwrap_or_else(|error| Verdict::failed(&error)).into()

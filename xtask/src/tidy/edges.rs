@@ -98,7 +98,8 @@ const ROOMS: [Room; 10] = [
         // serde_json: `check` and `try` as data; toml: what fills in the embedded catalog; jiff: dates of the demo;
         // hyper and its kin: the built-in sample site and the demo's visitors, which are other people's programs to
         // the proxy; rustix: the limit of open files; bytes: bodies of the sample site; mimalloc: the allocator;
-        // similar: what `fmt --check` would change; prometheus-client: the text of the page with the numbers
+        // similar: what `fmt --check` would change; prometheus-client: the text of the page with the numbers;
+        // lsp-server, lsp-types: the messages of the language server
         outside: &[
             "clap",
             "anyhow",
@@ -120,6 +121,8 @@ const ROOMS: [Room; 10] = [
             "httpdate",
             "rustix",
             "similar",
+            "lsp-server",
+            "lsp-types",
         ],
     },
     Room { name: "xtask", ours: &[], outside: &["anyhow", "clap", "serde_json"] },

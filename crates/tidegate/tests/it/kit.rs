@@ -47,6 +47,12 @@ fn command(folder: &Path, arguments: &[&str]) -> Command {
     command
 }
 
+/// Runs the binary with its input and output at hand.
+pub(crate) fn server(folder: &Path, arguments: &[&str]) -> Child {
+    let mut command = command(folder, arguments);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap()
+}
+
 pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }

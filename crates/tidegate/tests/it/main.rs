@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod check;
+mod editor;
 mod heads;
 mod kit;
 mod layout;

@@ -3,6 +3,7 @@ use super::{
 };
 use crate::ast::{EXPRESSION_HEIGHT_MAX, Expr, ExprKind, Place, PlaceRoot, StatementKind};
 use crate::builtin::{Effect, Kind};
+use crate::lexer::lex;
 use crate::parser::parse;
 use proptest::prelude::*;
 use source::{Diagnostic, Severity, Source, nearest};
@@ -347,9 +348,35 @@ fn one_mistake_is_one_message() {
         ("sub shout() { } shuot();", "unknown-function"),
         ("sub f() { } sub F() { } f();", "duplicate-sub"),
         ("string.length( [ 1 ], 2 );", "wrong-argument-count"),
+        ("$a http.getHeader( \"a\" ); rate.use( $a );", "missing-semicolon"),
+        ("if( 1 ) { break; rate.use( \"a\" );", "unclosed-block"),
         ("foreach( $a in http.getHeaders() ) rate.use( $a );", "argument-kind"),
     ] {
         assert_eq!(only(text).id.0, id, "{text}");
+    }
+}
+
+#[test]
+fn a_word_taken_out_of_a_published_rule_is_one_message() {
+    for name in ["slashdot.rts", "abusive-referer.rts"] {
+        let path = format!("{}/../../../shared/seeds/{name}", env!("CARGO_MANIFEST_DIR"));
+        let Ok(text) = std::fs::read(&path) else {
+            println!("skipped: there is no {path}");
+            continue;
+        };
+        let tokens = lex(&Arc::new(Source::new("r", text.as_slice()))).tokens;
+        let mut several = Vec::new();
+        for token in &tokens {
+            let mut broken = text.clone();
+            broken.drain(token.span.range());
+            let found = found(&String::from_utf8(broken).unwrap());
+            assert!(found.len() <= 2, "without the word at {}: {found:?}", token.span.start);
+            if found.len() > 1 {
+                several.push(found);
+            }
+        }
+        // Where a brace is missing, two places may be told.
+        assert!(several.len() * 20 <= tokens.len(), "{name}: {several:?}");
     }
 }
 

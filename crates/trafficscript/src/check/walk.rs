@@ -111,7 +111,10 @@ impl<'a> Walk<'a> {
     }
 
     fn statements(&mut self, statements: &[Statement]) {
-        flow::check(statements, self.signatures, &mut self.report);
+        // What follows from a mistake that is told is no further mistake.
+        if self.report.is_whole {
+            flow::check(statements, self.signatures, &mut self.report);
+        }
         for statement in statements {
             self.statement(statement);
         }
@@ -120,7 +123,9 @@ impl<'a> Walk<'a> {
     fn statement(&mut self, statement: &Statement) {
         match &statement.kind {
             StatementKind::Expr(expression) => {
-                self.doubt_statement(expression);
+                if self.report.is_whole {
+                    self.doubt_statement(expression);
+                }
                 self.effect(Some(expression));
             }
             StatementKind::Block(body) => self.statements(body),
