@@ -3,7 +3,7 @@
 use crate::disk::Disk;
 use engine::Catalog;
 use engine::builtins::builtins;
-use engine::catalog::{Attachment, CheckedRule, Files, RuleStage, VirtualServer, check_rule};
+use engine::catalog::{Attachment, CheckedRule, FileFacts, Files, RuleStage, VirtualServer, check_rule};
 use source::{Diagnostic, DiagnosticId, Severity, Source};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -154,6 +154,10 @@ impl Files for Overlay<'_> {
 
     fn list(&self, folder: &Path) -> Vec<PathBuf> {
         Disk.list(folder)
+    }
+
+    fn facts(&self, path: &Path) -> FileFacts {
+        Disk.facts(path)
     }
 }
 
