@@ -110,7 +110,7 @@ impl Editor {
     }
 
     fn end(mut self) -> Option<i32> {
-        assert_eq!(self.ask("shutdown", &Value::Null)["result"], &Value::Null);
+        assert_eq!(self.ask("shutdown", &Value::Null)["result"], Value::Null);
         self.tell("exit", &Value::Null);
         self.server.wait().unwrap().code()
     }
@@ -226,7 +226,7 @@ fn what_is_no_message_disturbs_nothing() {
     let nowhere = editor.at("textDocument/hover", "none.rts", 99, 99);
     assert_eq!(nowhere, Value::Null);
     assert_eq!(editor.ask("initialize", &json!({}))["error"]["code"], -32600);
-    assert_eq!(editor.ask("shutdown", &Value::Null)["result"], &Value::Null);
+    assert_eq!(editor.ask("shutdown", &Value::Null)["result"], Value::Null);
     assert_eq!(editor.ask("textDocument/hover", &json!({}))["error"]["code"], -32600);
     editor.tell("exit", &Value::Null);
     assert_eq!(editor.server.wait().unwrap().code(), Some(0));
