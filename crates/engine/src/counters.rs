@@ -155,7 +155,7 @@ counters! {
     marks_set: "Cookies set by a rule.",
     rule_runs: "Rule executions.",
     rule_faults: "Rule executions that ended in a fault.",
-    rule_slow_runs: "Rule executions that took long between two waits.",
+    slow_rule_runs: "Rule executions that took long between two waits.",
     rule_warnings: "Warnings that rules gave while running.",
     data_store_full: "Values that data.set or data.local.set had no room for.",
     node_failures: "Attempts to reach a node that failed.",

@@ -33,3 +33,30 @@ pub(crate) const NAMES: &[(Stages, &str)] = &[
     (RAW_REQUEST, "request rules over raw bytes"),
     (RAW_RESPONSE, "response rules over raw bytes"),
 ];
+
+/// What does the work of a function over raw bytes in an HTTP rule, and the other way round.
+pub(crate) const ELSEWHERE: &[(&str, &str)] = &[
+    ("request.get", "http.getBody in HTTP"),
+    ("request.getLength", "http.getBody in HTTP"),
+    ("request.getLine", "http.getBodyLines in HTTP"),
+    ("request.endsAt", "nothing in HTTP, whose requests end by themselves"),
+    ("request.endsWith", "nothing in HTTP, whose requests end by themselves"),
+    ("request.skip", "http.setBody in HTTP"),
+    ("request.set", "http.setBody in HTTP"),
+    ("response.get", "http.getResponseBody in HTTP"),
+    ("response.getLength", "http.getResponseBody in HTTP"),
+    ("response.getLine", "http.getResponseBodyLines in HTTP"),
+    ("response.set", "http.setResponseBody in HTTP"),
+    ("response.append", "http.setResponseBody in HTTP"),
+    ("connection.getData", "http.getBody in HTTP"),
+    ("connection.getDataLen", "http.getBody in HTTP"),
+    ("connection.getLine", "http.getBodyLines in HTTP"),
+    ("connection.setData", "http.setBody in HTTP"),
+    ("http.getBody", "request.get over raw bytes"),
+    ("http.getBodyLines", "request.getLine over raw bytes"),
+    ("http.setBody", "request.set over raw bytes"),
+    ("http.sendResponse", "request.sendResponse over raw bytes"),
+    ("http.getResponseBody", "response.get over raw bytes"),
+    ("http.getResponseBodyLines", "response.getLine over raw bytes"),
+    ("http.setResponseBody", "response.set over raw bytes"),
+];

@@ -334,6 +334,8 @@ pub struct Builtins<H> {
     unsupported: BTreeMap<String, (&'static str, &'static str)>,
     /// The host's words for its stages.
     stage_names: &'static [(Stages, &'static str)],
+    /// A function, and what does its work in rules of another kind.
+    elsewhere: &'static [(&'static str, &'static str)],
     /// Tells tables apart.
     fingerprint: u64,
 }
@@ -355,6 +357,7 @@ impl<H: Host> Builtins<H> {
             index: BTreeMap::new(),
             unsupported: BTreeMap::new(),
             stage_names: &[],
+            elsewhere: &[],
             fingerprint: 0xcbf2_9ce4_8422_2325,
         };
         for row in stdlib::rows().into_iter().chain(rows) {
@@ -435,6 +438,18 @@ impl<H> Builtins<H> {
     pub fn stage_names(mut self, names: &'static [(Stages, &'static str)]) -> Self {
         self.stage_names = names;
         self
+    }
+
+    /// Says what does a function's work in rules of another kind, for who uses it out of place.
+    #[must_use]
+    pub fn with_elsewhere(mut self, pairs: &'static [(&'static str, &'static str)]) -> Self {
+        self.elsewhere = pairs;
+        self
+    }
+
+    pub(crate) fn elsewhere(&self, name: &str) -> Option<&'static str> {
+        let pair = self.elsewhere.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
+        pair.map(|(_, other)| *other)
     }
 
     /// Stages in words; `None` for all that there are.

@@ -108,6 +108,10 @@ impl<H> Signatures for Table<'_, H> {
         self.0.unsupported_reason(name)
     }
 
+    fn elsewhere(&self, name: &str) -> Option<&str> {
+        self.0.elsewhere(name)
+    }
+
     fn stage_names(&self, stages: StageBits) -> String {
         self.0.stages_in_words(Stages(stages)).map_or(String::new(), |names| names.join(", "))
     }

@@ -131,7 +131,10 @@ fn table() -> Builtins<Host> {
     for (alias, name) in ALIASES {
         table = table.alias(alias, name).expect("an alias names a function");
     }
-    table.unsupported(unsupported::names()).stage_names(crate::stages::NAMES)
+    table
+        .unsupported(unsupported::names())
+        .stage_names(crate::stages::NAMES)
+        .with_elsewhere(crate::stages::ELSEWHERE)
 }
 
 /// Writes down what a rule sets for its transaction; whether it is to be done, too.

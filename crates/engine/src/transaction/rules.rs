@@ -313,6 +313,7 @@ impl Host {
         match self.end {
             Some(End::Discard | End::Close { .. }) => self.count_for_rule(|counters| &counters.discards),
             Some(End::Respond(_)) => self.count_for_rule(|counters| &counters.responses),
+            Some(End::Retry) => self.count_for_rule(|counters| &counters.retries),
             _ => {}
         }
     }
@@ -320,7 +321,7 @@ impl Host {
     /// An event only: the rule goes on, under strict checking too.
     fn note_slow_run(&mut self, took: Duration) {
         self.count_for_rule(|counters| &counters.slow_runs);
-        self.shared.counters().rule_slow_runs.add_one();
+        self.shared.counters().slow_rule_runs.add_one();
         let Some(source) = self.attachment().map(|attachment| Arc::clone(&attachment.rule.source)) else {
             return;
         };

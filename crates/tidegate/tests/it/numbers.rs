@@ -51,6 +51,10 @@ fn what_rules_and_classes_did_can_be_collected() {
     ] {
         assert!(page.text().contains(wanted), "{wanted}: {}", page.text());
     }
+    let families: Vec<_> =
+        page.text().lines().filter(|line| line.starts_with("# TYPE ")).map(str::to_owned).collect();
+    let distinct: std::collections::BTreeSet<_> = families.iter().collect();
+    assert_eq!(families.len(), distinct.len(), "a family stands twice: {families:?}");
     assert_eq!(ask("GET", "/").status, 404);
     assert_eq!(ask("POST", "/metrics").status, 405);
     proxy.stop();

@@ -46,7 +46,9 @@ impl Walk<'_> {
             let mut error = error.at(self.report.source, function.name.span, "");
             let stages = self.signatures.stage_names(signature.stages);
             if !stages.is_empty() {
-                error = error.help(format!("it works in: {stages}"));
+                let elsewhere = self.signatures.elsewhere(signature.name);
+                let elsewhere = elsewhere.map_or(String::new(), |other| format!("; elsewhere: {other}"));
+                error = error.help(format!("it works in: {stages}{elsewhere}"));
             }
             self.report.push(error);
         }

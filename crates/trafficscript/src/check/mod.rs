@@ -75,6 +75,11 @@ pub(crate) trait Signatures {
     /// Why a function that is known from elsewhere does not exist here; `None` if nobody knows the name.
     fn unsupported(&self, name: &str) -> Option<&str>;
 
+    /// What a rule of another kind uses in the place of a function; `None` if the host knows of nothing.
+    fn elsewhere(&self, _name: &str) -> Option<&str> {
+        None
+    }
+
     /// Stages in words, for help; empty if the host has none.
     fn stage_names(&self, _stages: StageBits) -> String {
         String::new()
