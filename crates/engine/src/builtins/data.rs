@@ -42,9 +42,9 @@ pub(super) const ROWS: [Builtin<Host>; 14] = [
         |call| get(call, Which::Data),
     ),
     row!(
-        "data.remove", "Forgets a name.",
-        (KEY), Nothing, EVERYWHERE, Changes, "",
-        ["data.set( \"a\", 1 ); data.remove( \"a\" ); $1 = \"(\" . data.get( \"a\" ) . \")\";" => "()"],
+        "data.remove", "Forgets a name, and says whether it was there.",
+        (KEY), Truth, EVERYWHERE, Changes, "",
+        ["data.set( \"a\", 1 ); $1 = data.remove( \"a\" ) . data.remove( \"a\" ) . \"(\" . data.get( \"a\" ) . \")\";" => "10()"],
         DATA, |call| remove(call, Which::Data),
     ),
     row!(
@@ -80,8 +80,8 @@ pub(super) const ROWS: [Builtin<Host>; 14] = [
         LOCAL, |call| get(call, Which::Local),
     ),
     row!(
-        "data.local.remove", "Forgets a name in the store of this process.",
-        (KEY), Nothing, EVERYWHERE, Changes, "",
+        "data.local.remove", "Forgets a name in the store of this process, and says whether it was there.",
+        (KEY), Truth, EVERYWHERE, Changes, "",
         ["data.local.set( \"a\", 1 ); data.local.remove( \"a\" ); $1 = \"(\" . data.local.get( \"a\" ) . \")\";" => "()"],
         LOCAL, |call| remove(call, Which::Local),
     ),
@@ -162,10 +162,13 @@ fn answer(call: &Call<'_, Host>, stored: Option<Stored>) -> Answer {
 
 fn remove(call: &mut Call<'_, Host>, which: Which) -> Answer {
     let key = call.string(0);
-    if store(call.host, which).remove(&key, call.host.observes()).is_err() {
+    let observes = call.host.observes();
+    let store = store(call.host, which);
+    let was_there = store.get(&key, observes).is_some();
+    if store.remove(&key, observes).is_err() {
         call.warn("the shadow of the store is full: the name is not removed for rules that observe");
     }
-    "".into()
+    was_there.into()
 }
 
 fn reset(call: &mut Call<'_, Host>, which: Which) -> Answer {

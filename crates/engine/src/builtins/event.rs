@@ -9,7 +9,7 @@ use trafficscript::{Answer, Builtin, Call, Param};
 pub(super) const ROWS: [Builtin<Host>; 1] = [row!(
     "event.emit", "Tells of an event, by a name that can be looked for.",
     (
-        Param::string("event", "Its name: up to 64 letters, digits, `_`, `-` and `.`."),
+        Param::string("event", "Its name: up to 64 bytes, without `/` and control characters."),
         Param::string("text", "What to say of it; control characters are escaped, one line."),
     ),
     Nothing, EVERYWHERE, Changes, "",
@@ -25,9 +25,9 @@ const NAME_BYTES_MAX: usize = 64;
 
 fn emit(call: &mut Call<'_, Host>) -> Answer {
     let name = call.string(0);
-    let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-.".contains(byte);
+    let is_name = |byte: &u8| *byte != b'/' && !byte.is_ascii_control();
     if name.is_empty() || name.len() > NAME_BYTES_MAX || !name.iter().all(is_name) {
-        call.warn("an event's name has up to 64 letters, digits, `_`, `-` and `.`: nothing is told");
+        call.warn("an event's name has up to 64 bytes, without `/` and control characters: nothing is told");
         return "".into();
     }
     let text = log_text(&call.bytes(1), limits::LOG_TEXT_BYTES_MAX);

@@ -4,7 +4,7 @@ use super::{EVERYWHERE, row};
 use crate::geo::{KM_PER_MILE, PlaceName, distance_km};
 use crate::host::Host;
 use std::net::IpAddr;
-use trafficscript::{Answer, Builtin, Call, Param};
+use trafficscript::{Answer, Builtin, Call, Param, Value};
 
 const IP: Param = Param::string("ip", "An IPv4 or IPv6 address.");
 const NAME: &str = "As the database that `geo_database` in `[settings]` names has it, in English. The empty string \
@@ -117,6 +117,15 @@ fn coordinate(call: &mut Call<'_, Host>, which: fn((f64, f64)) -> f64) -> Answer
 }
 
 fn distance(call: &mut Call<'_, Host>, km_per_unit: f64) -> Answer {
+    let is_number = |at: usize| match call.argument(at) {
+        Some(Value::String(text)) => text.iter().any(u8::is_ascii_digit),
+        Some(other) => matches!(other, Value::Integer(_) | Value::Double(_)),
+        None => false,
+    };
+    if !(0..4).all(is_number) {
+        // Such as the empty latitude of an address that nobody knows.
+        return UNKNOWN.into();
+    }
     let places = ((call.double(0), call.double(1)), (call.double(2), call.double(3)));
     let Some(km) = distance_km(places.0, places.1) else {
         call.warn("a latitude is -90 to 90 degrees, a longitude -180 to 180");

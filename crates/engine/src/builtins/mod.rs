@@ -150,7 +150,7 @@ fn decides(
 }
 
 /// Older or shorter names that published rules use.
-const ALIASES: [(&str, &str); 17] = [
+const ALIASES: [(&str, &str); 28] = [
     ("http.cookie", "http.getCookie"),
     ("connection.getRemoteIP", "request.getRemoteIP"),
     ("connection.getRemotePort", "request.getRemotePort"),
@@ -168,4 +168,15 @@ const ALIASES: [(&str, &str); 17] = [
     ("domainname", "sys.domainname"),
     ("getpid", "sys.getpid"),
     ("getenv", "sys.getenv"),
+    ("time.highres", "sys.time.highres"),
+    ("time.hour", "sys.time.hour"),
+    ("time.minutes", "sys.time.minutes"),
+    ("time.month", "sys.time.month"),
+    ("time.monthday", "sys.time.monthday"),
+    ("time.seconds", "sys.time.seconds"),
+    ("time.weekday", "sys.time.weekday"),
+    ("time.year", "sys.time.year"),
+    ("time.yearday", "sys.time.yearday"),
+    ("gmtime.format", "sys.gmtime.format"),
+    ("localtime.format", "sys.localtime.format"),
 ];

@@ -77,14 +77,12 @@ pub(super) const ROWS: [Builtin<Host>; 17] = [
         LOCAL, |call| i64::from(local(call, 0).day_of_year()).into(),
     ),
     row!(
-        "sys.timeToString", "A time as HTTP writes it.",
+        "sys.timeToString", "A time as web servers write it into their logs.",
         (EPOCH.optional()), String, EVERYWHERE, Reads, "",
-        ["sys.timeToString( 784111777 )" => "Sun, 06 Nov 1994 08:49:37 GMT"],
-        "In GMT, fit for fields such as Expires and for the `expires` of a cookie.",
-        |call| {
-            let time = zoned(call, 0, TimeZone::UTC);
-            written(call, b"%a, %d %b %Y %T GMT", &time, "GMT")
-        },
+        ["sys.timeToString( 784111777 )" => "[06/Nov/1994:08:49:37 +0000]"],
+        "In the machine's own time zone, whose distance from GMT it says. For a cookie's `expires` and the like take \
+         `sys.gmtime.format( \"%a, %d %b %Y %T GMT\" )`.",
+        |call| local(call, 0).strftime("[%d/%b/%Y:%H:%M:%S %z]").to_string().into(),
     ),
     row!(
         "sys.gmtime.format", "A time as text, in GMT.",

@@ -39,13 +39,9 @@ pub(super) fn rows<H: Host>() -> Vec<Builtin<H>> {
             String, Pure,
             ["string.normalizeIPAddress( \"FD00:0:0:0:0:0:0:00A1\" )" => "fd00::a1",
              "string.normalizeIPAddress( \"10.0.0.1\" )" => "10.0.0.1"],
-            "Of an IPv6 address leading zeros go, and the first run of groups of zeros becomes `::`. The empty string, \
-             if it is no address.",
-            |call| match address(&call.bytes(0)) {
-                Some(IpAddr::V4(address)) => address.to_string().into(),
-                Some(IpAddr::V6(address)) => shortened(address).into(),
-                None => "".into(),
-            }
+            "Leading zeros go, and the first run of groups of zeros of an IPv6 address, be it a single one, becomes `::`. \
+             The empty string, if it is no address.",
+            |call| normalize(&call.bytes(0)).unwrap_or_default().into()
         ),
         row!(
             "string.extractHost", "The host of an address with or without a port.",
@@ -121,9 +117,28 @@ pub(super) fn address(text: &[u8]) -> Option<IpAddr> {
     std::str::from_utf8(text).ok()?.parse().ok()
 }
 
+fn normalize(text: &[u8]) -> Option<String> {
+    match address(text) {
+        Some(IpAddr::V4(address)) => Some(address.to_string()),
+        Some(IpAddr::V6(address)) => Some(shortened(address)),
+        None => without_leading_zeros(text),
+    }
+}
+
+/// An IPv4 address whose numbers have leading zeros; elsewhere it is none, as some programs read such as octal.
+fn without_leading_zeros(text: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(text).ok()?.trim();
+    let numbers = text.split('.').map(|number| {
+        let is_number = (1..=3).contains(&number.len()) && number.bytes().all(|byte| byte.is_ascii_digit());
+        if is_number { number.parse::<u8>().ok().map(|number| number.to_string()) } else { None }
+    });
+    let numbers: Vec<String> = numbers.collect::<Option<_>>()?;
+    (numbers.len() == 4).then(|| numbers.join("."))
+}
+
 pub(super) fn shortened(address: Ipv6Addr) -> String {
     let groups = address.segments();
-    let run = groups.windows(2).position(|two| two == [0, 0]);
+    let run = groups.iter().position(|group| *group == 0);
     let length = run.map_or(0, |start| groups.iter().skip(start).take_while(|group| **group == 0).count());
     let mut out = String::new();
     for (at, group) in groups.iter().enumerate() {
