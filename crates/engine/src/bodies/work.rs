@@ -270,7 +270,7 @@ fn read_stream(
     let window = rest.get(..count).unwrap_or(rest);
     let end = match found {
         Some(at) => at + delimiter.len(),
-        None if is_bulk && !delimiter.is_empty() && window.len() == count => {
+        None if is_bulk && !delimiter.is_empty() => {
             let last = memchr::memmem::rfind(window, delimiter);
             last.map_or(window.len(), |at| at + delimiter.len())
         }

@@ -12,7 +12,7 @@ pub(super) const ROWS: [Builtin<Host>; 8] = [
         "request.setToS", "Sets the type of service of packets to the node.",
         (TOS),
         Nothing, LIVE, Changes, "",
-        ["request.setToS( \"LOWDELAY\" ); $1 = request.getToS();" => "16"],
+        ["request.setToS( \"LOWDELAY\" ); $1 = request.getToS();" => "LOWDELAY"],
         "For this transaction, from the next packet on. IPv4 calls the byte type of service, IPv6 traffic class. What is \
          none is a warning and changes nothing.",
         |call| set(call, Towards::Node, Unit::Tos),
@@ -20,9 +20,9 @@ pub(super) const ROWS: [Builtin<Host>; 8] = [
     row!(
         "request.getToS", "The type of service of packets to the node.",
         (),
-        Integer, EVERYWHERE, Reads, "",
-        ["request.getToS()" => "0"],
-        "As a rule has set it for this transaction, else 0. (What the client's packets carry is not known: connections \
+        Any, EVERYWHERE, Reads, "",
+        ["request.getToS()" => "NONE"],
+        "As a rule has set it for this transaction, else `NONE`; a number, where the value has no name. (What the client's packets carry is not known: connections \
          are made anew towards nodes.)",
         |call| get(call, Towards::Node, Unit::Tos),
     ),
@@ -47,7 +47,7 @@ pub(super) const ROWS: [Builtin<Host>; 8] = [
         "response.setToS", "Sets the type of service of packets to the client.",
         (TOS),
         Nothing, LIVE, Changes, "",
-        ["response.setToS( 8 ); $1 = response.getToS();" => "8"],
+        ["response.setToS( 8 ); $1 = response.getToS();" => "THROUGHPUT"],
         "For this transaction: the next request on the connection begins again without. In a request rule it is kept \
          for the answer. What is none is a warning and changes nothing.",
         |call| set(call, Towards::Client, Unit::Tos),
@@ -55,9 +55,9 @@ pub(super) const ROWS: [Builtin<Host>; 8] = [
     row!(
         "response.getToS", "The type of service of packets to the client.",
         (),
-        Integer, EVERYWHERE, Reads, "",
-        ["response.getToS()" => "0"],
-        "As a rule has set it for this transaction, else 0.",
+        Any, EVERYWHERE, Reads, "",
+        ["response.getToS()" => "NONE"],
+        "As a rule has set it for this transaction, else `NONE`; a number, where the value has no name.",
         |call| get(call, Towards::Client, Unit::Tos),
     ),
     row!(
@@ -154,6 +154,13 @@ fn get(call: &Call<'_, Host>, towards: Towards, unit: Unit) -> Answer {
         Towards::Client => call.host.settings.mark_to_client,
         Towards::Node => call.host.settings.mark_to_node,
     };
-    let byte = i64::from(byte.unwrap_or(0));
-    if unit == Unit::Dscp { (byte >> 2).into() } else { byte.into() }
+    let byte = byte.unwrap_or(0);
+    match (unit, byte) {
+        (Unit::Dscp, _) => i64::from(byte >> 2).into(),
+        (Unit::Tos, 0x10) => "LOWDELAY".into(),
+        (Unit::Tos, 0x08) => "THROUGHPUT".into(),
+        (Unit::Tos, 0x04) => "RELIABILITY".into(),
+        (Unit::Tos, 0) => "NONE".into(),
+        (Unit::Tos, _) => i64::from(byte).into(),
+    }
 }

@@ -47,16 +47,16 @@ pub(super) const ROWS: [Builtin<Host>; 7] = [
         (),
         Truth, LIVE, Reads, "GET /",
         ["request.isResendable()" => "1",
-         "http.setMethod( \"POST\" ); $1 = request.isResendable();" => "0"],
-        "1 if doing it twice does no harm, by its method (GET, HEAD, OPTIONS, PUT, DELETE, TRACE) or because a rule said \
-         so with `request.setIdempotent`, and all of it is at hand: it has no body, or the body is held here.",
-        |call| (call.host.is_idempotent() && call.host.holds_request()).into(),
+         "http.setMethod( \"POST\" ); $1 = request.isResendable();" => "1"],
+        "1 if all of it is at hand: it has no body, or the body is held here. Whether doing it twice does harm is another \
+         question: see `request.setIdempotent`.",
+        |call| call.host.holds_request().into(),
     ),
     row!(
         "request.setIdempotent", "Says whether doing the request twice does no harm.",
         (Param::truth("idempotent", "True if it may be sent twice.")),
         Nothing, LIVE, Changes, "GET /",
-        ["request.setIdempotent( false ); $1 = request.isResendable();" => "0"],
+        ["request.setIdempotent( false ); $1 = request.isResendable();" => "1"],
         "For this transaction, instead of what its method says: whether another node is tried when one breaks off \
          before it has answered.",
         |call| {

@@ -9,7 +9,7 @@ use trafficscript::{Answer, Builtin, Call, Param};
 pub(super) const ROWS: [Builtin<Host>; 4] = [
     row!(
         "connection.setPersistence", "Chooses a session persistence class.",
-        (Param::string("class", "Name of the class, or \"\" for none.")),
+        (Param::string("class", "Name of the class; \"\" or nothing for none.").optional()),
         Nothing, LIVE, Changes, "",
         ["connection.setPersistence( \"\" );" => ""],
         "There are no session persistence classes yet: a name is a warning and changes nothing. To bring a client back \
