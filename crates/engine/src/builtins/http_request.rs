@@ -207,6 +207,9 @@ fn edit_request(host: &mut Host, edit: Edit, name: &ByteString, value: &ByteStri
     {
         return Err("the request's head would become too long".to_owned());
     }
+    if edit != Edit::Remove && name.eq_ignore_ascii_case(b"Host") && !value.iter().all(u8::is_ascii_graphic) {
+        return Err(format!("\"{value}\" is not a host"));
+    }
     let told = |error: InvalidField| error.to_string();
     match edit {
         Edit::Set => fields.set(name, value).map_err(told),

@@ -41,7 +41,9 @@ pub(super) fn write_head(head: &mut ResponseHead, built: Built) -> Vec<u8> {
         let _unfit = fields.set(b"Content-Type", &built.content_type);
     }
     for (name, value) in &built.fields {
-        let _unfit = fields.add(name, value);
+        // A page has one type: what is said last.
+        let is_type = name.eq_ignore_ascii_case(b"Content-Type");
+        let _unfit = if is_type { fields.set(name, value) } else { fields.add(name, value) };
     }
     if !matches!(built.status, 204 | 304) {
         let _fits = fields.set(b"Content-Length", built.body.len().to_string().as_bytes());

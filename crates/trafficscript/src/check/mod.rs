@@ -237,6 +237,10 @@ impl Signatures for Unhidden<'_> {
         self.all.unsupported(name)
     }
 
+    fn elsewhere(&self, name: &str) -> Option<&str> {
+        self.all.elsewhere(name)
+    }
+
     fn stage_names(&self, stages: StageBits) -> String {
         self.all.stage_names(stages)
     }
