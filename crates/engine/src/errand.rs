@@ -212,6 +212,8 @@ impl ErrandError {
 pub(crate) enum ErrandKind {
     Fetch,
     Resolve,
+    /// The name of this address; where it has none, the address is the value.
+    ResolveAddress(IpAddr),
     Connect,
     Read,
     Write,
@@ -224,7 +226,7 @@ impl ErrandKind {
     pub(crate) const fn word(self) -> &'static str {
         match self {
             Self::Fetch => "fetch",
-            Self::Resolve => "resolve",
+            Self::Resolve | Self::ResolveAddress(_) => "resolve",
             Self::Connect => "connect",
             Self::Read => "read",
             Self::Write => "write",
@@ -240,8 +242,11 @@ impl ErrandKind {
             Self::Fetch => fetched(result, captures),
             Self::Resolve => match result {
                 Ok(Report::Address(address)) => address.to_string().into(),
-                Ok(Report::Name(name)) => name.as_str().into(),
                 _ => Value::EMPTY,
+            },
+            Self::ResolveAddress(address) => match result {
+                Ok(Report::Name(name)) => name.as_str().into(),
+                _ => address.to_string().into(),
             },
             Self::Authenticate => user(result),
             Self::Connect | Self::Read | Self::Write | Self::Close | Self::Datagram => {
@@ -313,7 +318,8 @@ impl Errand {
     pub(crate) fn kind(&self) -> ErrandKind {
         match self {
             Self::Fetch(_) => ErrandKind::Fetch,
-            Self::Resolve { .. } | Self::ResolveAddress { .. } => ErrandKind::Resolve,
+            Self::Resolve { .. } => ErrandKind::Resolve,
+            Self::ResolveAddress { address } => ErrandKind::ResolveAddress(*address),
             Self::Connect { .. } => ErrandKind::Connect,
             Self::Read { .. } => ErrandKind::Read,
             Self::Write { .. } => ErrandKind::Write,

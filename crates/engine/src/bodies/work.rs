@@ -20,7 +20,7 @@ pub(crate) enum Work {
     /// `http.getBody`; without a count all of it.
     RequestBody { count: Option<usize> },
     /// `http.getBodyLines`.
-    RequestLines { separator: Option<ByteString> },
+    RequestLines { count: Option<usize> },
     /// The form functions.
     Form(FormWork),
     /// `http.getMultipartAttachment`.
@@ -28,7 +28,7 @@ pub(crate) enum Work {
     /// `http.getResponseBody`.
     ResponseBody { count: Option<usize> },
     /// `http.getResponseBodyLines`.
-    ResponseLines { separator: Option<ByteString> },
+    ResponseLines { count: Option<usize> },
     /// `http.stream.readResponse`, and with `is_bulk` `http.stream.readBulkResponse`.
     ReadStream { count: usize, delimiter: ByteString, is_bulk: bool },
 }
@@ -80,15 +80,11 @@ impl Work {
 pub(crate) fn try_work(host: &mut Host, work: &Work, may_wait: bool) -> Came {
     match work {
         Work::RequestBody { count } => of_request(host, *count, may_wait, |body| body.bytes.into()),
-        Work::RequestLines { separator } => {
-            of_request(host, None, may_wait, |body| lines(body.bytes, separator.as_ref()))
-        }
+        Work::RequestLines { count } => of_request(host, *count, may_wait, |body| lines(body.bytes)),
         Work::Form(work) => form_value(host, work, may_wait),
         Work::Attachment { number } => attachment(host, *number, may_wait),
         Work::ResponseBody { count } => of_response(host, *count, may_wait, |bytes| bytes.into()),
-        Work::ResponseLines { separator } => {
-            of_response(host, None, may_wait, |bytes| lines(bytes, separator.as_ref()))
-        }
+        Work::ResponseLines { count } => of_response(host, *count, may_wait, lines),
         Work::ReadStream { count, delimiter, is_bulk } => {
             read_stream(host, *count, (delimiter, *is_bulk), may_wait)
         }
@@ -294,17 +290,15 @@ fn read_stream(
     Came::Value(Given { value, captures: Vec::new(), warning })
 }
 
-/// Without their ends; without a separator a line ends with `\n` or `\r\n`. What follows the last end is a line if it
+/// Without their ends, which are `\n` or `\r\n`. What follows the last end is a line if it
 /// is not empty.
-fn lines(bytes: &[u8], separator: Option<&ByteString>) -> Value {
+fn lines(bytes: &[u8]) -> Value {
     let mut lines: Vec<Value> = Vec::new();
     let mut rest = bytes;
-    let mark: &[u8] = separator.map_or(b"\n", |separator| separator.as_bytes());
-    while let Some(at) = form::find(rest, mark).filter(|_| !mark.is_empty() && lines.len() < BODY_LINES_MAX) {
+    while let Some(at) = memchr::memchr(b'\n', rest).filter(|_| lines.len() < BODY_LINES_MAX) {
         let line = rest.get(..at).unwrap_or_default();
-        let line = if separator.is_none() { line.strip_suffix(b"\r").unwrap_or(line) } else { line };
-        lines.push(line.into());
-        rest = rest.get(at + mark.len()..).unwrap_or_default();
+        lines.push(line.strip_suffix(b"\r").unwrap_or(line).into());
+        rest = rest.get(at + 1..).unwrap_or_default();
     }
     if !rest.is_empty() {
         lines.push(rest.into());

@@ -7,8 +7,6 @@ use std::sync::Arc;
 use trafficscript::{Answer, Builtin, Call, Param};
 
 const COUNT: Param = Param::integer("count", "How many bytes at most; 0 and none: all.").optional();
-const SEPARATOR: Param =
-    Param::string("separator", "What ends a line; `\\n` or `\\r\\n` unless told.").optional();
 const POSTED: &str = "POST / body=one\\r\\ntwo\\nthree\nContent-Type: text/plain";
 const ANSWERED: &str = "response 200 body=<p>Hello</p>\nContent-Type: text/html\nETag: \"x\"";
 
@@ -27,13 +25,13 @@ pub(super) const ROWS: [Builtin<Host>; 6] = [
         }
     ),
     row!(
-        "http.getBodyLines", "The lines of the request's body.", (SEPARATOR),
+        "http.getBodyLines", "The lines of the request's body.", (COUNT),
         Array, BOTH, Waits, POSTED,
         ["array.join( http.getBodyLines(), \"|\" )" => "one|two|three"],
         "As `http.getBody`, cut into an array; the ends of the lines are left out.",
         |call| {
-            let separator = call.optional_string(0);
-            start(call, Work::RequestLines { separator })
+            let count = count(call, 0);
+            start(call, Work::RequestLines { count })
         }
     ),
     row!(
@@ -59,13 +57,13 @@ pub(super) const ROWS: [Builtin<Host>; 6] = [
         }
     ),
     row!(
-        "http.getResponseBodyLines", "The lines of the answer's body.", (SEPARATOR),
-        Array, RESPONSE, Waits, "response 200 body=a,b,c",
-        ["http.getResponseBodyLines( \",\" )[1]" => "b"],
+        "http.getResponseBodyLines", "The lines of the answer's body.", (COUNT),
+        Array, RESPONSE, Waits, "response 200 body=one\\ntwo",
+        ["http.getResponseBodyLines()[1]" => "two", "array.join( http.getResponseBodyLines( 5 ), \"|\" )" => "one|t"],
         "As `http.getResponseBody`, cut into an array; the ends of the lines are left out.",
         |call| {
-            let separator = call.optional_string(0);
-            start(call, Work::ResponseLines { separator })
+            let count = count(call, 0);
+            start(call, Work::ResponseLines { count })
         }
     ),
     row!(

@@ -74,7 +74,8 @@ pub(super) const ROWS: [Builtin<Host>; 6] = [
         String, LIVE, Waits, "world GET https://api.example/v -> 200 text/plain \"7\"",
         ["http.request.ssl.get( \"https://api.example/v\", [ \"-----BEGIN CERTIFICATE-----\" ] )" => "7"],
         "As `http.request.get`; the URL must begin with `https://`. Each element of the array holds one or more \
-         certificates in PEM; nobody else is trusted. An empty array trusts whom the machine trusts.",
+         certificates in PEM; nobody else is trusted, and with an empty \
+         array nobody is: it fails.",
         |call| fetch(call, "GET", Shape::AUTHORITIES),
     ),
 ];
@@ -133,7 +134,7 @@ fn fetch(call: &mut Call<'_, Host>, method: &'static str, shape: Shape) -> Answe
     go(call, Errand::Fetch(Box::new(fetch)), time)
 }
 
-/// The texts of the second argument; `None` where the array is empty.
+/// The texts of the second argument.
 fn authorities(call: &Call<'_, Host>) -> Result<Option<Vec<Vec<u8>>>, ErrandError> {
     let texts: Vec<Vec<u8>> = match call.argument(1) {
         Some(Value::Array(items)) => items.borrow().iter().map(|text| text.to_text().to_vec()).collect(),
@@ -146,5 +147,8 @@ fn authorities(call: &Call<'_, Host>) -> Result<Option<Vec<Vec<u8>>>, ErrandErro
             ));
         }
     };
-    Ok((!texts.is_empty()).then_some(texts))
+    if texts.is_empty() {
+        return Err(ErrandError::Refused("http.request.ssl.get is given no certificate to trust".to_owned()));
+    }
+    Ok(Some(texts))
 }

@@ -8,9 +8,9 @@ pub(super) const ROWS: [Builtin<Host>; 5] = [
     row!(
         "request.setLogEnabled", "Says whether this transaction is logged.",
         (Param::truth("enabled", "True if it is.")),
-        Nothing, LIVE, Changes, "",
-        ["request.setLogEnabled( false ); $1 = request.getLogEnabled();" => "0"],
-        "In the access log of the virtual server; where it has none, asking for a line is a warning. The last call \
+        Truth, LIVE, Changes, "",
+        ["$1 = request.setLogEnabled( false ) . request.getLogEnabled();" => "10"],
+        "1, and 0 where that cannot be. In the access log of the virtual server; where it has none, asking for a line is a warning. The last call \
          wins, `requestlog.*` included.",
         |call| {
             let enabled = call.truth(0);
@@ -31,7 +31,10 @@ pub(super) const ROWS: [Builtin<Host>; 5] = [
         Nothing, LIVE, Changes, "",
         ["requestlog.include();" => ""],
         "It is there unless a rule has taken it out: the same as `request.setLogEnabled( true )`.",
-        |call| set(call, true),
+        |call| {
+            let _is_done = set(call, true);
+            "".into()
+        },
     ),
     row!(
         "requestlog.exclude", "Takes this transaction out of the access log.",
@@ -39,7 +42,10 @@ pub(super) const ROWS: [Builtin<Host>; 5] = [
         Nothing, LIVE, Changes, "",
         ["requestlog.exclude(); $1 = requestlog.markedForInclusion();" => "0"],
         "The same as `request.setLogEnabled( false )`. It still counts in the counters.",
-        |call| set(call, false),
+        |call| {
+            let _is_done = set(call, false);
+            "".into()
+        },
     ),
     row!(
         "requestlog.markedForInclusion", "Whether this transaction is to be logged.",
@@ -55,10 +61,10 @@ fn set(call: &mut Call<'_, Host>, enabled: bool) -> Answer {
     if enabled && call.host.virtual_server().access_log.is_none() {
         let name = call.host.virtual_server().name.to_string();
         call.warn(format!("virtual server \"{name}\" has no access log"));
-        return "".into();
+        return false.into();
     }
     if decides(call, "logged", &u8::from(enabled)) {
         call.host.settings.is_logged = Some(enabled);
     }
-    "".into()
+    true.into()
 }

@@ -44,10 +44,10 @@ pub(super) const ROWS: [Builtin<Host>; 8] = [
         String, LIVE, Waits, "world resolve 192.0.2.7 -> www.example",
         [
             "net.dns.resolveIP( \"192.0.2.7\" )" => "www.example",
-            "net.dns.resolveIP( \"192.0.2.8\" )" => "",
+            "net.dns.resolveIP( \"192.0.2.8\" )" => "192.0.2.8",
         ],
-        "What the address's own zone says, which its owner writes as they like. Empty where there is none, or after \
-         30 seconds; empty with a warning for what is no address.",
+        "What the address's own zone says, which its owner writes as they like. The address itself where there is none, or \
+         after 30 seconds; empty with a warning for what is no address.",
         |call| {
             let text = call.string(0);
             match address(&text) {
