@@ -12,7 +12,8 @@ mod world;
 pub(crate) use url::Url;
 pub use world::{World, WorldError};
 
-use crate::catalog::{Authenticator, Refusal};
+use crate::catalog::{Allowed, Authenticator, Refusal};
+use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use trafficscript::{ByteString, Captures, Table, Value};
@@ -191,14 +192,12 @@ impl ErrandError {
     /// What is said of a place that may not be gone to, and of what would allow it.
     pub fn refused(refusal: &Refusal, host: &str, port: u16) -> Self {
         let named = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
-        Self::Refused(match refusal {
-            Refusal::Never(what) => format!("{named} is refused: {what}"),
-            Refusal::NotAllowed => {
-                format!(
-                    "{named} is refused: the catalog does not allow it; [outgoing] allow = [\"{named}\"] would"
-                )
-            }
-        })
+        let mut text = format!("{named} is refused: {refusal}");
+        // A spelling that no entry can have ("127.1") is no advice.
+        if *refusal == Refusal::NotAllowed && Allowed::parse(&named).is_some() {
+            let _written = write!(text, "; [outgoing] allow = [\"{named}\"] would");
+        }
+        Self::Refused(text)
     }
 
     /// Whether the operator has to hear of it: what the other side did is the rule's own affair.

@@ -57,7 +57,7 @@ fn outcome<H>(row: &Builtin<H>, example: &Example) -> Result<String, String> {
     let catalog = format!(
         "[virtual_servers.site]\nlisten = \"192.0.2.80:80\"\npool = \"web\"\n{list} = [\"example\"]\n\
          [pools.web]\nnodes = [\"192.0.2.81:80\"]\n[rate_classes.standard]\n[bandwidth_classes.slow]\nmaximum = 800\n\
-         [outgoing]\nallow = \"*\"\n[authenticators.staff]\nserver = \"192.0.2.89:389\"\nbase_dn = \"o=site\"\n\
+         [outgoing]\nallow = [\"*\", \"192.0.2.0/24\"]\n[authenticators.staff]\nserver = \"192.0.2.89:389\"\nbase_dn = \"o=site\"\n\
          [settings]\ngeo_database = \"geo.mmdb\"\nenvironment = [\"SITE\"]\n"
     );
     let files = MemoryFiles::default()

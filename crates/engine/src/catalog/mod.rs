@@ -225,6 +225,16 @@ impl Catalog {
         self.selection.addresses().collect()
     }
 
+    /// Whether tidegate itself listens at this address, as far as the catalog tells: on this machine every port that
+    /// is listened on counts, whatever the address.
+    pub(crate) fn listens_at(&self, address: SocketAddr) -> bool {
+        let is_here = |listener: SocketAddr| {
+            listener.port() == address.port()
+                && (outgoing::is_loopback(address.ip()) || listener.ip() == address.ip())
+        };
+        self.selection.addresses().chain(self.admin.map(|admin| admin.listen)).any(is_here)
+    }
+
     /// The virtual server for a request that came in at one of [`Self::listeners`] (as it stands there, not as the
     /// socket reports it) with this Host. The exact name is looked for first, then the longest `*.name`, then the
     /// virtual server without hosts. Case, port and a trailing dot do not matter. `None` if the address is not

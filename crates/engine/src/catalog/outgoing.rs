@@ -4,7 +4,7 @@
 use super::HostPattern;
 use super::address::{host_pattern, port_number};
 use super::read::{Reader, Say, shown};
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use source::Span;
 use std::borrow::Cow;
@@ -29,7 +29,7 @@ pub struct Allowed {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Place {
-    /// Every public address.
+    /// Every address that is reachable from everywhere.
     Public,
     /// These addresses, whatever they are called.
     Network(IpNet),
@@ -44,6 +44,8 @@ pub enum Refusal {
     Never(&'static str),
     /// No entry of the catalog allows it.
     NotAllowed,
+    /// A name leads to this machine, at this address. No entry with a name allows that, one with the address does.
+    ThisMachine(SocketAddr),
 }
 
 impl fmt::Display for Refusal {
@@ -51,8 +53,17 @@ impl fmt::Display for Refusal {
         match self {
             Self::Never(what) => f.write_str(what),
             Self::NotAllowed => f.write_str("the catalog does not allow it"),
+            Self::ThisMachine(address) => write!(
+                f,
+                "a name may not lead to this machine; [outgoing] allow = [\"{address}\"] would allow the address"
+            ),
         }
     }
+}
+
+impl Refusal {
+    /// Of a port that the process listens on: no entry helps.
+    pub const OWN: Self = Self::Never("tidegate itself listens there");
 }
 
 impl Outgoing {
@@ -67,13 +78,19 @@ impl Outgoing {
         }
         let allows = |allowed: &Allowed| {
             let is_there = match &allowed.place {
-                Place::Public => !is_internal(ip),
+                Place::Public => is_public(ip),
                 Place::Network(network) => network.contains(&ip),
                 Place::Host(pattern) => !is_loopback(ip) && names(pattern, host),
             };
             is_there && allowed.port.is_none_or(|port| port == address.port())
         };
-        if self.allow.iter().any(allows) { Ok(()) } else { Err(Refusal::NotAllowed) }
+        if self.allow.iter().any(allows) {
+            Ok(())
+        } else if is_loopback(ip) && host.parse::<IpAddr>().is_err() {
+            Err(Refusal::ThisMachine(SocketAddr::new(ip, address.port())))
+        } else {
+            Err(Refusal::NotAllowed)
+        }
     }
 
     /// Whether it can be said before a name is resolved that a rule may not go there.
@@ -83,6 +100,11 @@ impl Outgoing {
     pub fn foresee(&self, host: &str, port: u16) -> Result<(), Refusal> {
         if let Ok(address) = host.parse::<IpAddr>() {
             return self.judge(host, SocketAddr::new(address, port));
+        }
+        if is_localhost(host) {
+            let on_v4 = self.judge(host, (Ipv4Addr::LOCALHOST, port).into());
+            let on_v6 = self.judge(host, (Ipv6Addr::LOCALHOST, port).into());
+            return if on_v6.is_ok() { on_v6 } else { on_v4 };
         }
         let may = |allowed: &Allowed| {
             let is_possible = match &allowed.place {
@@ -108,7 +130,7 @@ fn names(pattern: &HostPattern, host: &str) -> bool {
 fn never(address: IpAddr) -> Option<&'static str> {
     match address {
         IpAddr::V4(v4) => never_v4(v4),
-        IpAddr::V6(v6) => never_v6(v6).or_else(|| embedded(v6).and_then(never_v4)),
+        IpAddr::V6(v6) => never_v6(v6).or_else(|| embedded(v6).into_iter().flatten().find_map(never_v4)),
     }
 }
 
@@ -144,38 +166,73 @@ fn never_v6(address: Ipv6Addr) -> Option<&'static str> {
     }
 }
 
-/// The IPv4 address that an IPv6 one leads to: mapped, compatible, NAT64 and 6to4.
-fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
+/// The IPv4 addresses that an IPv6 one leads to: mapped, translated, compatible, NAT64, 6to4, and the server and the
+/// client of Teredo.
+fn embedded(address: Ipv6Addr) -> [Option<Ipv4Addr>; 2] {
     let whole = u128::from(address);
     #[expect(clippy::cast_possible_truncation, reason = "the part that is wanted")]
-    let low = |shift: u32| Ipv4Addr::from((whole >> shift) as u32);
-    let segments = address.segments();
-    match segments {
-        [0x64, 0xff9b, 0, 0, 0, 0, ..] | [0, 0, 0, 0, 0, 0xffff, ..] => Some(low(0)),
-        [0, 0, 0, 0, 0, 0, ..] if !address.is_loopback() && !address.is_unspecified() => Some(low(0)),
-        [0x2002, ..] => Some(low(80)),
-        _ => None,
+    let part = |shift: u32| (whole >> shift) as u32;
+    let one = |shift: u32| [Some(Ipv4Addr::from(part(shift))), None];
+    match address.segments() {
+        [0x64, 0xff9b, 0, 0, 0, 0, ..]
+        | [0x64, 0xff9b, 1, ..]
+        | [0, 0, 0, 0, 0, 0xffff, ..]
+        | [0, 0, 0, 0, 0xffff, 0, ..] => one(0),
+        [0, 0, 0, 0, 0, 0, ..] if !address.is_loopback() && !address.is_unspecified() => one(0),
+        [0x2002, ..] => one(80),
+        // The client's address is stored with every bit turned over.
+        [0x2001, 0, ..] => [Some(Ipv4Addr::from(part(64))), Some(Ipv4Addr::from(!part(0)))],
+        _ => [None, None],
     }
 }
 
-fn is_loopback(address: IpAddr) -> bool {
-    match address {
+/// `localhost` and all below it lead to this machine and nowhere else (RFC 6761, 6.3).
+fn is_localhost(host: &str) -> bool {
+    let host = host.strip_suffix('.').unwrap_or(host);
+    host.strip_suffix("localhost").is_some_and(|front| front.is_empty() || front.ends_with('.'))
+}
+
+pub(super) fn is_loopback(address: IpAddr) -> bool {
+    match address.to_canonical() {
         IpAddr::V4(v4) => v4.is_loopback(),
-        IpAddr::V6(v6) => v6.is_loopback() || embedded(v6).is_some_and(|v4| v4.is_loopback()),
+        IpAddr::V6(v6) => v6.is_loopback() || embedded(v6).into_iter().flatten().any(|v4| v4.is_loopback()),
     }
 }
 
-/// Whether it is this machine, or somebody's own network.
-fn is_internal(address: IpAddr) -> bool {
-    let v4 = |v4: Ipv4Addr| {
-        let [first, second, ..] = v4.octets();
-        v4.is_loopback() || v4.is_private() || (first == 100 && second & 0xc0 == 64)
-    };
+/// Whether a canonical address is reachable from everywhere, after IANA's registries of special-purpose addresses.
+fn is_public(address: IpAddr) -> bool {
     match address {
-        IpAddr::V4(address) => v4(address),
-        IpAddr::V6(address) => {
-            address.is_loopback() || address.is_unique_local() || embedded(address).is_some_and(v4)
+        IpAddr::V4(v4) => is_public_v4(v4),
+        IpAddr::V6(v6) => is_public_v6(v6),
+    }
+}
+
+/// IANA IPv4 Special-Purpose Address Registry, with the multicast addresses. The few addresses of 192.0.0.0/24 that are
+/// anycast services of networks go with the rest of it.
+fn is_public_v4(address: Ipv4Addr) -> bool {
+    match address.octets() {
+        // This network, private use, loopback; multicast, reserved, broadcast.
+        [0 | 10 | 127 | 224..=255, ..]
+        // Shared by carriers, link-local, private use.
+        | [100, 64..=127, ..] | [169, 254, ..] | [172, 16..=31, ..] | [192, 168, ..]
+        // Protocol assignments and documentation, the former relays of 6to4, benchmarks.
+        | [192, 0, 0 | 2, _] | [192, 88, 99, _] | [198, 18 | 19, ..]
+        // Documentation.
+        | [198, 51, 100, _] | [203, 0, 113, _] => false,
+        _ => true,
+    }
+}
+
+/// IANA IPv6 Special-Purpose Address Registry; and of all the space only 2000::/3 is given out as global unicast.
+fn is_public_v6(address: Ipv6Addr) -> bool {
+    match address.segments() {
+        // NAT64 and 6to4 are as public as the address inside.
+        [0x64, 0xff9b, 0, 0, 0, 0, ..] | [0x2002, ..] => {
+            embedded(address).into_iter().flatten().all(is_public_v4)
         }
+        // 2001::/23: protocol assignments, Teredo among them. 2001:db8::/32 and 3fff::/20: documentation.
+        [0x2001, 0..=0x01ff | 0x0db8, ..] | [0x3fff, 0..=0x0fff, ..] => false,
+        [first, ..] => first & 0xe000 == 0x2000,
     }
 }
 
@@ -198,11 +255,23 @@ impl Place {
             return Some(Self::Public);
         }
         if let Ok(network) = text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)) {
-            return Some(Self::Network(network.trunc()));
+            return Some(Self::Network(canonical(network.trunc())));
         }
         // What looks like a number would be taken for a name that nobody has.
         let is_number = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
         host_pattern(text).filter(|_| !is_number && !text.contains('[')).map(Self::Host)
+    }
+}
+
+/// Addresses are judged in their canonical form, so what is written as mapped IPv4 is taken for IPv4.
+fn canonical(network: IpNet) -> IpNet {
+    let v4 = |v6: Ipv6Net| {
+        let length = v6.prefix_len().checked_sub(96)?;
+        Ipv4Net::new(v6.addr().to_ipv4_mapped()?, length).ok()
+    };
+    match network {
+        IpNet::V6(v6) => v4(v6).map_or(network, IpNet::V4),
+        IpNet::V4(_) => network,
     }
 }
 
@@ -266,24 +335,95 @@ mod tests {
         assert!(goes(&["[2001:db8::/32]:443"], "x", "[2001:db8::1]:443"));
     }
 
+    /// Neighbours of the ranges in IANA's special-purpose address registries, and what is given out.
+    const PUBLIC: &str = "
+        1.1.1.1 9.255.255.255 11.0.0.0 100.63.255.255 100.128.0.0 126.0.0.1 128.0.0.0 172.15.255.255
+        172.32.0.0 192.0.1.0 192.0.3.0 192.88.98.255 192.88.100.0 192.167.255.255 192.169.0.0
+        198.17.255.255 198.20.0.0 198.51.99.255 198.51.101.0 203.0.112.255 203.0.114.0 223.255.255.255
+        2000::1 2001:200::1 2001:db7::1 2001:db9::1 2606:4700::1111 3fff:1000::1 64:ff9b::101:101
+        2002:101:101::1 ::ffff:1.1.1.1
+    ";
+
+    /// The ranges of IANA's IPv4 and IPv6 Special-Purpose Address Registries, by their first and their last address
+    /// or by one that tells; and IPv4 addresses in IPv6 ones.
+    const SPECIAL: &str = "
+        0.0.0.0 0.255.255.255 10.0.0.0 10.255.255.255 100.64.0.0 100.127.255.255 127.0.0.0
+        127.255.255.255 169.254.0.0 169.254.255.255 172.16.0.0 172.31.255.255 192.0.0.0 192.0.0.255
+        192.0.2.0 192.0.2.255 192.88.99.0 192.88.99.255 192.168.0.0 192.168.255.255 198.18.0.0
+        198.19.255.255 198.51.100.0 198.51.100.255 203.0.113.0 203.0.113.255 224.0.0.0 239.255.255.255
+        240.0.0.0 255.255.255.255 :: ::1 ::101:101 ::ffff:0:101:101 ::ffff:10.0.0.1 64:ff9b::a00:1
+        64:ff9b::c000:201 64:ff9b:1::101:101 64:ff9b:1:ffff::1 100::1 100:0:0:1::1 2001::1
+        2001:0:101:101::fefe:fefe 2001:1ff:ffff::1 2001:db8::1 2001:db8:ffff::1 2002:a00:1::1
+        2002:c612:1::1 3fff::1 3fff:fff::1 4000::1 5f00::1 fc00::1 fdff::1 fe80::1 febf::1 fec0::1
+        feff::1 ff02::1 1fff::1
+    ";
+
     #[test]
     fn a_star_means_public_addresses_only() {
-        assert!(goes(&["*"], "a", "192.0.2.1:80"));
-        assert!(goes(&["*:443"], "a", "[2001:db8::1]:443"));
-        for inside in [
-            "127.0.0.1:1",
-            "10.1.2.3:1",
-            "172.16.0.1:1",
-            "192.168.0.1:1",
-            "100.64.0.1:1",
-            "[::1]:1",
-            "[fd00::1]:1",
-            "[::ffff:10.0.0.1]:1",
-            "[64:ff9b::a00:1]:1",
-            "[2002:a00:1::]:1",
-        ] {
-            assert!(!goes(&["*"], "a", inside), "{inside}");
+        let goes = |address: &str| {
+            let address = SocketAddr::new(address.parse().unwrap(), 443);
+            outgoing(&["*:443"]).judge("a", address).is_ok()
+        };
+        for address in PUBLIC.split_whitespace() {
+            assert!(goes(address), "{address}");
         }
+        for address in SPECIAL.split_whitespace() {
+            assert!(!goes(address), "{address}");
+        }
+    }
+
+    #[test]
+    fn what_a_star_leaves_out_can_be_written_as_a_network() {
+        for (allow, address) in [
+            ("192.0.2.0/24", "192.0.2.1:80"),
+            ("198.18.0.0/15", "198.19.0.1:80"),
+            ("[2001:db8::/32]:80", "[2001:db8::1]:80"),
+            ("fec0::/10", "[fec0::1]:80"),
+            ("64:ff9b:1::/48", "[64:ff9b:1::101:101]:80"),
+        ] {
+            assert!(!goes(&["*"], "a", address), "{address}");
+            assert!(goes(&["*", allow], "a", address), "{address}");
+        }
+    }
+
+    #[test]
+    fn an_entry_of_mapped_addresses_means_the_ipv4_addresses() {
+        for allow in ["[::ffff:7f00:1]:80", "::ffff:127.0.0.1", "::ffff:127.0.0.0/104"] {
+            for address in ["127.0.0.1:80", "[::ffff:127.0.0.1]:80"] {
+                assert!(goes(&[allow], "a", address), "{allow} {address}");
+            }
+            assert!(!goes(&[allow], "a", "128.0.0.1:80"), "{allow}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_leads_to_this_machine_is_told_the_address_to_write() {
+        let judged =
+            outgoing(&["a.example:80", "*"]).judge("a.example", "[::ffff:127.0.0.1]:80".parse().unwrap());
+        let refusal = judged.unwrap_err();
+        assert_eq!(
+            refusal.to_string(),
+            "a name may not lead to this machine; [outgoing] allow = [\"127.0.0.1:80\"] would allow the address"
+        );
+        assert!(goes(&["127.0.0.1:80"], "a.example", "127.0.0.1:80"));
+        let judged = outgoing(&[]).judge("127.0.0.1", "127.0.0.1:80".parse().unwrap());
+        assert_eq!(judged, Err(Refusal::NotAllowed), "it was an address already");
+    }
+
+    #[test]
+    fn localhost_is_known_to_be_this_machine() {
+        let here = Err(Refusal::ThisMachine("127.0.0.1:80".parse().unwrap()));
+        for name in ["localhost", "a.localhost", "localhost."] {
+            for allow in
+                [&[][..], &["localhost:80"], &["*.localhost"], &["*"], &["127.0.0.1:81", "10.0.0.0/8"]]
+            {
+                assert_eq!(outgoing(allow).foresee(name, 80), here, "{name} {allow:?}");
+            }
+            for allow in ["127.0.0.1:80", "127.0.0.0/8", "[::1]:80"] {
+                assert_eq!(outgoing(&[allow]).foresee(name, 80), Ok(()), "{name} {allow}");
+            }
+        }
+        assert!(outgoing(&["notlocalhost"]).foresee("notlocalhost", 80).is_ok());
     }
 
     #[test]
@@ -305,6 +445,10 @@ mod tests {
             "[64:ff9b::a9fe:a9fe]:80",
             "[2002:a9fe:a9fe::]:80",
             "[::169.254.169.254]:80",
+            "[::ffff:0:169.254.169.254]:80",
+            "[64:ff9b:1::a9fe:a9fe]:80",
+            "[2001:0:a9fe:a9fe::]:80",
+            "[2001:0:101:101::5601:5601]:80",
             "[fd00:ec2::254]:80",
             "100.100.100.200:80",
             "168.63.129.16:80",

@@ -219,8 +219,8 @@ said_table! {
     /// Where rules may send requests and open connections (`http.request.*`, `tcp.connect`, `udp.sendTo`).
     "the table of outgoing connections" Outgoing {
         /// Networks, hosts and ports: `"10.0.0.0/8"`, `"api.example:443"`, `"*.example"`; `"*"` is every public
-        /// address. A host is allowed wherever its name leads but to this machine itself. Nothing else is allowed,
-        /// and link-local addresses, metadata services of clouds, multicast and the ports that tidegate itself
+        /// address (no private, documentation or other special-purpose ones). A host is allowed wherever its name
+        /// leads but to this machine itself, which is allowed by address. Nothing else is allowed, and link-local addresses, metadata services of clouds, multicast and the ports that tidegate itself
         /// listens on never are.
         allow: OneOrMany<Allowed> => optional,
     }

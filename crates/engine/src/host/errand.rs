@@ -2,9 +2,11 @@
 //! its report.
 
 use super::{Host, Note, Waiting};
+use crate::catalog::Refusal;
 use crate::errand::{Errand, ErrandError, ErrandKind, Report};
 use crate::limits;
 use crate::log_text::log_text;
+use core::net::SocketAddr;
 use core::time::Duration;
 use shaping::Tick;
 use source::{Source, Span};
@@ -98,8 +100,16 @@ impl Host {
         if host.is_empty() {
             return Ok(());
         }
-        let foreseen = self.catalog.outgoing.foresee(&host, port);
-        foreseen.map_err(|refusal| ErrandError::refused(&refusal, &host, port))
+        self.catalog.outgoing.foresee(&host, port).map_err(|refusal| {
+            let address = match &refusal {
+                Refusal::ThisMachine(address) => Some(*address),
+                Refusal::NotAllowed => host.parse().ok().map(|ip| SocketAddr::new(ip, port)),
+                Refusal::Never(_) => None,
+            };
+            // What would allow an address does not help where nobody may go.
+            let is_own = address.is_some_and(|address| self.catalog.listens_at(address));
+            ErrandError::refused(if is_own { &Refusal::OWN } else { &refusal }, &host, port)
+        })
     }
 
     fn tell_errand(&mut self, on: &OnErrand, result: &Result<Report, ErrandError>) {

@@ -34,16 +34,18 @@ impl Gate<'_> {
     /// Whether a rule that said `host` may go to this address.
     pub(crate) async fn judge(&self, host: &str, address: SocketAddr) -> Result<(), ErrandError> {
         let judged = self.catalog.outgoing.judge(host, address);
-        judged.map_err(|refusal| refused(&refusal, host, address))?;
+        if let Err(never @ Refusal::Never(_)) = &judged {
+            return Err(refused(never, host, address));
+        }
         let admin = self.catalog.admin.map(|admin| admin.listen);
         let mut listens = self.catalog.listeners().into_iter().chain(admin);
         let is_own_port =
             self.own.has(address.port()) || listens.any(|listener| listener.port() == address.port());
         if is_own_port && is_this_machine(address).await {
-            let never = Refusal::Never("tidegate itself listens there");
-            return Err(refused(&never, host, address));
+            return Err(refused(&Refusal::OWN, host, address));
         }
-        Ok(())
+        // Last, because it says what would allow the address, and nothing allows the ones above.
+        judged.map_err(|refusal| refused(&refusal, host, address))
     }
 
     /// A connection to the first of the addresses that may be gone to and answers.
