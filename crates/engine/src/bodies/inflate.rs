@@ -39,21 +39,36 @@ pub(crate) struct Inflate {
     pub(crate) is_over: bool,
     /// It is damaged, from here on.
     pub(crate) is_bad: bool,
+    /// All that came was unpacked, and the end was not among it.
+    pub(crate) is_short: bool,
 }
 
 impl Inflate {
     pub(crate) fn new(packing: Packing) -> Self {
-        Self { packing, machine: None, used: 0, out: Vec::new(), is_over: false, is_bad: false }
+        Self {
+            packing,
+            machine: None,
+            used: 0,
+            out: Vec::new(),
+            is_over: false,
+            is_bad: false,
+            is_short: false,
+        }
     }
 
     /// Unpacks until `wanted` bytes are there (or a few more), or all of `packed` is used.
     pub(crate) fn feed(&mut self, packed: &[u8], wanted: usize) {
         while self.out.len() < wanted && !self.is_over && !self.is_bad {
-            let Some(rest) = packed.get(self.used..).filter(|rest| !rest.is_empty()) else { return };
-            if self.machine.is_none() && !self.begin(rest) {
+            let rest = packed.get(self.used..).unwrap_or_default();
+            if self.machine.is_none() && (rest.is_empty() || !self.begin(rest)) {
                 return;
             }
+            // The machine can have taken all and still hold some of what it made of it.
+            let before = (self.used, self.out.len());
             self.step(packed);
+            if before == (self.used, self.out.len()) {
+                return;
+            }
         }
     }
 
@@ -97,6 +112,11 @@ impl Inflate {
             }
             Err(_) => self.is_bad = true,
         }
+    }
+
+    /// Whether any packed byte has come. An empty body is not packed data that stops early.
+    pub(crate) fn has_seen(&self, packed: &[u8]) -> bool {
+        self.machine.is_some() || !packed.is_empty()
     }
 
     /// Forgets packed bytes that are used, and says how many they were.
@@ -182,6 +202,14 @@ mod tests {
         let mut inflate = Inflate::new(Packing::Gzip);
         inflate.feed(&packed, 1000);
         assert!((1000..=2 * STEP_BYTES).contains(&inflate.out.len()), "{}", inflate.out.len());
+    }
+
+    #[test]
+    fn what_was_made_of_the_last_bytes_comes_too() {
+        let packed = gzip(&vec![0; 1 << 20]);
+        let mut inflate = Inflate::new(Packing::Gzip);
+        inflate.feed(&packed[..packed.len() - 8], usize::MAX);
+        assert!(inflate.is_over && inflate.out.len() == 1 << 20, "{}", inflate.out.len());
     }
 
     #[test]

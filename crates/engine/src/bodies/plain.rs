@@ -77,6 +77,10 @@ impl Host {
             None => Missing { least: wanted, most: wanted },
             Some(inflate) => {
                 inflate.feed(&received.bytes, wanted);
+                inflate.is_short = received.end == BodyEnd::Whole
+                    && inflate.out.len() < wanted
+                    && !inflate.is_over
+                    && inflate.has_seen(&received.bytes);
                 if drops {
                     let used = inflate.forget_used();
                     received.bytes.drain(..used.min(received.bytes.len()));
@@ -147,13 +151,20 @@ impl Host {
                 let end = match bodies.response.end {
                     _ if inflate.is_bad => BodyEnd::Cut,
                     _ if inflate.is_over => BodyEnd::Whole,
-                    BodyEnd::Whole if inflate.out.is_empty() => BodyEnd::Cut,
+                    BodyEnd::Whole if inflate.is_short => BodyEnd::Cut,
+                    BodyEnd::Whole if inflate.out.is_empty() => BodyEnd::Whole,
                     BodyEnd::Whole => BodyEnd::Open,
                     end => end,
                 };
                 (std::mem::take(&mut inflate.out), end)
             }
         }
+    }
+
+    /// Whether packed data was read that is damaged or stops before its end.
+    pub(crate) fn unpacking_failed(&self) -> bool {
+        let inflate = self.bodies.as_ref().and_then(|bodies| bodies.inflate.as_ref());
+        inflate.is_some_and(|inflate| inflate.is_bad || inflate.is_short)
     }
 
     /// The answer is dropped: what was read and written of it, too.

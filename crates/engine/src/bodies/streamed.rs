@@ -26,6 +26,8 @@ pub(crate) struct Streamed {
     pub(crate) goes_on: bool,
     /// A rule's bytes came from a node that broke off.
     pub(crate) is_cut: bool,
+    /// The place in its list of the rule that wrote last.
+    pub(crate) writer: Option<u16>,
 }
 
 impl Streamed {

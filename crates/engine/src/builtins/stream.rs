@@ -138,7 +138,8 @@ fn begin(host: &mut Host, length: Option<u64>, is_first: bool) {
         host.apply_edits();
         host.shared.counters().responses_built.add_one();
     }
-    host.bodies_mut().streamed = Some(Streamed { length, ..Streamed::default() });
+    let writer = host.running.as_ref().map(|running| running.place);
+    host.bodies_mut().streamed = Some(Streamed { length, writer, ..Streamed::default() });
 }
 
 /// Whether a stream can be written to; begins one that was not begun. A rule that observes has none.
@@ -156,7 +157,9 @@ fn begun(call: &mut Call<'_, Host>) -> bool {
 fn push(call: &mut Call<'_, Host>, at: usize) {
     let data = call.bytes(at);
     let is_cut = call.host.answer_is_cut();
+    let writer = call.host.running.as_ref().map(|running| running.place);
     let Some(streamed) = call.host.streamed_mut() else { return };
+    streamed.writer = writer;
     streamed.is_cut |= is_cut;
     let left_out = streamed.push(&data);
     if left_out > 0 {

@@ -351,6 +351,9 @@ impl Transaction {
             Some(End::Fault) => return self.rule_error(),
             Some(End::Pool | End::Complete) | None => {}
         }
+        if self.host.has_own_answer && self.host.is_from_node && self.host.answer_is_cut() {
+            return self.cut_in_rules();
+        }
         let next = if self.host.has_own_answer { Next::Answer } else { Next::Deliver };
         self.state = State::Decided(next);
         next

@@ -344,7 +344,11 @@ impl Host {
         if observes || is_over {
             return;
         }
+        let writes = self.running.as_ref().map(|running| running.place);
+        let is_its_stream = self.streamed_mut().is_some_and(|streamed| streamed.writer == writes);
         self.end = match self.virtual_server().on_rule_error {
+            // Nobody can bring its answer to the end that it had in mind.
+            OnRuleError::Next if is_its_stream => Some(End::Fault),
             OnRuleError::Next => None,
             OnRuleError::Close => Some(End::Discard),
             OnRuleError::ServiceUnavailable => Some(End::Fault),

@@ -3,6 +3,7 @@
 use super::rules::{Runner, Waited};
 use super::{Ask, Next, Origin, State, Transaction};
 use crate::bodies::{BodyEnd, BodySide, Came, Outgoing, RequestBody, try_work};
+use crate::error::{ErrorKind, Progress, TransactionError};
 use crate::host::{self, BodyWait, End, Host, Waiting};
 use crate::limits;
 use crate::time::Now;
@@ -113,7 +114,12 @@ impl Transaction {
             self.host.shared.counters().discards.add_one();
             return self.break_off();
         }
-        let goes_on = self.host.streamed_mut().is_some_and(|streamed| streamed.goes_on);
+        // Also where the rule that met the break wrote nothing after it.
+        let is_cut = self.host.answer_is_cut();
+        let goes_on = self.host.streamed_mut().is_some_and(|streamed| {
+            streamed.is_cut |= is_cut;
+            streamed.goes_on
+        });
         if goes_on {
             self.state = State::Through;
             return self.through();
@@ -146,6 +152,14 @@ impl Transaction {
                 }
             }
         }
+    }
+
+    /// What a rule made of a node's broken answer must not pass for a whole one. Nothing was sent yet, so the client
+    /// can be told.
+    pub(super) fn cut_in_rules(&mut self) -> Next {
+        self.host.shared.counters().cut_responses.add_one();
+        let error = TransactionError { kind: ErrorKind::NodeClosed, progress: Progress::SentBody };
+        self.failed(error, self.host.now)
     }
 
     fn finish_stream(&mut self) -> Next {
@@ -246,9 +260,10 @@ impl Host {
         host::apply(&mut self.response, &self.edits);
     }
 
-    /// Whether the node broke off in the body that rules read.
+    /// Whether what rules read of the node's body came to no good end: the node broke off, or packed data stops
+    /// early or is damaged.
     pub(crate) fn answer_is_cut(&self) -> bool {
-        self.held(BodySide::Response).1 == BodyEnd::Cut
+        self.held(BodySide::Response).1 == BodyEnd::Cut || self.unpacking_failed()
     }
 
     /// What `request.sendResponse` put by.

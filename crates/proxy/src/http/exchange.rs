@@ -421,8 +421,9 @@ impl<'a, S: Wire, D: Dial> Exchange<'a, S, D> {
         let status = self.transaction.response().status();
         let is_old = self.terms.version == Version::Http10;
         let framing = match at.body {
-            _ if self.terms.is_head || status == 304 => Framing::Bodiless,
+            // Also to HEAD: no answer of this status has a length (RFC 9110, 8.6).
             _ if status == 204 || status < 200 => Framing::Nothing,
+            _ if self.terms.is_head || status == 304 => Framing::Bodiless,
             BodyKind::Length(length) => Framing::Length(length),
             BodyKind::None => Framing::Length(0),
             BodyKind::Chunked | BodyKind::UntilClose if is_old => Framing::UntilClose,

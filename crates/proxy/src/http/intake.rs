@@ -140,7 +140,11 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
             if self.terms.expects_continue {
                 // Somebody wants the body now; the node need not be asked any more.
                 self.terms.expects_continue = false;
-                self.say(b"HTTP/1.1 100 Continue\r\n\r\n").await?;
+                // Behind the head of an answer there is no place for an interim one; the answer itself tells the
+                // client that nobody holds it back.
+                if self.streaming.is_none() {
+                    self.say(b"HTTP/1.1 100 Continue\r\n\r\n").await?;
+                }
             }
             let until = self.worker.clock.tick().saturating_add(patience).min(self.ceiling);
             self.client.watch.set(until);

@@ -433,3 +433,126 @@ fn a_new_body_goes_in_chunks_if_the_rule_wants_that() {
         client.head().await;
     });
 }
+
+#[test]
+fn no_interim_answer_stands_in_an_answer_that_has_begun() {
+    on_paused_time(async {
+        let rule = "http.stream.startResponse( \"200 OK\", \"text/plain\" ); http.stream.writeResponse( \"abc\" ); \
+                    http.stream.finishResponse( http.getBody() );";
+        let site = site(rule, "", "");
+        let mut client = site.client();
+        client.say("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n").await;
+        assert!(client.head().await.starts_with("HTTP/1.1 200 "));
+        assert_eq!(client.exactly(8).await, b"3\r\nabc\r\n");
+        client.say("body").await;
+        assert_eq!(client.hear_until("0\r\n\r\n").await, "4\r\nbody\r\n0\r\n\r\n");
+    });
+}
+
+/// What a client gets where the node says this, and nothing more; and how many cuts were counted.
+async fn cut_short(rule: &str, said: &[u8]) -> (String, u64) {
+    let site = site("", rule, "");
+    let mut client = site.client();
+    client.say("GET /a HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await;
+    let mut node = site.node().await;
+    node.head().await;
+    node.stream.write_all(said).await.unwrap();
+    drop(node);
+    (client.rest().await, counters(&site).cut_responses.value())
+}
+
+#[test]
+fn what_a_rule_makes_of_a_broken_answer_does_not_pass_for_a_whole_one() {
+    on_paused_time(async {
+        let rewrites = "http.setResponseBody( string.uppercase( http.getResponseBody() ) );";
+        for framing in
+            ["Content-Length: 100\r\n\r\nhello", "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"]
+        {
+            let said = format!("HTTP/1.1 200 OK\r\n{framing}");
+            let (answer, cuts) = cut_short(rewrites, said.as_bytes()).await;
+            assert!(answer.starts_with("HTTP/1.1 502 ") && !answer.contains("HELLO"), "{answer}");
+            assert_eq!(cuts, 1);
+        }
+        // A rule that answers by itself, whatever the node did, says what it likes.
+        let rule = "http.getResponseBody(); http.sendResponse( 200, \"text/plain\", \"sorry\", \"\" );";
+        let (answer, cuts) = cut_short(rule, b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhello").await;
+        assert!(answer.ends_with("sorry") && cuts == 0, "{answer}");
+        // The break falls between two lines, and the rule never ends its stream.
+        let rule = "while( $l = http.stream.readResponse( 100, \"\\n\" ) ) http.stream.writeResponse( $l );";
+        let (answer, cuts) = cut_short(rule, b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\none\n").await;
+        assert!(answer.ends_with("4\r\none\n\r\n"), "{answer}");
+        assert_eq!(cuts, 1);
+    });
+}
+
+#[test]
+fn packed_data_that_stops_early_is_a_cut_whichever_way_a_rule_reads_it() {
+    // One stored block: five bytes of the six that it announces.
+    const PACKED: &[u8] = b"\x1f\x8b\x08\0\0\0\0\0\0\x03\x01\x06\0\xf9\xffhello";
+    on_paused_time(async {
+        let head =
+            format!("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {}\r\n\r\n", PACKED.len());
+        let said = [head.as_bytes(), PACKED].concat();
+        let streams = "while( $b = http.stream.readResponse( 3 ) ) http.stream.writeResponse( $b );";
+        let (answer, cuts) = cut_short(streams, &said).await;
+        assert!(answer.ends_with("3\r\nhel\r\n2\r\nlo\r\n"), "{answer}");
+        assert_eq!(cuts, 1);
+        let goes_on = "http.stream.writeResponse( \">\" ); http.stream.continueFromBackend();";
+        let (answer, cuts) = cut_short(goes_on, &said).await;
+        assert!(answer.ends_with("1\r\n>\r\n5\r\nhello\r\n"), "{answer}");
+        assert_eq!(cuts, 1);
+        let (answer, cuts) = cut_short("http.setResponseBody( http.getResponseBody() );", &said).await;
+        assert!(answer.starts_with("HTTP/1.1 502 "), "{answer}");
+        assert_eq!(cuts, 1);
+        // Nothing at all is not packed data that stops early.
+        let empty = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 0\r\n\r\n";
+        for rule in [streams, goes_on, "http.setResponseBody( http.getResponseBody() );"] {
+            let (answer, cuts) = cut_short(rule, empty).await;
+            assert!(answer.starts_with("HTTP/1.1 200 ") && cuts == 0, "{answer}");
+        }
+    });
+}
+
+#[test]
+fn a_rule_that_fails_in_the_middle_of_its_stream_breaks_it_off() {
+    on_paused_time(async {
+        let begins =
+            "http.stream.startResponse( \"200 OK\", \"text/plain\" ); http.stream.writeResponse( \"abc\" );";
+        for fails in ["lang.assert( 0 );", "while( 1 ) $a = 1;"] {
+            let site = site(&format!("{begins} {fails}"), "", "");
+            let mut client = site.client();
+            client.say(GET).await;
+            client.head().await;
+            assert_eq!(client.rest().await, "3\r\nabc\r\n", "no last chunk after {fails}");
+        }
+    });
+}
+
+#[test]
+fn a_rule_that_fails_leaves_the_stream_of_another_rule_alone() {
+    on_paused_time(async {
+        let text = PLAIN.replacen("[pools", "request_rules = [ \"begins\", \"fails\" ]\n[pools", 1);
+        let rules = [("begins", "http.stream.writeResponse( \"abc\" );"), ("fails", "lang.assert( 0 );")];
+        let site = Site::with(catalog(&text, &rules), |_| Reach::Accepts);
+        let mut client = site.client();
+        client.say(GET).await;
+        client.head().await;
+        assert_eq!(client.hear_until("0\r\n\r\n").await, "3\r\nabc\r\n0\r\n\r\n");
+    });
+}
+
+#[test]
+fn no_204_names_a_length() {
+    on_paused_time(async {
+        let site = site("", "http.setResponseCode( 204, \"No\" );", "");
+        let mut client = site.client();
+        for method in ["HEAD", "GET"] {
+            client.say(&format!("{method} /a HTTP/1.1\r\nHost: a\r\n\r\n")).await;
+            let mut node = site.node().await;
+            node.head().await;
+            node.say("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\n").await;
+            let head = client.head().await;
+            assert!(head.starts_with("HTTP/1.1 204 ") && !head.contains("Content-Length"), "{head}");
+        }
+    });
+}
