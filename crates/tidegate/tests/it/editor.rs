@@ -56,7 +56,7 @@ impl Editor {
     /// The next message of this sort.
     fn hears(&mut self, wanted: impl Fn(&Value) -> bool) -> Value {
         loop {
-            let message = self.message().expect("the server ended");
+            let message = self.message().unwrap();
             if wanted(&message) {
                 return message;
             }
