@@ -54,13 +54,27 @@ pub fn format(source: &Arc<Source>) -> Result<Vec<u8>, FormatError> {
     if !errors.is_empty() {
         return Err(FormatError::Mistakes(errors));
     }
-    let out = statement::print(&words::Words::of(source));
-    if out.len() > RULE_BYTES_MAX {
-        return Err(FormatError::TooLong);
+    let mut out = statement::print(&words::Words::of(source));
+    // A break that was made by hand may decide another; what is laid out once more is what stays.
+    for _ in 0..PASSES_MAX {
+        if out.len() > RULE_BYTES_MAX {
+            return Err(FormatError::TooLong);
+        }
+        let again = Arc::new(Source::new(source.name(), out.as_slice()));
+        if !same_words(source, &again) {
+            return Err(FormatError::OtherWords);
+        }
+        let next = statement::print(&words::Words::of(&again));
+        if next == out {
+            break;
+        }
+        out = next;
     }
-    let again = Arc::new(Source::new(source.name(), out.as_slice()));
-    if same_words(source, &again) { Ok(out) } else { Err(FormatError::OtherWords) }
+    Ok(out)
 }
+
+/// How often a text is laid out until it stays as it is; twice does for nearly all.
+const PASSES_MAX: usize = 4;
 
 /// Whether two texts have the same words and comments, in the same order.
 fn same_words(left: &Arc<Source>, right: &Arc<Source>) -> bool {
