@@ -1,0 +1,117 @@
+//! What an evaluation may ask about a request and the world.
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+
+/// What is known of something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Fact<T> {
+    /// It is so.
+    Known(T),
+    /// It can be found out: see [`Question`]. The evaluation ends, and is done again with the answer.
+    Asked,
+    /// Nobody can know (any more).
+    Unknown,
+}
+
+/// Where facts come from: a request that is under way, or a line of a log.
+pub trait Facts {
+    /// The value of a server variable; empty where there is none.
+    fn variable(&self, variable: Variable) -> Fact<Cow<'_, [u8]>>;
+
+    /// The value of a request field, several of one name joined by `", "`; `None` where it is absent.
+    fn field(&self, name: &[u8]) -> Fact<Option<Cow<'_, [u8]>>>;
+
+    /// The client's address, if it is one.
+    fn client(&self) -> Fact<IpAddr>;
+
+    /// What the world says.
+    fn answer(&self, question: &Question) -> Fact<bool>;
+
+    /// A number below `bound` (at least 1), for maps of the kind `rnd`.
+    fn random(&self, bound: u32) -> u32;
+}
+
+/// A server variable whose value does not change while a request is evaluated. What does (`REQUEST_URI`,
+/// `REQUEST_FILENAME`, `QUERY_STRING`, `ENV:x` ...) the evaluation knows itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Variable {
+    /// `REMOTE_ADDR`: the client's address, in text.
+    RemoteAddr,
+    /// `REMOTE_PORT`.
+    RemotePort,
+    /// `REMOTE_HOST`: the client's name where one was looked up, else its address.
+    RemoteHost,
+    /// `REMOTE_USER`: from Basic credentials that something in front has checked; mostly empty.
+    RemoteUser,
+    /// `REMOTE_IDENT`.
+    RemoteIdent,
+    /// `AUTH_TYPE`.
+    AuthType,
+    /// `CONN_REMOTE_ADDR`: the peer's address, whatever it says about clients behind it.
+    ConnRemoteAddr,
+    /// `REQUEST_METHOD`.
+    RequestMethod,
+    /// `THE_REQUEST`: the request line as it came.
+    TheRequest,
+    /// The path of the request target as it came, before decoding; the evaluation decodes it.
+    RawPath,
+    /// The query as it came, without `?`.
+    RawQuery,
+    /// `SERVER_PROTOCOL`.
+    ServerProtocol,
+    /// `SERVER_NAME`: the request's host without port, else the virtual server's first name.
+    ServerName,
+    /// `SERVER_ADDR`.
+    ServerAddr,
+    /// `SERVER_PORT`.
+    ServerPort,
+    /// `SERVER_ADMIN`.
+    ServerAdmin,
+    /// `SERVER_SOFTWARE`.
+    ServerSoftware,
+    /// `REQUEST_SCHEME`: `http` or `https`; `HTTPS` (`on`, `off`) follows from it.
+    RequestScheme,
+    /// `TIME`: local time as `yyyymmddhhmmss`; the `TIME_` variables are cut out of it.
+    Time,
+    /// The day of the week, 0 for Sunday.
+    TimeWday,
+    /// A random or given id of the request.
+    UniqueId,
+}
+
+/// Something about the world that takes work.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Question {
+    /// Whether a file passes a test. The path is absolute: the document root is in it.
+    File {
+        /// Which file.
+        path: Vec<u8>,
+        /// What it is to be.
+        test: FileTest,
+    },
+    /// Whether an address's name (looked up, and looked up back) is this one or ends with it.
+    HostName {
+        /// Whose.
+        address: IpAddr,
+        /// The name, or its end, as written; in lower case.
+        name: Vec<u8>,
+    },
+}
+
+/// What a file is tested for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum FileTest {
+    /// `-d`
+    Directory,
+    /// `-f`
+    File,
+    /// `-s`: a file that is not empty.
+    NotEmpty,
+    /// `-l`, `-L`, `-h`
+    Link,
+    /// `-x`
+    Executable,
+    /// `-e`, of expressions.
+    Exists,
+}
