@@ -14,6 +14,7 @@
 //! waited for: the evaluation ends with the question, and is done again when the answer is there.
 //! A fact that nobody can know (a log has no cookies) is *unknown*; what depends on it is undecidable, and said so.
 
+pub mod directive;
 mod facts;
 mod outcome;
 
