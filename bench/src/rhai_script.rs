@@ -4,7 +4,7 @@ use crate::desk::{Desk, Request};
 use rhai::{AST, Engine, ImmutableString, OptimizationLevel, Scope};
 use std::cell::RefCell;
 use std::rc::Rc;
-use trafficscript::{Case, Groups, Pattern};
+use pattern::{Case, Groups, Pattern};
 
 const SCRIPT: &str = r#"
 fn decide() {

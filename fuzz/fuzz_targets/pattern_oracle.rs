@@ -1,11 +1,11 @@
 //! A pattern and a subject, searched by us and by PCRE: what both take, both find in the same places. The corpus holds
-//! the table of the dialect as texts: a byte of flags (1: any case, 2: the pattern and 4: the subject are texts), the
-//! pattern's length, pattern, subject.
+//! the table of the dialect as texts (but for what docs/manual/choices.md decides otherwise): a byte of flags (1: any case, 2: the pattern and 4:
+//! the subject are texts), the pattern's length, pattern, subject.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 use pcre2::bytes::RegexBuilder;
-use trafficscript::{Case, Groups, Pattern};
+use pattern::{Case, Groups, Pattern};
 
 /// Pieces that patterns are made of; a byte chooses one.
 const PIECES: [&str; 95] = [

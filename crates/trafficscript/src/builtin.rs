@@ -1,7 +1,7 @@
 //! One record per function, and the table of them.
 
 use crate::call::Call;
-use crate::pattern::PatternCache;
+use crate::pattern_cache::PatternCache;
 use crate::value::Value;
 use crate::{FaultKind, Warning, stdlib};
 use std::collections::BTreeMap;

@@ -3,10 +3,12 @@
 use crate::builtin::Host;
 use crate::byte_string::ByteString;
 use crate::fault::{Fault, FaultKind, Warning};
-use crate::limits::{PATTERN_CACHE_MAX, PATTERN_COMPILE_COST, RunLimits};
-use crate::pattern::{Case, Pattern};
+use crate::limits::{
+    PATTERN_CACHE_MAX, PATTERN_COMPILE_COST, PATTERN_SIZE_RUNNING_MAX, PATTERN_STEPS_COST, RunLimits,
+};
 use crate::program::Program;
 use crate::value::Value;
+use pattern::{Case, Pattern};
 use source::{Source, Span};
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -287,6 +289,12 @@ impl<'a, H> Call<'a, H> {
         self.scratch.burn(instructions)
     }
 
+    /// Counts one more search of what is left of a subject. Linear searches of parts that overlap are quadratic in
+    /// sum (a pattern may look for the end of the line each time), so long rests count: one for 32 KiB.
+    pub(crate) fn burn_search(&mut self, pattern: &Pattern, left: usize) -> Result<(), FaultKind> {
+        self.burn(if pattern.backtracks() { PATTERN_STEPS_COST } else { left as u64 >> 15 })
+    }
+
     /// The pattern that was compiled with the rule, if this call has one.
     #[inline]
     pub(crate) fn prepared(&self, case: Case) -> Option<&'a Arc<Pattern>> {
@@ -313,7 +321,7 @@ impl<'a, H: Host> Call<'a, H> {
         let pattern = if let Some(pattern) = shared {
             pattern
         } else {
-            let pattern = Pattern::put_together(&text, case);
+            let pattern = Pattern::bounded(&text, case, PATTERN_SIZE_RUNNING_MAX);
             let pattern = Arc::new(pattern.map_err(|error| FaultKind::BadPattern(error.to_string()))?);
             if let Some(cache) = self.host.patterns() {
                 cache.keep(&text, &pattern);

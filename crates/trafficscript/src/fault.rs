@@ -40,6 +40,12 @@ pub enum FaultKind {
     WrongTable,
 }
 
+impl From<pattern::TooManySteps> for FaultKind {
+    fn from(_: pattern::TooManySteps) -> Self {
+        Self::PatternSteps
+    }
+}
+
 impl fmt::Display for FaultKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

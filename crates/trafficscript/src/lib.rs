@@ -48,7 +48,7 @@ mod operator;
 #[cfg(test)]
 mod oracle;
 mod parser;
-mod pattern;
+mod pattern_cache;
 mod place;
 mod program;
 mod stdlib;
@@ -66,7 +66,7 @@ pub use check::{ArgumentFact, CallFact};
 pub use compile::{CompileOptions, Compiled, compile};
 pub use fault::{Fault, FaultKind, Warning};
 pub use limits::RunLimits;
-pub use pattern::{Case, Groups, Pattern, PatternCache, PatternError, TooManySteps};
+pub use pattern_cache::PatternCache;
 pub use program::Program;
 pub use table::Table;
 pub use value::Value;

@@ -28,26 +28,14 @@ pub(crate) const CONTAINER_DEPTH_MAX: u32 = 100;
 /// Patterns put together while running that one run, and a host for all its runs, keep compiled.
 pub(crate) const PATTERN_CACHE_MAX: usize = 57;
 
-/// Compiled size of one pattern, in bytes.
-pub(crate) const PATTERN_SIZE_MAX: usize = 1 << 20;
-
-/// The same of one that is put together while running: a rule can have hundreds of them made.
+/// Compiled size of a pattern that is put together while running, in bytes: a rule can have hundreds of them made.
 pub(crate) const PATTERN_SIZE_RUNNING_MAX: usize = 128 << 10;
 
 /// Instructions that putting a pattern together while running counts as, besides one for each of its bytes.
 pub(crate) const PATTERN_COMPILE_COST: u64 = 250;
 
-/// Longest pattern, in bytes as written.
-pub(crate) const PATTERN_LENGTH_MAX: usize = 16 << 10;
-
-/// Steps of one search of a pattern with look-around or back-references.
-pub(crate) const PATTERN_STEPS_MAX: usize = 500_000;
-
-/// Instructions that such a search counts as: nobody knows its steps, and thousands of hard ones would be a hang.
+/// Instructions that a search with look-around or back-references counts as: nobody knows its steps, and thousands of hard ones would be a hang.
 pub(crate) const PATTERN_STEPS_COST: u64 = 200;
-
-/// Compiled size of a pattern with look-around or back-references, in the engine's instructions.
-pub(crate) const PATTERN_PROGRAM_MAX: usize = 1 << 16;
 
 /// Registers that are emptied for one instruction when a sub is called or a rule begins again.
 pub(crate) const REGISTERS_AN_INSTRUCTION: u64 = 16;

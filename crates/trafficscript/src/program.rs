@@ -2,8 +2,8 @@
 
 use crate::byte_string::ByteString;
 use crate::operator::{Binary, Unary};
-use crate::pattern::Pattern;
 use crate::value::Value;
+use pattern::Pattern;
 use source::{Source, Span};
 use std::fmt::Write as _;
 use std::sync::Arc;

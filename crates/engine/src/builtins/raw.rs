@@ -3,8 +3,9 @@
 
 use super::{RAW, RAW_REQUEST, RAW_RESPONSE, row};
 use crate::host::{Answered, Host, LineEnd, Searched, Side, Stage, Waiting, Want};
+use pattern::Case;
 use std::sync::Arc;
-use trafficscript::{Answer, Builtin, Call, Case, Param};
+use trafficscript::{Answer, Builtin, Call, Param};
 
 const COUNT: Param = Param::integer("count", "How many bytes; without it, or 0: what is there.").optional();
 const DATA: Param = Param::string("data", "The bytes.");

@@ -1,8 +1,9 @@
 //! The bytes of a connection that is not HTTP, as rules see, wait for and change them.
 
 use crate::limits;
+use pattern::{Groups, Pattern, TooManySteps};
 use std::sync::Arc;
-use trafficscript::{ByteString, Groups, Pattern, TooManySteps};
+use trafficscript::ByteString;
 
 /// One direction: what came in and was not passed on yet.
 #[derive(Debug, Default)]
@@ -222,7 +223,7 @@ impl Searched {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use trafficscript::Case;
+    use pattern::Case;
 
     fn stream(text: &str) -> Stream {
         let mut stream = Stream::default();

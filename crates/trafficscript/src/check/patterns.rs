@@ -3,7 +3,7 @@
 use super::Signature;
 use super::walk::Walk;
 use crate::ast::{Expr, ExprKind};
-use crate::pattern::{Case, Pattern};
+use pattern::{Case, Pattern};
 use source::{Diagnostic, DiagnosticId};
 
 /// Groups inside one another, at most; a deeper pattern is not looked into.

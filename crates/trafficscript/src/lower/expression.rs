@@ -6,9 +6,9 @@ use crate::builtin::Kind;
 use crate::byte_string::ByteString;
 use crate::check::Target;
 use crate::operator::{self, Binary, Unary};
-use crate::pattern::Case;
 use crate::program::{Constant, Op, Register};
 use crate::value::Value;
+use pattern::Case;
 
 /// Whether anybody looks at the value of an assignment.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -5,9 +5,9 @@ use super::row;
 use crate::builtin::{Answer, Builtin, Host, Param};
 use crate::call::Call;
 use crate::fault::FaultKind;
-use crate::pattern::{Case, Groups};
 use crate::place;
 use crate::value::{Number, Value};
+use pattern::{Case, Groups};
 use std::cell::RefCell;
 use std::ops::Range;
 use std::rc::Rc;
@@ -324,7 +324,8 @@ fn filter<H: Host>(call: &mut Call<'_, H>) -> Result<Answer, FaultKind> {
         let mut kept = Vec::new();
         for item in items.borrow().iter() {
             let text = item.to_text();
-            call.burn(1 + pattern.cost(text.len()))?;
+            call.burn(1)?;
+            call.burn_search(pattern, text.len())?;
             kept.push(pattern.find_at(&text, 0, &mut groups)? != is_negated);
         }
         Ok(kept)

@@ -5,7 +5,7 @@ use crate::builtin::{Answer, Builtin, Host, Param};
 use crate::byte_string::ByteString;
 use crate::call::Call;
 use crate::fault::FaultKind;
-use crate::pattern::{Case, Groups, Pattern};
+use pattern::{Case, Groups, Pattern};
 use std::ops::Range;
 
 pub(super) fn rows<H: Host>() -> Vec<Builtin<H>> {
@@ -57,7 +57,7 @@ fn regexmatch<H: Host>(call: &mut Call<'_, H>) -> Answer {
     let mut groups = Groups::default();
     let subject = call.bytes(0);
     let found = with_pattern(call, case, |call, pattern| {
-        call.burn(pattern.cost(subject.len()))?;
+        call.burn_search(pattern, subject.len())?;
         Ok(pattern.find_at(&subject, 0, &mut groups)?)
     });
     match found {
@@ -99,7 +99,7 @@ fn regexsub<H: Host>(call: &mut Call<'_, H>) -> Result<Answer, FaultKind> {
     let replacement = call.bytes(2);
     let room = call.memory_left();
     let replaced = with_pattern(call, case, |call, pattern| {
-        call.burn(pattern.cost(text.len()))?;
+        call.burn_search(pattern, text.len())?;
         let mut groups = Groups::default();
         if !pattern.find_at(&text, 0, &mut groups)? {
             return Ok(Answer::from(text.clone()));
@@ -125,7 +125,7 @@ fn regexsub<H: Host>(call: &mut Call<'_, H>) -> Result<Answer, FaultKind> {
             }
             // After an empty find the next one must be further on.
             let next = if end > start { end } else { end + 1 };
-            call.burn(pattern.cost(text.len().saturating_sub(next)))?;
+            call.burn_search(pattern, text.len().saturating_sub(next))?;
             if next > text.len() || !pattern.find_at(&text, next, &mut groups)? {
                 break;
             }

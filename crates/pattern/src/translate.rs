@@ -2,7 +2,7 @@
 //!
 //! Every byte that could mean something else over there is written as `\xHH`.
 
-use super::PatternError;
+use super::{Newlines, PatternError};
 use std::fmt::Write as _;
 
 /// These stand for `$` and for the `^` of `(?m)` until it is known what becomes of them; no other non-ASCII character
@@ -30,9 +30,10 @@ impl Translated {
     }
 }
 
-pub(super) fn translate(pattern: &[u8]) -> Result<Translated, PatternError> {
+pub(super) fn translate(pattern: &[u8], newlines: Newlines) -> Result<Translated, PatternError> {
     let mut translator = Translator {
         rest: pattern,
+        newlines,
         out: Translated {
             text: String::with_capacity(pattern.len() + 16),
             minds_last_newline: false,
@@ -43,6 +44,9 @@ pub(super) fn translate(pattern: &[u8]) -> Result<Translated, PatternError> {
         groups_before: 0,
         groups: memchr::memchr_iter(b'(', pattern).count(),
     };
+    if newlines == Newlines::AreBytes {
+        translator.write("(?s)");
+    }
     while let Some(byte) = translator.next() {
         translator.item(byte)?;
     }
@@ -51,6 +55,7 @@ pub(super) fn translate(pattern: &[u8]) -> Result<Translated, PatternError> {
 
 struct Translator<'a> {
     rest: &'a [u8],
+    newlines: Newlines,
     out: Translated,
     flags: Flags,
     /// Those of the groups around, and what kind of group was opened then.
@@ -127,7 +132,10 @@ impl Translator<'_> {
                 self.after_quantifier();
             }
             b'{' => self.brace(),
-            b'$' if !self.flags.is_multi_line => self.dollar(),
+            b'$' if !self.flags.is_multi_line => match self.newlines {
+                Newlines::EndLines => self.dollar(),
+                Newlines::AreBytes => self.write(r"\z"),
+            },
             b'^' if self.flags.is_multi_line => {
                 self.out.minds_last_newline = true;
                 self.out.text.push(LINE_START);

@@ -1,12 +1,13 @@
 //! Patterns that are literals with lazy gaps between, as rules use them to cut a name out of a header:
 //! `.*?://(.*?)/.*`.
 //!
-//! Why a few substring searches do: neither a gap nor a literal holds a newline, so a match lies within one line.
+//! Why a few substring searches do: neither a gap nor a literal holds a newline, so a match lies within one line
+//! (where newlines are bytes like others, the subject is one line).
 //! Within a line the earliest place of each literal after the one before is also what backtracking finds: if
 //! a literal is not found after the earliest place of its predecessor, it is not found after a later one either.
 //! Only a `$` can force the last literal further back, to one known place.
 
-use super::{Case, Groups};
+use super::{Case, Dialect, Groups, Newlines};
 use memchr::memmem;
 
 /// Longest literal of letters of either case: its search may look at each byte that often.
@@ -14,6 +15,7 @@ const CASELESS_MAX: usize = 64;
 
 #[derive(Debug)]
 pub(super) struct Chain {
+    newlines: Newlines,
     /// Begins with `^`.
     is_anchored: bool,
     /// A gap stands before the first literal.
@@ -74,12 +76,13 @@ enum Item {
 
 impl Chain {
     /// `None` where the pattern is anything else.
-    pub(super) fn parse(pattern: &[u8], case: Case) -> Option<Self> {
+    pub(super) fn parse(pattern: &[u8], dialect: Dialect) -> Option<Self> {
         let (is_anchored, rest) = match pattern {
             [b'^', rest @ ..] => (true, rest),
             all => (false, all),
         };
         let mut chain = Self {
+            newlines: dialect.newlines,
             is_anchored,
             has_leading_gap: false,
             segments: Vec::new(),
@@ -98,7 +101,7 @@ impl Chain {
             return None;
         }
         for segment in &mut chain.segments {
-            segment.prepare(case)?;
+            segment.prepare(dialect.case)?;
         }
         Some(chain)
     }
@@ -144,7 +147,10 @@ impl Chain {
         let mut start = from;
         loop {
             let Some(rest) = subject.get(start..) else { return false };
-            let end = memchr::memchr(b'\n', rest).map_or(subject.len(), |at| start + at);
+            let end = match self.newlines {
+                Newlines::EndLines => memchr::memchr(b'\n', rest).map_or(subject.len(), |at| start + at),
+                Newlines::AreBytes => subject.len(),
+            };
             if self.is_anchored && start != 0 {
                 return false;
             }

@@ -5,22 +5,38 @@
 //! ```text
 //! literals with lazy gaps between    chain       a few substring searches
 //! no look-around, no back-reference  regex       linear time
-//! the rest                           fancy-regex backtracking, steps counted; too many are a fault
+//! the rest                           fancy-regex backtracking, steps counted; too many are an error
+//! ```
+//!
+//! Rules and `.htaccess` files are searched with it; it must not know either.
+//!
+//! ```
+//! use pattern::{Case, Groups, Pattern};
+//!
+//! let pattern = Pattern::new(br"://(.*?)/", Case::Sensitive).unwrap();
+//! let mut groups = Groups::default();
+//! assert_eq!(pattern.find_at(b"http://a.example/x", 0, &mut groups), Ok(true));
+//! assert_eq!(groups.get(1), Some(7..16));
 //! ```
 
-mod cache;
 mod chain;
 mod translate;
 
-use crate::limits::{
-    PATTERN_LENGTH_MAX, PATTERN_PROGRAM_MAX, PATTERN_SIZE_MAX, PATTERN_SIZE_RUNNING_MAX, PATTERN_STEPS_COST,
-    PATTERN_STEPS_MAX,
-};
 use chain::Chain;
 use std::fmt;
 use std::ops::Range;
 
-pub use cache::PatternCache;
+/// Longest pattern, in bytes as written.
+const LENGTH_MAX: usize = 16 << 10;
+
+/// Compiled size of one pattern, in bytes.
+const SIZE_MAX: usize = 1 << 20;
+
+/// Compiled size of a pattern with look-around or back-references, in the engine's instructions.
+const PROGRAM_MAX: usize = 1 << 16;
+
+/// Steps of one search of a pattern with look-around or back-references.
+const STEPS_MAX: usize = 500_000;
 
 /// Whether letters of both cases are the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,9 +54,32 @@ impl Case {
     }
 }
 
+/// What newlines are to `.` and `$`. Inline flags (`(?s)`, `(?m)`) work on top of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Newlines {
+    /// `.` does not match one, `$` also matches before one that ends the subject: PCRE without options.
+    EndLines,
+    /// They are bytes like all others: PCRE with `DOTALL` and `DOLLAR_ENDONLY`, Apache's default since 2.4.30.
+    AreBytes,
+}
+
+/// How a pattern is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Dialect {
+    /// How letters are compared.
+    pub case: Case,
+    /// What newlines are.
+    pub newlines: Newlines,
+}
+
+impl From<Case> for Dialect {
+    /// PCRE without options.
+    fn from(case: Case) -> Self {
+        Self { case, newlines: Newlines::EndLines }
+    }
+}
+
 /// A compiled regular expression.
-///
-/// `.` does not match a newline, `$` also matches before a newline that ends the subject; both as in PCRE.
 #[derive(Debug)]
 pub struct Pattern {
     case: Case,
@@ -62,7 +101,7 @@ enum Engine {
 
 /// Why a pattern cannot be used; states the fact in lower case.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PatternError(pub(crate) String);
+pub struct PatternError(String);
 
 impl fmt::Display for PatternError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -76,11 +115,13 @@ impl std::error::Error for PatternError {}
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooManySteps;
 
-impl From<TooManySteps> for crate::FaultKind {
-    fn from(_: TooManySteps) -> Self {
-        Self::PatternSteps
+impl fmt::Display for TooManySteps {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a search took more than {STEPS_MAX} steps")
     }
 }
+
+impl std::error::Error for TooManySteps {}
 
 /// Where a match and its first nine groups stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,50 +165,57 @@ impl Pattern {
     /// Compiles a pattern.
     ///
     /// # Errors
-    /// Where it is wrong, uses what is not supported, is longer than 16 KiB, or would grow too large.
-    pub fn new(pattern: &[u8], case: Case) -> Result<Self, PatternError> {
-        Self::of_size(pattern, case, PATTERN_SIZE_MAX)
+    /// Where it is wrong, uses what is not supported, is longer than 16 KiB, or would grow beyond 1 MiB.
+    pub fn new(pattern: &[u8], dialect: impl Into<Dialect>) -> Result<Self, PatternError> {
+        Self::bounded(pattern, dialect, SIZE_MAX)
     }
 
-    /// The same with a lower bound for its size, for patterns that are put together while running.
-    pub(crate) fn put_together(pattern: &[u8], case: Case) -> Result<Self, PatternError> {
-        Self::of_size(pattern, case, PATTERN_SIZE_RUNNING_MAX)
-    }
-
-    fn of_size(pattern: &[u8], case: Case, size: usize) -> Result<Self, PatternError> {
-        if pattern.len() > PATTERN_LENGTH_MAX {
-            return Err(PatternError(format!("it is longer than {PATTERN_LENGTH_MAX} bytes")));
+    /// The same with a bound of one's own for its compiled size, in bytes; for patterns that traffic has a part in.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn bounded(
+        pattern: &[u8],
+        dialect: impl Into<Dialect>,
+        size_max: usize,
+    ) -> Result<Self, PatternError> {
+        if pattern.len() > LENGTH_MAX {
+            return Err(PatternError(format!("it is longer than {LENGTH_MAX} bytes")));
         }
-        match Chain::parse(pattern, case) {
-            Some(chain) => Ok(Self { case, groups: chain.groups(), engine: Engine::Chain(chain) }),
-            None => Self::without_chain(pattern, case, size),
+        let dialect = dialect.into();
+        match Chain::parse(pattern, dialect) {
+            Some(chain) => {
+                Ok(Self { case: dialect.case, groups: chain.groups(), engine: Engine::Chain(chain) })
+            }
+            None => Self::without_chain(pattern, dialect, size_max),
         }
     }
 
     /// The same, never as a chain.
-    fn without_chain(pattern: &[u8], case: Case, size: usize) -> Result<Self, PatternError> {
-        let translated = translate::translate(pattern)?;
+    fn without_chain(pattern: &[u8], dialect: Dialect, size_max: usize) -> Result<Self, PatternError> {
+        let case = dialect.case;
+        let translated = translate::translate(pattern, dialect.newlines)?;
         if translated.needs_backtracking {
-            let regex = backtracking(&translated.exact(), case, size)?;
+            let regex = backtracking(&translated.exact(), case, size_max)?;
             return Ok(Self { case, groups: regex.captures_len() - 1, engine: Engine::Backtracking(regex) });
         }
         let main = regex::bytes::RegexBuilder::new(&translated.plain())
             .unicode(false)
             .case_insensitive(case == Case::Insensitive)
-            .size_limit(size)
-            .dfa_size_limit(size)
+            .size_limit(size_max)
+            .dfa_size_limit(size_max)
             .build()
             .map_err(|error| PatternError(short(&error.to_string())))?;
         let before_newline = if translated.minds_last_newline {
-            Some(backtracking(&translated.exact(), case, size)?)
+            Some(backtracking(&translated.exact(), case, size_max)?)
         } else {
             None
         };
         Ok(Self { case, groups: main.captures_len() - 1, engine: Engine::Linear { main, before_newline } })
     }
 
-    /// Whether a search may try one place in many ways.
-    pub(crate) fn backtracks(&self) -> bool {
+    /// Whether a search may try one place in many ways; else it takes time in proportion to the subject.
+    pub fn backtracks(&self) -> bool {
         matches!(self.engine, Engine::Backtracking(_))
     }
 
@@ -175,16 +223,6 @@ impl Pattern {
     #[inline]
     pub fn case(&self) -> Case {
         self.case
-    }
-
-    /// Instructions that one more search of what is left of a subject counts as. Linear searches of parts that
-    /// overlap are quadratic in sum (a chain looks for the end of the line each time), so long rests are counted as
-    /// well: one for 32 KiB.
-    pub(crate) fn cost(&self, left: usize) -> u64 {
-        match &self.engine {
-            Engine::Chain(_) | Engine::Linear { .. } => left as u64 >> 15,
-            Engine::Backtracking(_) => PATTERN_STEPS_COST,
-        }
     }
 
     /// How many groups it has.
@@ -247,10 +285,10 @@ fn backtracking(pattern: &str, case: Case, size: usize) -> Result<Box<fancy_rege
     fancy_regex::RegexBuilder::new(pattern)
         .bytes_mode(fancy_regex::BytesMode::Ascii)
         .case_insensitive(case == Case::Insensitive)
-        .backtrack_limit(PATTERN_STEPS_MAX)
+        .backtrack_limit(STEPS_MAX)
         .delegate_size_limit(size)
         .delegate_dfa_size_limit(size)
-        .max_prog_size(PATTERN_PROGRAM_MAX)
+        .max_prog_size(PROGRAM_MAX)
         .build()
         .map(Box::new)
         .map_err(|error| PatternError(short(&error.to_string())))

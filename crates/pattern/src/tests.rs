@@ -16,11 +16,11 @@ fn found<'a>(pattern: &str, subject: &'a str) -> Option<&'a str> {
 #[test]
 fn the_patterns_of_published_rules_become_chains() {
     for pattern in [".*?://(.*?)/.*", "^(.*?)(<head.*?>)(.*)$", r"/audio/.*", r"^192\.168\.", "foo(.*?)$"] {
-        assert!(Chain::parse(pattern.as_bytes(), Case::Insensitive).is_some(), "{pattern}");
+        assert!(Chain::parse(pattern.as_bytes(), Case::Insensitive.into()).is_some(), "{pattern}");
     }
     for pattern in ["a|b", "a+", "[a]", "a.b", "(a)*", "(?:a)", r"\d", "a.*b", "", "^$", ".*?.*", "(a", "a)"]
     {
-        assert!(Chain::parse(pattern.as_bytes(), Case::Sensitive).is_none(), "{pattern}");
+        assert!(Chain::parse(pattern.as_bytes(), Case::Sensitive.into()).is_none(), "{pattern}");
     }
 }
 
@@ -32,6 +32,19 @@ fn a_dollar_also_stands_before_a_last_newline() {
     assert_eq!(found("ab$", "xab\n\n"), None);
     assert_eq!(found(r"ab\z", "xab\n"), None);
     assert_eq!(found("(?m)[ab]$", "a\nc"), Some("a"));
+}
+
+#[test]
+fn newlines_can_be_bytes_like_others() {
+    let found = |pattern: &str, subject: &str| {
+        let dialect = Dialect { case: Case::Sensitive, newlines: Newlines::AreBytes };
+        Pattern::new(pattern.as_bytes(), dialect).unwrap().is_match(subject.as_bytes()).unwrap()
+    };
+    assert!(found("a.*c", "a\nc") && found("a.c", "a\nc") && found("(?=a).+c", "a\nc"));
+    assert!(!found("a$", "a\n") && !found("[ab]$", "a\n") && found("[ab]$", "\na"));
+    assert!(!found("(?-s)[a].c", "a\nc"));
+    assert!(found("(?m)[ab]$", "a\nc"));
+    assert!(found(r"[ab]\Z", "a\n"));
 }
 
 #[test]
@@ -93,12 +106,15 @@ proptest! {
         subject in "[abAB/:\n]{0,14}",
         from in 0..16_usize,
         is_caseless: bool,
+        has_lines: bool,
     ) {
         let pattern = format!("{start}{}{end}", pieces.concat());
         let case = if is_caseless { Case::Insensitive } else { Case::Sensitive };
-        if let Some(chain) = Chain::parse(pattern.as_bytes(), case) {
+        let newlines = if has_lines { Newlines::EndLines } else { Newlines::AreBytes };
+        let dialect = Dialect { case, newlines };
+        if let Some(chain) = Chain::parse(pattern.as_bytes(), dialect) {
             let chain = Pattern { case, groups: chain.groups(), engine: Engine::Chain(chain) };
-            let engine = Pattern::without_chain(pattern.as_bytes(), case, PATTERN_SIZE_MAX).unwrap();
+            let engine = Pattern::without_chain(pattern.as_bytes(), dialect, SIZE_MAX).unwrap();
             prop_assert_eq!(chain.group_count(), engine.group_count());
             let from = from.min(subject.len());
             prop_assert_eq!(

@@ -1,8 +1,8 @@
 //! Patterns that rules put together while running, kept for the next run that puts the same together.
 
-use super::{Case, Pattern};
 use crate::byte_string::ByteString;
 use crate::limits::PATTERN_CACHE_MAX;
+use pattern::{Case, Pattern};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// At most 57 compiled patterns; the oldest makes room. Shared by all runs that a host has going, on any thread: the
