@@ -15,6 +15,7 @@ pub use world::{World, WorldError};
 use crate::catalog::{Allowed, Authenticator, Refusal};
 use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use trafficscript::{ByteString, Captures, Table, Value};
 
@@ -70,6 +71,36 @@ pub enum Errand {
     },
     /// Who a user is, and whether the password is theirs.
     Authenticate(Box<Credentials>),
+    /// The name of an address that leads back to the address: nobody is believed who only names himself.
+    ConfirmedName {
+        /// Which.
+        address: IpAddr,
+    },
+    /// What a file is. What lies outside of the folder, also by a symbolic link, is not there.
+    Stat {
+        /// The folder.
+        root: PathBuf,
+        /// The absolute path, the folder in it.
+        path: Vec<u8>,
+    },
+}
+
+/// What there is at a path. The default is nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "facts of a file that do not depend on each other")]
+pub struct FileState {
+    /// Something.
+    pub exists: bool,
+    /// A plain file, links followed.
+    pub is_file: bool,
+    /// A folder, links followed.
+    pub is_folder: bool,
+    /// The path itself is a symbolic link.
+    pub is_link: bool,
+    /// It holds bytes.
+    pub has_bytes: bool,
+    /// Somebody may execute it.
+    pub is_executable: bool,
 }
 
 /// One HTTP request. Redirects in its answer are not followed.
@@ -127,8 +158,10 @@ pub enum Report {
     Fetched(Box<Fetched>),
     /// Of [`Errand::Resolve`].
     Address(IpAddr),
-    /// Of [`Errand::ResolveAddress`].
+    /// Of [`Errand::ResolveAddress`] and [`Errand::ConfirmedName`].
     Name(String),
+    /// Of [`Errand::Stat`].
+    File(FileState),
     /// Of [`Errand::Connect`]: the number of the connection, from 1.
     Connected(u32),
     /// Of [`Errand::Read`]; empty at the end of the stream.
@@ -219,13 +252,17 @@ pub(crate) enum ErrandKind {
     Close,
     Datagram,
     Authenticate,
+    /// Of no call: `.htaccess` asks.
+    ConfirmedName,
+    Stat,
 }
 
 impl ErrandKind {
     pub(crate) const fn word(self) -> &'static str {
         match self {
             Self::Fetch => "fetch",
-            Self::Resolve | Self::ResolveAddress(_) => "resolve",
+            Self::Resolve | Self::ResolveAddress(_) | Self::ConfirmedName => "resolve",
+            Self::Stat => "stat",
             Self::Connect => "connect",
             Self::Read => "read",
             Self::Write => "write",
@@ -248,6 +285,7 @@ impl ErrandKind {
                 _ => address.to_string().into(),
             },
             Self::Authenticate => user(result),
+            Self::ConfirmedName | Self::Stat => Value::EMPTY,
             Self::Connect | Self::Read | Self::Write | Self::Close | Self::Datagram => {
                 let error = result.as_ref().err().map(ToString::to_string).unwrap_or_default();
                 captures.set(1, error.as_str());
@@ -325,6 +363,8 @@ impl Errand {
             Self::Close { .. } => ErrandKind::Close,
             Self::Datagram { .. } => ErrandKind::Datagram,
             Self::Authenticate(_) => ErrandKind::Authenticate,
+            Self::ConfirmedName { .. } => ErrandKind::ConfirmedName,
+            Self::Stat { .. } => ErrandKind::Stat,
         }
     }
 
@@ -336,7 +376,8 @@ impl Errand {
                 format!("{} {}{path}", fetch.method, fetch.origin())
             }
             Self::Resolve { name, .. } => name.clone(),
-            Self::ResolveAddress { address } => address.to_string(),
+            Self::ResolveAddress { address } | Self::ConfirmedName { address } => address.to_string(),
+            Self::Stat { path, .. } => String::from_utf8_lossy(path).into_owned(),
             Self::Connect { address } => address.to_string(),
             Self::Read { socket, .. } | Self::Write { socket, .. } | Self::Close { socket } => {
                 format!("socket {socket}")

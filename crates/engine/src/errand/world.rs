@@ -1,6 +1,6 @@
 //! The world as a rehearsal knows it: what it was told would be answered.
 
-use super::{Errand, ErrandError, Fetched, Report};
+use super::{Errand, ErrandError, Fetched, FileState, Report};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
@@ -15,7 +15,11 @@ use std::net::IpAddr;
 /// send 192.0.2.53:53
 /// auth staff alice secret -> accepted mail=alice@example.com
 /// auth staff alice -> unknown
+/// file /var/www/a.html -> file
+/// file /var/www/icons -> folder
 /// ```
+///
+/// A file can be `file`, `folder`, `none`, and besides `link`, `empty`, `executable`.
 ///
 /// Any line may say `-> fails "why"`. A connection answers with its text, piece by piece as it is read, whatever is
 /// written to it. Texts in quotes know `\r`, `\n`, `\t`, `\"` and `\\`.
@@ -73,6 +77,7 @@ impl World {
             }
             (None, "send") => Ok(Report::Done),
             (None, "auth") => Ok(user(answer)?),
+            (None, "file") => Ok(Report::File(file(answer)?)),
             (None, _) => Ok(page(answer)?),
         };
         self.answers.insert(format!("{verb} {to}"), answer);
@@ -101,6 +106,9 @@ impl World {
             }
             _ => {}
         }
+        if let Errand::ConfirmedName { address } = errand {
+            return self.confirmed_name(*address);
+        }
         let asked = asked(errand);
         let told = self.answers.get(&asked).cloned();
         let report = told.unwrap_or(Err(ErrandError::Rehearsal(asked)))?;
@@ -112,6 +120,20 @@ impl World {
         }
         Ok(report)
     }
+
+    fn confirmed_name(&mut self, address: IpAddr) -> Result<Report, ErrandError> {
+        let told = |asked: String| {
+            self.answers.get(&asked).cloned().unwrap_or_else(|| Err(ErrandError::Rehearsal(asked)))
+        };
+        let Report::Name(name) = told(format!("resolve {address}"))? else {
+            return Err(ErrandError::Unresolved(address.to_string()));
+        };
+        if told(format!("resolve {name}"))? == Report::Address(address) {
+            Ok(Report::Name(name))
+        } else {
+            Err(ErrandError::Unresolved(address.to_string()))
+        }
+    }
 }
 
 /// An errand as a line of a world asks it.
@@ -122,7 +144,10 @@ fn asked(errand: &Errand) -> String {
             format!("{} {}{target}", fetch.method, fetch.origin())
         }
         Errand::Resolve { name, .. } => format!("resolve {name}"),
-        Errand::ResolveAddress { address } => format!("resolve {address}"),
+        Errand::ResolveAddress { address } | Errand::ConfirmedName { address } => {
+            format!("resolve {address}")
+        }
+        Errand::Stat { path, .. } => format!("file {}", String::from_utf8_lossy(path)),
         Errand::Connect { address } => format!("connect {address}"),
         Errand::Datagram { host, port, .. } => format!("send {host}:{port}"),
         Errand::Authenticate(credentials) => {
@@ -172,6 +197,23 @@ fn user(text: &str) -> Result<Report, &'static str> {
         }
     }
     Ok(Report::User { accepted, attributes })
+}
+
+/// `file`, `folder`, `none`, and what else is to be said of it.
+fn file(text: &str) -> Result<FileState, &'static str> {
+    let mut state = FileState { exists: true, has_bytes: true, ..FileState::default() };
+    for word in text.split_whitespace() {
+        match word {
+            "file" => state.is_file = true,
+            "folder" => state.is_folder = true,
+            "link" => state.is_link = true,
+            "empty" => state.has_bytes = false,
+            "executable" => state.is_executable = true,
+            "none" => state = FileState::default(),
+            _ => return Err("expected file, folder, none, link, empty or executable"),
+        }
+    }
+    Ok(state)
 }
 
 fn quoted(text: &str) -> Result<Vec<u8>, &'static str> {

@@ -132,6 +132,13 @@ fn told_of(report: &Report) -> String {
         Report::Fetched(fetched) => format!("{}, {} bytes", fetched.status, fetched.body.len()),
         Report::Address(address) => address.to_string(),
         Report::Name(name) => log_text(name.as_bytes(), 253),
+        Report::File(state) => match state {
+            _ if state.is_folder => "a folder",
+            _ if state.is_file => "a file",
+            _ if state.exists => "neither a file nor a folder",
+            _ => "not there",
+        }
+        .to_owned(),
         Report::Connected(socket) => format!("socket {socket}"),
         Report::Read(data) => format!("{} bytes", data.len()),
         Report::Written(count) => format!("{count} bytes"),

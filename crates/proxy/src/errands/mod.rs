@@ -11,6 +11,7 @@
 //! ```
 
 mod fetch;
+mod files;
 mod gate;
 mod ldap;
 pub(crate) mod lookup;
@@ -43,6 +44,7 @@ pub(crate) struct Desk {
     pub(crate) own: Own,
     tls: tls::Trust,
     lookup: SystemLookup,
+    files: files::Looker,
 }
 
 impl Desk {
@@ -52,6 +54,7 @@ impl Desk {
             own: Own::default(),
             tls: tls::Trust::default(),
             lookup: SystemLookup::default(),
+            files: files::Looker::default(),
         })
     }
 }
@@ -104,6 +107,8 @@ impl Errands {
                 let name = lookup.name(address).await;
                 name.map(Report::Name).map_err(|_| ErrandError::Unresolved(address.to_string()))
             }
+            Errand::ConfirmedName { address } => self.confirmed_name(address).await,
+            Errand::Stat { root, path } => self.desk.files.stat(root, path).await.map(Report::File),
             Errand::Connect { address } => {
                 sockets.has_room()?;
                 let host = address.ip().to_string();
@@ -123,6 +128,14 @@ impl Errands {
                 ldap::authenticate(&credentials, &addresses, &self.desk.tls).await
             }
         }
+    }
+
+    async fn confirmed_name(&self, address: IpAddr) -> Result<Report, ErrandError> {
+        let unresolved = || ErrandError::Unresolved(address.to_string());
+        let name = self.lookup().name(address).await.map_err(|_| unresolved())?;
+        let back = self.addresses(&name).await?;
+        let leads_back = back.iter().any(|found| found.to_canonical() == address.to_canonical());
+        if leads_back { Ok(Report::Name(name)) } else { Err(unresolved()) }
     }
 
     async fn fetch(&self, fetch: engine::errand::Fetch, gate: &Gate<'_>) -> Result<Report, ErrandError> {
