@@ -73,6 +73,7 @@ fn entry(request: u32) -> Entry<'static> {
         queue_place: None,
         marks: "",
         kind: "image",
+        environment: &[],
         request_fields: &Visitor,
         response_fields: &NoFields,
     }

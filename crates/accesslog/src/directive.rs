@@ -23,6 +23,8 @@ pub(crate) enum Directive {
     Duration(TimeUnit),
     /// `%^FB`.
     FirstByteMicros,
+    /// `%{x}e`.
+    Environment(Box<str>),
     /// `%{x}i`.
     RequestField(Box<str>),
     /// `%{x}o`.

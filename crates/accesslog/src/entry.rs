@@ -78,6 +78,9 @@ pub struct Entry<'a> {
     pub marks: &'a str,
     /// What kind of thing was asked for (page, media, ...).
     pub kind: &'a str,
+    /// The environment that `.htaccess` has given the request: names and values. Names are compared with regard to
+    /// case, as Apache does.
+    pub environment: &'a [(Vec<u8>, Vec<u8>)],
     /// The fields of the request.
     pub request_fields: &'a dyn FieldLookup,
     /// The fields of the response.

@@ -30,6 +30,10 @@ fn write_directive(directive: &Directive, entry: &Entry<'_>, out: &mut Vec<u8>) 
         Directive::BodyBytesOrDash => number_or_dash(entry.body_bytes_sent, out),
         Directive::Cookie(name) => found(entry.request_fields.cookie(name.as_bytes()).as_deref(), out),
         Directive::Duration(unit) => decimal(unit.of_micros(entry.duration_micros), out),
+        Directive::Environment(name) => {
+            let set = entry.environment.iter().find(|(set, _)| set == name.as_bytes());
+            found(set.map(|(_, value)| value.as_slice()), out);
+        }
         Directive::FirstByteMicros => known(entry.first_byte_micros, out),
         Directive::RequestField(name) => found(entry.request_fields.field(name.as_bytes()).as_deref(), out),
         Directive::ResponseField(name) => found(entry.response_fields.field(name.as_bytes()).as_deref(), out),

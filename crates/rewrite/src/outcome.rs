@@ -16,6 +16,8 @@ pub struct Outcome {
     pub content_type: Option<Vec<u8>>,
     /// What `Header` does to the answer, in order; conditions are judged already.
     pub header_edits: Vec<HeaderEdit>,
+    /// What `RequestHeader` does to the request that goes on, in order; `always` means nothing here.
+    pub request_edits: Vec<HeaderEdit>,
     /// What is shown for a status that is an error, where a directive says so; the last one for a status counts.
     pub error_documents: Vec<(u16, ErrorDocument)>,
 }
@@ -27,6 +29,8 @@ pub enum Verdict {
     Pass {
         /// Where it goes if a rule changed that.
         changed: Option<Target>,
+        /// The directive that changed it last.
+        by: Option<(usize, Span)>,
     },
     /// It is answered with this status, and nothing else.
     Status {

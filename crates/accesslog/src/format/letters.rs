@@ -74,7 +74,7 @@ fn with_argument(letter: char, argument: Argument<'_>) -> Result<Option<Directiv
         'a' | 'h' => one_of(argument, &[("c", Directive::PeerAddress)])?,
         'C' => Directive::Cookie(named(argument)?),
         'c' => Directive::Unknowable(WHY_NO_TLS),
-        'e' => Directive::Unknowable("the environment of a request exists in the web server behind only"),
+        'e' => Directive::Environment(named(argument)?),
         'i' => Directive::RequestField(named(argument)?),
         'n' => Directive::Unknowable("notes exist between the modules of the web server behind only"),
         'o' if name.eq_ignore_ascii_case("Content-Type") => Directive::ResponseContentType,

@@ -160,6 +160,7 @@ fn what_is_missing_is_a_dash() {
         queue_place: None,
         marks: "",
         kind: "",
+        environment: &[],
         request_fields: &NoFields,
         response_fields: &NoFields,
         ..entry(&none, &none)
