@@ -22,6 +22,14 @@ fn response() -> Fields {
 }
 
 #[test]
+fn the_environment_is_shown_by_name_whose_case_counts() {
+    let (request, response) = (request(), response());
+    let environment = [(b"LAZY".to_vec(), b"1".to_vec()), (b"mark".to_vec(), b"a \"b\"".to_vec())];
+    let entry = Entry { environment: &environment, ..entry(&request, &response) };
+    assert_eq!(shown("%{mark}e %{LAZY}e %{lazy}e", &entry), r#"a \"b\" 1 -"#);
+}
+
+#[test]
 #[rustfmt::skip]
 fn each_directive_shows_its_part_of_the_entry() {
     let (request, response) = (request(), response());

@@ -67,6 +67,7 @@ pub(crate) fn entry<'a>(request_fields: &'a Fields, response_fields: &'a Fields)
         queue_place: Some(4),
         marks: "busy",
         kind: "media",
+        environment: &[],
         request_fields,
         response_fields,
     }

@@ -228,6 +228,7 @@ fn entry<'a>(arrived: &'a Arrived<'a>, texts: &'a Texts, delivery: &Delivery<'a>
         queue_place: None,
         marks: "",
         kind: "",
+        environment: &[],
         request_fields: &NoFields,
         response_fields: &NoFields,
     }
