@@ -52,6 +52,9 @@ pub const RETRIES_MAX: u32 = 10;
 /// Bytes that go through at once when a rule has handed the rest of an answer on.
 pub const THROUGH_BYTES: usize = 64 << 10;
 
+/// Bytes that `http.stream.readResponse` gives beyond the number asked for, at most: the rest of a delimiter that is cut there.
+pub const DELIMITER_REST_BYTES_MAX: usize = 4 << 10;
+
 /// What one run of a rule may use unless the catalog says otherwise: instructions between waits, memory, depth.
 pub const RUN: trafficscript::RunLimits = trafficscript::RunLimits {
     instructions_max: 100_000,

@@ -34,6 +34,10 @@ pub(crate) const NAMES: &[(Stages, &str)] = &[
     (RAW_RESPONSE, "response rules over raw bytes"),
 ];
 
+/// A function of one of these may be called in rules of the others of its row, and does nothing there: rules are written
+/// to be used in both directions.
+pub(crate) const KINDRED: &[Stages] = &[HTTP, RAW];
+
 /// What does the work of a function over raw bytes in an HTTP rule, and the other way round.
 pub(crate) const ELSEWHERE: &[(&str, &str)] = &[
     ("request.get", "http.getBody in HTTP"),

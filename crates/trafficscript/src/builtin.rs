@@ -2,6 +2,7 @@
 
 use crate::call::Call;
 use crate::pattern_cache::PatternCache;
+use crate::table::Table;
 use crate::value::Value;
 use crate::{FaultKind, Warning, stdlib};
 use std::collections::BTreeMap;
@@ -126,6 +127,15 @@ impl Stages {
 }
 
 impl Effect {
+    /// The same, as it is in one stage.
+    pub(crate) fn within(self, stage: Stages) -> Self {
+        match self {
+            Self::EndsIn(stages) if stages.holds(stage) => Self::Ends,
+            Self::EndsIn(_) => Self::Changes,
+            other => other,
+        }
+    }
+
     /// As a sentence, for manuals.
     pub const fn sentence(self) -> &'static str {
         match self {
@@ -136,6 +146,7 @@ impl Effect {
             }
             Self::Waits => "The rule may have to wait; it goes on behind the call.",
             Self::Ends => "Ends the rule: nothing behind it runs.",
+            Self::EndsIn(_) => "Ends the rule where it can do its work: nothing behind it runs.",
         }
     }
 }
@@ -153,6 +164,8 @@ pub enum Effect {
     Waits,
     /// It changes something, and the rule is over, whatever it was given: nothing behind it runs.
     Ends,
+    /// The same in these stages; in others the rule goes on.
+    EndsIn(Stages),
 }
 
 /// The kind of value a function takes or gives.
@@ -181,6 +194,17 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// What stands for a value of this kind where there is none.
+    pub(crate) fn empty(self) -> Value {
+        match self {
+            Self::Integer | Self::Truth => Value::from(0),
+            Self::Double => Value::from(0.0),
+            Self::Array => Value::array(Vec::new()),
+            Self::Hash => Value::hash(Table::default()),
+            Self::Any | Self::String | Self::Pattern | Self::Flags | Self::Nothing => Value::EMPTY,
+        }
+    }
+
     /// One word in lower case, for manuals.
     pub const fn name(self) -> &'static str {
         match self {
@@ -334,6 +358,8 @@ pub struct Builtins<H> {
     unsupported: BTreeMap<String, (&'static str, &'static str)>,
     /// The host's words for its stages.
     stage_names: &'static [(Stages, &'static str)],
+    /// Stages that rules are written for together.
+    kindred: &'static [Stages],
     /// A function, and what does its work in rules of another kind.
     elsewhere: &'static [(&'static str, &'static str)],
     /// Tells tables apart.
@@ -357,6 +383,7 @@ impl<H: Host> Builtins<H> {
             index: BTreeMap::new(),
             unsupported: BTreeMap::new(),
             stage_names: &[],
+            kindred: &[],
             elsewhere: &[],
             fingerprint: 0xcbf2_9ce4_8422_2325,
         };
@@ -438,6 +465,19 @@ impl<H> Builtins<H> {
     pub fn stage_names(mut self, names: &'static [(Stages, &'static str)]) -> Self {
         self.stage_names = names;
         self
+    }
+
+    /// Says which stages belong together. A function that means something in one of them may be called in all: where
+    /// it means nothing it does nothing, gives the empty value of its kind, and the check warns. Elsewhere a call of it
+    /// is a mistake.
+    #[must_use]
+    pub fn with_kindred(mut self, groups: &'static [Stages]) -> Self {
+        self.kindred = groups;
+        self
+    }
+
+    pub(crate) fn are_kindred(&self, stages: Stages, stage: Stages) -> bool {
+        self.kindred.iter().any(|group| group.holds(stage) && group.0 & stages.0 != 0)
     }
 
     /// Says what does a function's work in rules of another kind, for who uses it out of place.

@@ -13,7 +13,8 @@ use std::sync::Arc;
 /// What a rule is compiled for.
 #[derive(Clone, Copy)]
 pub struct CompileOptions<'a> {
-    /// The stages the rule is to run in; a function must mean something in each of them.
+    /// The stage the rule is to run in. A function that means nothing there is a mistake, or, if it does in a
+    /// kindred stage, does nothing.
     pub stage: Stages,
     /// The text of a rule that is imported, by its name; `None` if there is none.
     pub libraries: &'a dyn Fn(&str) -> Option<Arc<Source>>,
@@ -110,6 +111,10 @@ impl<H> Signatures for Table<'_, H> {
 
     fn elsewhere(&self, name: &str) -> Option<&str> {
         self.0.elsewhere(name)
+    }
+
+    fn are_kindred(&self, stages: StageBits, stage: StageBits) -> bool {
+        self.0.are_kindred(Stages(stages), Stages(stage))
     }
 
     fn stage_names(&self, stages: StageBits) -> String {

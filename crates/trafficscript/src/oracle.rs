@@ -390,6 +390,7 @@ impl<H: Host> Oracle<'_, H> {
                     Answer::Fault(kind) => Err(Stop::Fault(kind)),
                 }
             }
+            Target::Idle(kind) => Ok(kind.empty()),
             Target::Sub(index) => self.call_sub(index, arguments),
             Target::Unknown => panic!("a call of nothing"),
         }

@@ -25,15 +25,13 @@ pub(crate) enum Form {
     Multipart(Vec<u8>),
 }
 
-/// What a Content-Type says of that.
+/// How a body of this Content-Type is read as a form; `None` where its parts cannot be told. The published text asks
+/// for no particular type.
 pub(crate) fn is_form(content_type: &[u8]) -> Option<Form> {
     let mut pieces = content_type.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
     let kind = pieces.next().unwrap_or_default();
-    if kind.eq_ignore_ascii_case(b"application/x-www-form-urlencoded") {
-        return Some(Form::UrlEncoded);
-    }
     if !kind.get(..10).is_some_and(|kind| kind.eq_ignore_ascii_case(b"multipart/")) {
-        return None;
+        return Some(Form::UrlEncoded);
     }
     parameter(content_type, b"boundary").filter(|boundary| !boundary.is_empty()).map(Form::Multipart)
 }
@@ -83,12 +81,12 @@ impl Parameters {
         }
     }
 
-    /// Adds those whose names are not there yet.
-    pub(crate) fn add_missing(&mut self, others: &Self) {
+    /// Adds those whose names are not there yet; with `repeats` all.
+    pub(crate) fn add(&mut self, others: &Self, repeats: bool) {
         let known = self.list.len();
         self.is_full |= others.is_full;
         for (name, value) in &others.list {
-            if !self.list.iter().take(known).any(|(other, _)| other == name) {
+            if repeats || !self.list.iter().take(known).any(|(other, _)| other == name) {
                 self.push(name.clone(), value.clone());
             }
         }

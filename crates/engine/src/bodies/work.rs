@@ -5,7 +5,7 @@ use super::form::{self, Form, FormWork, Parameters, Parts};
 use super::plain::Missing;
 use super::{BodyEnd, BodySide};
 use crate::host::Host;
-use crate::limits::{BODY_LINES_MAX, FORM_PARAMETERS_MAX};
+use crate::limits::{BODY_LINES_MAX, DELIMITER_REST_BYTES_MAX, FORM_PARAMETERS_MAX};
 use message::{Known, ResponseHead};
 use source::{Source, Span};
 use std::sync::Arc;
@@ -140,6 +140,10 @@ fn request_bytes(host: &mut Host, count: Option<usize>, may_wait: bool) -> Resul
         return Ok(RequestBytes { bytes, is_longer: false, is_whole: true });
     }
     let all = &bodies.request.bytes;
+    // Behind the request rules a part of it is no body.
+    if end != BodyEnd::Whole && host.is_behind_request_rules() {
+        return Ok(RequestBytes::NONE);
+    }
     let is_longer = all.len() > cap && wanted > cap;
     let bytes = all.get(..wanted.min(cap)).unwrap_or(all);
     Ok(RequestBytes { bytes, is_longer, is_whole: end == BodyEnd::Whole })
@@ -166,7 +170,7 @@ fn form_value(host: &mut Host, work: &FormWork, may_wait: bool) -> Came {
             }
         }
         if let Some(posted) = host.bodies.as_ref().and_then(|bodies| bodies.posted.as_ref()) {
-            query.add_missing(posted);
+            query.add(posted, matches!(work, FormWork::All));
         }
     }
     if query.is_full {
@@ -225,15 +229,18 @@ fn of_response(
 ) -> Came {
     let cap = host.virtual_server().max_body_buffer;
     let wanted = count.unwrap_or(usize::MAX);
-    let missing = host.prepare_answer(wanted.min(cap.saturating_add(1)));
+    // What `http.stream.*` has read is no longer part of it.
+    let begun = host.bodies.as_ref().map_or(0, |bodies| bodies.read_at);
+    let missing = host.prepare_answer(begun.saturating_add(wanted.min(cap.saturating_add(1))));
     if let Some(Missing { least, most }) = missing.filter(|_| may_wait) {
         return Came::Missing { side: BodySide::Response, least, most };
     }
     let is_own = host.has_own_answer;
     let plain = host.plain_answer();
-    let is_longer = !is_own && (plain.bytes.len() > cap || !plain.is_over) && wanted > cap && may_wait;
+    let rest = plain.bytes.get(begun..).unwrap_or_default();
+    let is_longer = !is_own && (rest.len() > cap || !plain.is_over) && wanted > cap && may_wait;
     let most = if is_own { wanted } else { wanted.min(cap) };
-    let bytes = plain.bytes.get(..most).unwrap_or(plain.bytes);
+    let bytes = rest.get(..most).unwrap_or(rest);
     let warning = plain.odd.map(str::to_owned).or_else(|| is_longer.then(|| longer(bytes.len())));
     Came::Value(Given { value: value(bytes), captures: Vec::new(), warning })
 }
@@ -247,14 +254,16 @@ fn read_stream(
     let cap = host.virtual_server().max_body_buffer;
     let count = count.min(cap);
     let begun = host.bodies.as_ref().map_or(0, |bodies| bodies.read_at);
+    let piece = Piece {
+        count,
+        delimiter,
+        is_bulk,
+        beyond: delimiter.len().saturating_sub(1).min(DELIMITER_REST_BYTES_MAX),
+    };
     // Looked at first, so that a delimiter that is there is not waited for.
     host.prepare_answer(begun.saturating_add(1));
-    let plain = host.plain_answer();
-    let rest = plain.bytes.get(begun..).unwrap_or_default();
-    let window = rest.get(..count).unwrap_or(rest);
-    let found = if delimiter.is_empty() || is_bulk { None } else { form::find(window, delimiter) };
-    if found.is_none() && window.len() < count {
-        let target = if delimiter.is_empty() || is_bulk { count } else { window.len().saturating_add(1) };
+    let rest = host.plain_answer().bytes.get(begun..).unwrap_or_default();
+    if let Some(target) = piece.lacks(rest) {
         let missing = host.prepare_answer(begun.saturating_add(target));
         if let Some(Missing { least, most }) = missing.filter(|_| may_wait) {
             let most = most.max(begun.saturating_add(count));
@@ -263,20 +272,12 @@ fn read_stream(
     }
     let plain = host.plain_answer();
     let rest = plain.bytes.get(begun..).unwrap_or_default();
-    let window = rest.get(..count).unwrap_or(rest);
-    let end = match found {
-        Some(at) => at + delimiter.len(),
-        None if is_bulk && !delimiter.is_empty() => {
-            let last = memchr::memmem::rfind(window, delimiter);
-            last.map_or(window.len(), |at| at + delimiter.len())
-        }
-        None => window.len(),
-    };
-    let is_full = window.is_empty() && !plain.is_over && may_wait;
+    let end = piece.end(rest);
+    let is_full = rest.is_empty() && !plain.is_over && may_wait;
     let warning = plain.odd.map(str::to_owned).or_else(|| {
         is_full.then(|| "more than max_body_buffer was read before http.stream.startResponse".to_owned())
     });
-    let value: Value = window.get(..end).unwrap_or(window).into();
+    let value: Value = rest.get(..end).unwrap_or(rest).into();
     if may_wait {
         let read = begun.saturating_add(end);
         let held = host.plain_answer().bytes.len();
@@ -288,6 +289,59 @@ fn read_stream(
         }
     }
     Came::Value(Given { value, captures: Vec::new(), warning })
+}
+
+/// What is read of a stream at once.
+struct Piece<'a> {
+    /// So many bytes ...
+    count: usize,
+    /// ... or up to and with this,
+    delimiter: &'a ByteString,
+    /// the last one instead of the first.
+    is_bulk: bool,
+    /// So many bytes more, where a delimiter begins before `count` and ends behind it.
+    beyond: usize,
+}
+
+impl Piece<'_> {
+    /// The bytes in which a delimiter counts: it begins before `count`.
+    fn window<'b>(&self, rest: &'b [u8]) -> &'b [u8] {
+        rest.get(..self.count.saturating_add(self.beyond)).unwrap_or(rest)
+    }
+
+    fn delimiter_in(&self, rest: &[u8]) -> Option<usize> {
+        let window = self.window(rest);
+        let at = match self.is_bulk {
+            _ if self.delimiter.is_empty() => None,
+            true => memchr::memmem::rfind(window, self.delimiter),
+            false => form::find(window, self.delimiter),
+        };
+        at.map(|at| at + self.delimiter.len())
+    }
+
+    /// How many bytes must be there to tell where the piece ends; `None` if that is known.
+    fn lacks(&self, rest: &[u8]) -> Option<usize> {
+        if !self.is_bulk && self.delimiter_in(rest).is_some() {
+            return None;
+        }
+        let there = self.window(rest);
+        if there.len() < self.count {
+            let waits_for_all = self.is_bulk || self.delimiter.is_empty();
+            return Some(if waits_for_all { self.count } else { there.len().saturating_add(1) });
+        }
+        // A delimiter that is cut at `count` is waited for as long as it may still be one.
+        let first = there.len().saturating_sub(self.beyond);
+        let begins = |at: usize| {
+            there.get(at..).is_some_and(|tail| !tail.is_empty() && self.delimiter.starts_with(tail))
+        };
+        let is_open = there.len() < self.count.saturating_add(self.beyond) && (first..self.count).any(begins);
+        is_open.then(|| there.len().saturating_add(1))
+    }
+
+    /// Where it ends in what is there.
+    fn end(&self, rest: &[u8]) -> usize {
+        self.delimiter_in(rest).unwrap_or(self.count.min(rest.len()))
+    }
 }
 
 /// Without their ends, which are `\n` or `\r\n`. What follows the last end is a line if it

@@ -1,6 +1,6 @@
 //! Another try: `request.retry`.
 
-use super::{BOTH, RESPONSE, row};
+use super::{HTTP, RESPONSE, row};
 use crate::host::{End, Host};
 use crate::limits::RETRIES_MAX;
 use trafficscript::{Answer, Builtin, Call};
@@ -18,7 +18,7 @@ pub(super) const ROWS: [Builtin<Host>; 2] = [
     ),
     row!(
         "request.getRetries", "How often this request was sent again by a rule.", (),
-        Integer, BOTH, Reads, "response 503",
+        Integer, HTTP, Reads, "response 503",
         ["request.getRetries()" => "0"],
         "0 as long as no rule called `request.retry`.",
         |call| i64::from(call.host.retries).into()
@@ -27,7 +27,9 @@ pub(super) const ROWS: [Builtin<Host>; 2] = [
 
 fn retry(call: &mut Call<'_, Host>) -> Answer {
     let host = &call.host;
-    let can = host.is_from_node && !host.is_streaming() && !host.is_body_spent && host.retries < RETRIES_MAX;
+    let is_written = host.bodies.as_ref().is_some_and(|bodies| bodies.written_request.is_some());
+    let can_send = is_written || !host.is_body_spent;
+    let can = host.is_from_node && !host.is_streaming() && can_send && host.retries < RETRIES_MAX;
     if !can {
         return 0.into();
     }

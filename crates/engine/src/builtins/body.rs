@@ -1,6 +1,6 @@
 //! Bodies: `http.getBody`, `http.getResponseBody` and their kin. What a rule reads is held and goes on from there.
 
-use super::{BOTH, REQUEST, RESPONSE, row};
+use super::{BOTH, HTTP, RESPONSE, row};
 use crate::bodies::{Came, Work, try_work};
 use crate::host::{BodyWait, Host, Waiting};
 use std::sync::Arc;
@@ -13,12 +13,13 @@ const ANSWERED: &str = "response 200 body=<p>Hello</p>\nContent-Type: text/html\
 pub(super) const ROWS: [Builtin<Host>; 6] = [
     row!(
         "http.getBody", "The request's body.", (COUNT),
-        String, BOTH, Waits, POSTED,
+        String, HTTP, Waits, POSTED,
         ["http.getBody( 3 )" => "one", "http.getBody()" => "one\r\ntwo\nthree"],
         "In a request rule the rule waits until so many bytes have come, or the body is over; a client that expects \
          `100 Continue` is told to send it. No more than the virtual server's `max_body_buffer` is held: of a longer \
-         body its beginning is given, with a warning, and all of it still goes to the node. In a response rule: what \
-         was read before, or the empty string. Chunks are joined; a Content-Encoding stays.",
+         body its beginning is given, with a warning, and all of it still goes to the node. In a response or completion \
+         rule: the body, if request rules have read all of it, else the empty string. Chunks are joined; a \
+         Content-Encoding stays.",
         |call| {
             let count = count(call, 0);
             start(call, Work::RequestBody { count })
@@ -26,7 +27,7 @@ pub(super) const ROWS: [Builtin<Host>; 6] = [
     ),
     row!(
         "http.getBodyLines", "The lines of the request's body.", (COUNT),
-        Array, BOTH, Waits, POSTED,
+        Array, HTTP, Waits, POSTED,
         ["array.join( http.getBodyLines(), \"|\" )" => "one|two|three"],
         "As `http.getBody`, cut into an array; the ends of the lines are left out.",
         |call| {
@@ -36,21 +37,21 @@ pub(super) const ROWS: [Builtin<Host>; 6] = [
     ),
     row!(
         "http.setBody", "Replaces the request's body.", (Param::string("body", "The new body.")),
-        Nothing, REQUEST, Changes, POSTED,
+        Nothing, BOTH, Changes, POSTED,
         ["http.setBody( \"new\" ); $1 = http.getBody() . http.getHeader( \"Content-Length\" );" => "new3"],
         "The node gets it with its Content-Length; what the client sends is not passed on. Sums of the old body \
          (Content-MD5, Digest) go. A client whose body was not read yet is not kept for another request, unless all \
-         of it has come already.",
+         of it has come already. In a response rule it is the body that `request.retry` sends.",
         set_body
     ),
     row!(
         "http.getResponseBody", "The answer's body.", (COUNT),
-        String, RESPONSE, Waits, ANSWERED,
+        String, super::ANSWERED, Waits, ANSWERED,
         ["http.getResponseBody()" => "<p>Hello</p>", "http.getResponseBody( 3 )" => "<p>"],
         "The rule waits until so many bytes have come, or the body is over. Chunks are joined; gzip and deflate are \
          unpacked, other codings are given as they are, with a warning. No more than the virtual server's \
          `max_body_buffer` is held and unpacked: of a longer body its beginning is given, with a warning, and the \
-         client still gets all of it, as the node sent it.",
+         client still gets all of it, as the node sent it. In a completion rule: what is held of it, mostly nothing.",
         |call| {
             let count = count(call, 0);
             start(call, Work::ResponseBody { count })
@@ -58,7 +59,7 @@ pub(super) const ROWS: [Builtin<Host>; 6] = [
     ),
     row!(
         "http.getResponseBodyLines", "The lines of the answer's body.", (COUNT),
-        Array, RESPONSE, Waits, "response 200 body=one\\ntwo",
+        Array, super::ANSWERED, Waits, "response 200 body=one\\ntwo",
         ["http.getResponseBodyLines()[1]" => "two", "array.join( http.getResponseBodyLines( 5 ), \"|\" )" => "one|t"],
         "As `http.getResponseBody`, cut into an array; the ends of the lines are left out.",
         |call| {
@@ -80,9 +81,9 @@ pub(super) const ROWS: [Builtin<Host>; 6] = [
     ),
 ];
 
-/// Does the work now, or waits for its bytes. A rule that observes gets what is there.
+/// Does the work now, or waits for its bytes. A rule that observes, or looks back, gets what is there.
 pub(super) fn start(call: &mut Call<'_, Host>, work: Work) -> Answer {
-    let may_wait = !call.host.observes();
+    let may_wait = !call.host.observes() && call.host.completion.is_none();
     if let Err(fault) = call.burn(work.instructions(call.host)) {
         return Answer::Fault(fault);
     }

@@ -1,7 +1,7 @@
 //! Forms: parameters of the query or of a posted form, and the parts of a multipart body.
 
 use super::body::start;
-use super::{BOTH, row};
+use super::{HTTP, row};
 use crate::bodies::{FormWork, Work};
 use crate::host::Host;
 use trafficscript::{Answer, Builtin, Call, Param};
@@ -15,25 +15,25 @@ pub(super) const ROWS: [Builtin<Host>; 6] = [
     row!(
         "http.getFormParam", "The value of a form parameter.",
         (NAME, Param::string("separator", "All values of the name, with this between.").optional()),
-        String, BOTH, Waits, POSTED,
+        String, HTTP, Waits, POSTED,
         ["http.getFormParam( \"a\" )" => "1", "http.getFormParam( \"a\", \",\" )" => "1,2",
          "http.getFormParam( \"c\" )" => "3", "http.getFormParam( \"b\" )" => "x"],
-        "From the query; where that has none of the name and the request is a POST of a form (urlencoded, or fields of \
-         multipart/form-data that are no files), from its body. Decoded: `+` and `%XX`. The empty string, if there is \
+        "From the query; where that has none of the name and the request is a POST, from its body, which is read as a \
+         form whatever its Content-Type (of multipart/form-data: the fields that are no files). Decoded: `+` and `%XX`. The empty string, if there is \
          none. A form longer than `max_body_buffer` is not read, with a warning.",
         get_param
     ),
     row!(
         "http.getFormParams", "All form parameters, as a hash.", (),
-        Hash, BOTH, Waits, POSTED,
-        ["$p = http.getFormParams(); $1 = $p[\"c\"] . $p[\"a\"][1] . $p[\"b\"];" => "32x"],
-        "Names to values; a name that repeats has an array of its values. A name that is in the query is not taken \
-         from the body. The first 1,000 parameters count.",
+        Hash, HTTP, Waits, POSTED,
+        ["$p = http.getFormParams(); $1 = $p[\"c\"] . $p[\"a\"][1] . array.join( $p[\"b\"], \",\" );" => "32x,y"],
+        "Names to values; a name that repeats, in the query, the body, or one and the other, has an array of its values: \
+         the query's first. The first 1,000 parameters count.",
         |call| start(call, Work::Form(FormWork::All))
     ),
     row!(
         "http.doesFormParamExist", "Whether there is a form parameter.", (NAME),
-        Truth, BOTH, Waits, POSTED,
+        Truth, HTTP, Waits, POSTED,
         ["http.doesFormParamExist( \"c\" )" => "1", "http.doesFormParamExist( \"C\" )" => "0"],
         "As `http.getFormParam`; tells an empty one from none.",
         |call| {
@@ -43,7 +43,7 @@ pub(super) const ROWS: [Builtin<Host>; 6] = [
     ),
     row!(
         "http.listFormParamNames", "The names of all form parameters.", (),
-        Array, BOTH, Waits, POSTED,
+        Array, HTTP, Waits, POSTED,
         ["array.join( http.listFormParamNames() )" => "a b c"],
         "Each once, in the order in which they come, those of the query first.",
         |call| start(call, Work::Form(FormWork::Names))
@@ -51,7 +51,7 @@ pub(super) const ROWS: [Builtin<Host>; 6] = [
     row!(
         "http.getFormParamNames", "The names of all form parameters, as one string.",
         (Param::string("separator", "What to put between them; one blank unless told.").optional()),
-        String, BOTH, Waits, POSTED,
+        String, HTTP, Waits, POSTED,
         ["http.getFormParamNames( \",\" )" => "a,b,c"],
         "Each once, in the order in which they come, those of the query first.",
         |call| {
@@ -62,7 +62,7 @@ pub(super) const ROWS: [Builtin<Host>; 6] = [
     row!(
         "http.getMultipartAttachment", "A part of a multipart body.",
         (Param::integer("number", "Which part, from 0.")),
-        String, BOTH, Waits, PARTS,
+        String, HTTP, Waits, PARTS,
         ["$text = http.getMultipartAttachment( 0 ); $1 = $text . \" \" . $1;" => "hello text/plain",
          "http.getMultipartAttachment( 1 )" => ""],
         "Sets $1 to its Content-Type and $2 to its fields. The empty string, and both as they were, where there is no \

@@ -1,7 +1,7 @@
 //! Cookies: those that the client sent, and those that the answer sets.
 
 use super::http_response::ask;
-use super::{ANSWERED, BOTH, HTTP, cookie, row};
+use super::{ANSWERED, BOTH, HTTP, RESPONSE, cookie, row};
 use crate::host::{Host, Note, ResponseEdit, cookie_name};
 use crate::limits;
 use message::{Fields, Known, is_field_value, is_token};
@@ -84,10 +84,9 @@ pub(super) const ROWS: [Builtin<Host>; 8] = [
     row!(
         "http.removeResponseCookie", "Removes a cookie from the answer.",
         (NAME),
-        Nothing, BOTH, Changes, REPLY,
+        Nothing, RESPONSE, Changes, REPLY,
         ["http.removeResponseCookie( \"a\" ); $1 = http.getResponseHeader( \"Set-Cookie\" );" => "b=2"],
-        "All `Set-Cookie` fields of the name; the client keeps what it has. Silent where there is none. In a request \
-         rule it is kept and done to the answer that comes.",
+        "All `Set-Cookie` fields of the name; the client keeps what it has. Silent where there is none.",
         |call| {
             let name = call.string(0);
             let note = Note::Field { side: "response", name: ByteString::from("Set-Cookie") };

@@ -138,13 +138,15 @@ pub(super) const ROWS: [Builtin<Host>; 13] = [
         (),
         String, ANSWERED, Reads, GIVEN,
         ["string.replaceAll( http.getResponse(), \"\\r\\n\", \"|\" )" =>
-         "HTTP/1.1 404 Any|Server: x|Vary: Accept|Content-Type: audio/mpeg||"],
-        "Status line and fields with their line ends, and the empty line that ends a head, as rules have left it. The \
+         "HTTP/1.1 404 Any|Server: x|Vary: Accept|Content-Type: audio/mpeg|"],
+        "Status line and fields with their line ends, as rules have left them, without the empty line behind them. The \
          body is `http.getResponseBody`.",
         |call| {
             let head = &call.host.response;
             let start = format!("{} {} ", head.version().as_str(), head.status());
-            head_text([start.as_bytes(), head.reason()].concat(), head.fields()).into()
+            let mut text = head_text([start.as_bytes(), head.reason()].concat(), head.fields());
+            text.truncate(text.len().saturating_sub(b"\r\n".len()));
+            text.into()
         },
     ),
 ];

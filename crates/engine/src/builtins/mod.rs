@@ -134,6 +134,7 @@ fn table() -> Builtins<Host> {
     table
         .unsupported(unsupported::names())
         .stage_names(crate::stages::NAMES)
+        .with_kindred(crate::stages::KINDRED)
         .with_elsewhere(crate::stages::ELSEWHERE)
 }
 

@@ -14,10 +14,11 @@ pub(super) const ROWS: [Builtin<Host>; 7] = [
         "connection.getPool", "The name of the pool that the request goes to.",
         (),
         String, EVERYWHERE, Reads, "",
-        ["connection.getPool()" => "web", "pool.select( \"none such\" ); $1 = connection.getPool();" => "web"],
-        "The one that a rule has chosen, else the virtual server's own; the empty string where there is none.",
+        ["connection.getPool()" => "", "pool.select( \"web\" ); $1 = connection.getPool();" => "web"],
+        "The one that a rule has chosen; from the response rules on, the virtual server's own where none has. The empty \
+         string as long as none is chosen, and for an answer built here without one.",
         |call| {
-            let pool = call.host.pool_in_force().map(|pool| &call.host.catalog.pool(pool).name);
+            let pool = call.host.chosen_pool().map(|pool| &call.host.catalog.pool(pool).name);
             Answer::Value(pool.map_or(&b""[..], |name| name.as_bytes()).into())
         },
     ),
@@ -45,10 +46,11 @@ pub(super) const ROWS: [Builtin<Host>; 7] = [
     row!(
         "request.isResendable", "Whether the request could be sent to a node once more.",
         (),
-        Truth, LIVE, Reads, "GET /",
+        Truth, EVERYWHERE, Reads, "GET /",
         ["request.isResendable()" => "1",
          "http.setMethod( \"POST\" ); $1 = request.isResendable();" => "1"],
-        "1 if all of it is at hand: it has no body, or the body is held here. Whether doing it twice does harm is another \
+        "1 if all of it is at hand: it has no body, or the body is held here; over raw bytes, if a rule has said where \
+         the request ends. Whether doing it twice does harm is another \
          question: see `request.setIdempotent`.",
         |call| call.host.holds_request().into(),
     ),
@@ -104,12 +106,23 @@ pub(super) const ROWS: [Builtin<Host>; 7] = [
 
 impl Host {
     /// The pool that a rule has chosen, or the virtual server's own.
+    fn chosen_pool(&self) -> Option<PoolId> {
+        let is_chosen = match self.raw {
+            None => self.forwarded_at.is_some(),
+            Some(_) => self.is_behind_request_rules(),
+        };
+        self.pool.or_else(|| self.virtual_server().pool.filter(|_| is_chosen))
+    }
+
     pub(crate) fn pool_in_force(&self) -> Option<PoolId> {
         self.pool.or(self.virtual_server().pool)
     }
 
     /// Whether all of the request is here to be sent again: it has no body, or the body is held here whole.
     fn holds_request(&self) -> bool {
+        if let Some(raw) = &self.raw {
+            return if self.is_behind_request_rules() { raw.is_delimited } else { raw.client.cut.is_some() };
+        }
         let is_held = self.bodies.as_ref().is_some_and(|bodies| {
             bodies.written_request.is_some() || bodies.request.end == crate::bodies::BodyEnd::Whole
         });

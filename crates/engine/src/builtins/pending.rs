@@ -7,6 +7,9 @@ use trafficscript::{Builtin, Param};
 
 /// What such a function does until its feature is there, for a message; `None` for all others.
 pub fn reason(function: &str) -> Option<&'static str> {
+    if ["ssl.clientCertStartDate", "ssl.clientCertEndDate"].contains(&function) {
+        return Some("gives 0 until TLS is terminated here");
+    }
     if super::ssl::is_pending(function) {
         return Some("gives \"\" until TLS is terminated here");
     }
@@ -64,6 +67,9 @@ pub(super) const ROWS: [Builtin<Host>; 7] = [
     ),
     row!(
         "http.compress.enable", "Lets the answer be compressed.",
-        (), Nothing, BOTH, Changes, "", ["http.compress.enable()" => ""], COMPRESS, |_| "".into(),
+        (), Integer, BOTH, Changes, "", ["http.compress.enable()" => "1"],
+        "0 where the answer will be compressed, another number where not. Answers are passed on as the node coded them; \
+         nothing is compressed here yet, so it is 1. `tidegate check` says so.",
+        |_| 1.into(),
     ),
 ];

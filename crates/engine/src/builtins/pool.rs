@@ -1,14 +1,14 @@
 //! `pool.*`: where the request goes, and how the nodes are.
 
 use super::http_request::array_of;
-use super::{EVERYWHERE, LIVE, decides, row};
+use super::{EVERYWHERE, LIVE, RAW_REQUEST, REQUEST, decides, row};
 use crate::catalog::{Node, Pool, PoolId};
 use crate::host::{End, Host, Note};
 use crate::limits;
 use crate::nodes::NodeIndex;
 use std::net::IpAddr;
 use std::sync::Arc;
-use trafficscript::{Answer, Builtin, ByteString, Call, Param, Value};
+use trafficscript::{Answer, Builtin, ByteString, Call, Effect, Param, Value};
 
 const NAME: Param = Param::string("pool", "Name of the pool, or \"discard\".");
 const POOL: Param = Param::string("pool", "Name of the pool.");
@@ -18,20 +18,23 @@ const HOST: Param =
 const PORT: Param = Param::integer("port", "The node's port, 1 to 65535.").optional();
 
 pub(super) const ROWS: [Builtin<Host>; 12] = [
-    row!(
-        "pool.use", "Sends the request to a pool now; no further request rule runs.",
-        (NAME, HOST, PORT),
-        Nothing, LIVE, Ends, "",
-        ["pool.use( \"web\" ); $1 = \"not reached\";" => "",
-         "pool.use( \"web\", \"192.0.2.81\", 80 ); $1 = \"not reached\";" => ""],
-        "Where there is no such pool: a warning, and the virtual server's own pool. `pool.use( \"discard\" )` closes the \
-         connection without an answer. With `host` and `port` the pool lends its settings (time-outs, bandwidth class) \
-         and this one node is asked, no other. It need not be a member of the pool, but then `[outgoing]` of the catalog \
-         must allow it, by the address that its name leads to: a node that is not allowed is a warning and a node of the \
-         pool is used, or, where only its address tells, 502. In a response rule the request has been sent: a \
-         warning, nothing changes and the rule goes on (see `pool.select`).",
-        |call| choose(call, true),
-    ),
+    Builtin {
+        effect: Effect::EndsIn(REQUEST.or(RAW_REQUEST)),
+        ..row!(
+            "pool.use", "Sends the request to a pool now; no further request rule runs.",
+            (NAME, HOST, PORT),
+            Nothing, LIVE, Ends, "",
+            ["pool.use( \"web\" ); $1 = \"not reached\";" => "",
+             "pool.use( \"web\", \"192.0.2.81\", 80 ); $1 = \"not reached\";" => ""],
+            "Where there is no such pool: a warning, and the virtual server's own pool. `pool.use( \"discard\" )` closes the \
+             connection without an answer. With `host` and `port` the pool lends its settings (time-outs, bandwidth class) \
+             and this one node is asked, no other. It need not be a member of the pool, but then `[outgoing]` of the catalog \
+             must allow it, by the address that its name leads to: a node that is not allowed is a warning and a node of the \
+             pool is used, or, where only its address tells, 502. In a response rule the request has been sent: a \
+             warning, nothing changes and the rule goes on (see `pool.select`), unless it is `discard`.",
+            |call| choose(call, true),
+        )
+    },
     row!(
         "pool.select", "Remembers a pool; rules go on and may choose another.",
         (NAME, HOST, PORT),
@@ -193,13 +196,13 @@ fn node_name(host: &[u8], port: i64) -> String {
 }
 
 fn choose(call: &mut Call<'_, Host>, ends: bool) -> Answer {
-    if ends && call.host.is_response_stage() {
+    let name = call.string(0);
+    let is_discard = &name[..] == b"discard";
+    if ends && !is_discard && call.host.is_response_stage() {
         call.warn("the request has been sent already: a response rule cannot send it to a pool");
         return "".into();
     }
-    let name = call.string(0);
     let place = call.place();
-    let is_discard = &name[..] == b"discard";
     let chosen = call.host.catalog.pool_by_name(&name);
     if chosen.is_none() && !is_discard {
         call.warn(format!("there is no pool \"{name}\"; the virtual server's own is used"));

@@ -54,7 +54,8 @@ pub(super) const REQUEST_ROWS: [Builtin<Host>; 7] = [
         (Param::integer("count", "How many bytes.")),
         Nothing, RAW_REQUEST, Waits, "xxGET",
         ["request.skip( 2 ); $1 = request.get();" => "GET"],
-        "The node does not get them. Waits for them as `request.get` does.",
+        "The node does not get them. Waits for them as `request.get` does. Behind `request.endsAt` or `request.endsWith` \
+         no more than the request.",
         |call| {
             let count = count(call, 0).unwrap_or(0);
             wait_for(call, Side::Client, Want::Skip(count))
@@ -65,8 +66,8 @@ pub(super) const REQUEST_ROWS: [Builtin<Host>; 7] = [
         (DATA),
         Nothing, RAW_REQUEST, Changes, "GET a",
         ["request.set( \"GET b\" ); $1 = request.get();" => "GET b"],
-        "All that has come and was not passed on is replaced. An end that `request.endsAt` or `request.endsWith` set \
-         is forgotten. For HTTP, `http.setBody`.",
+        "All that has come and was not passed on is replaced; behind `request.endsAt` or `request.endsWith`, the request \
+         up to its end. For HTTP, `http.setBody`.",
         |call| set(call, Side::Client),
     ),
     row!(
@@ -75,7 +76,8 @@ pub(super) const REQUEST_ROWS: [Builtin<Host>; 7] = [
         String, RAW_REQUEST, Waits, "GET aGET b",
         ["request.endsAt( 5 )" => "GET a"],
         "Waits for the bytes as `request.get` does. What follows is kept: the request rules run on it when the response \
-         to this request has begun. Without it (or `request.endsWith`) all that has come is one request.",
+         to this request has begun. Until then `request.get`, `request.getLine` and `request.skip` see this request only, and wait for \
+         no more of it. Without it (or `request.endsWith`) all that has come is one request.",
         |call| {
             let count = count(call, 0).unwrap_or(0);
             wait_for(call, Side::Client, Want::EndsAt(count))

@@ -48,12 +48,13 @@ pub(super) const ROWS: [Builtin<Host>; 5] = [
     row!(
         "connection.setServiceLevelClass", "Counts this transaction in a service level class.",
         (Param::string("class", "Name of the class, or \"\" for none.")),
-        Nothing, LIVE, Changes, "",
-        ["connection.setServiceLevelClass( \"\" );" => ""],
-        "There are no service level classes yet: a name is a warning and changes nothing.",
+        Truth, LIVE, Changes, "",
+        ["connection.setServiceLevelClass( \"gold\" )" => "0", "connection.setServiceLevelClass( \"\" )" => "1"],
+        "0 where there is no such class, 1 otherwise. There are no service level classes yet: a name is a warning and \
+         changes nothing.",
         |call| {
             warn_of_class(call);
-            "".into()
+            i64::from(call.bytes(0).is_empty()).into()
         },
     ),
     row!(

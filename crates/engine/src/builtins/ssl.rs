@@ -24,6 +24,9 @@ const CLIENT: &str = "The empty string on a connection that is not encrypted, an
 const SERVER: &str = "The empty string on a connection that is not encrypted. TLS is not terminated here yet, so it \
                       is always empty; `tidegate check` says so.";
 
+const CLIENT_DATE: &str = "In seconds since 1970. 0 on a connection that is not encrypted, and where the client showed no \
+                           certificate. TLS is not terminated here yet, so it is always 0; `tidegate check` says so.";
+
 /// A getter without arguments, of any stage, that gives a text.
 macro_rules! getter {
     ($name:literal, $summary:literal, $rule:literal, $doc:expr) => {
@@ -37,6 +40,18 @@ macro_rules! getter {
             examples: &[::trafficscript::Example { rule: $rule, given: "", gives: "" }],
             doc: $doc,
             call: |_| "".into(),
+        }
+    };
+}
+
+/// A date of the client's certificate, in seconds since 1970; 0 where there is none.
+macro_rules! date {
+    ($name:literal, $summary:literal, $rule:literal) => {
+        ::trafficscript::Builtin {
+            returns: ::trafficscript::Kind::Integer,
+            examples: &[::trafficscript::Example { rule: $rule, given: "", gives: "0" }],
+            call: |_| 0.into(),
+            ..getter!($name, $summary, $rule, CLIENT_DATE)
         }
     };
 }
@@ -62,12 +77,7 @@ pub(super) const HANDSHAKE: [Builtin<Host>; 31] = [
         "ssl.clientCertCommonName()",
         CLIENT
     ),
-    getter!(
-        "ssl.clientCertEndDate",
-        "When the client's certificate expires.",
-        "ssl.clientCertEndDate()",
-        CLIENT
-    ),
+    date!("ssl.clientCertEndDate", "When the client's certificate expires.", "ssl.clientCertEndDate()"),
     getter!("ssl.clientCertHash", "A hash of the client's certificate.", "ssl.clientCertHash()", CLIENT),
     getter!(
         "ssl.clientCertIssuer",
@@ -99,11 +109,10 @@ pub(super) const HANDSHAKE: [Builtin<Host>; 31] = [
         "ssl.clientCertSHA1()",
         CLIENT
     ),
-    getter!(
+    date!(
         "ssl.clientCertStartDate",
         "From when on the client's certificate is valid.",
-        "ssl.clientCertStartDate()",
-        CLIENT
+        "ssl.clientCertStartDate()"
     ),
     getter!(
         "ssl.clientCertStatus",

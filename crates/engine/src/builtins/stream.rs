@@ -12,7 +12,8 @@ use trafficscript::{Answer, Builtin, Call, Param};
 const DATA: Param = Param::string("data", "Bytes of the body.");
 const READ: [Param; 2] = [
     Param::integer("count", "How many bytes at most."),
-    Param::string("delimiter", "Where to stop; it is given too.").optional(),
+    Param::string("delimiter", "Where to stop; it is given too, also where it ends behind `count`.")
+        .optional(),
 ];
 const ANSWERED: &str = "response 200 body=one\\ntwo\\nthree\nContent-Type: text/html";
 
@@ -21,13 +22,13 @@ pub(super) const ROWS: [Builtin<Host>; 6] = [
         "http.stream.startResponse", "Begins to send an answer.",
         (Param::any("code", "The status, with or without a reason: 200, \"404 Not here\"."),
          Param::string("type", "The Content-Type; \"\" for none."),
-         Param::integer("length", "The length of the body; 0 or less where it is not known.").optional(),
+         Param::any("length", "The length of the body; 0, less, or no number where it is not known.").optional(),
          Param::string("headers", "Further fields, a line each.").optional()),
         Nothing, BOTH, Waits, ANSWERED,
         ["http.stream.startResponse( 200, \"text/plain\" ); log.info( \"=begun\" ); http.stream.finishResponse( \"x\" );"
             => "begun"],
         "The head goes out at once; after that it cannot be changed, and response rules do not run on the answer. In a \
-         response rule it is the node's head with these things set over it. Without a length the body goes in chunks, or \
+         response rule it is the node's head with these things set over it; where there are `headers`, those are all. Without a length the body goes in chunks, or \
          to a client of HTTP/1.0 up to the end of the connection.",
         start_response
     ),
@@ -35,7 +36,7 @@ pub(super) const ROWS: [Builtin<Host>; 6] = [
         "http.stream.writeResponse", "Sends a piece of an answer's body.", (DATA),
         Nothing, BOTH, Waits, ANSWERED,
         ["http.stream.writeResponse( \"a\" ); log.info( \"=written\" ); http.stream.finishResponse();" => "written"],
-        "The rule waits until the piece is written. An answer that was not begun is begun, with the head as it stands. \
+        "The rule waits until the piece is written. An answer that was not begun is begun, with the head as it stands and a warning. \
          What goes beyond the length that was said is left out, with a warning. A client that leaves ends the rule.",
         |call| {
             if begun(call) {
@@ -50,7 +51,7 @@ pub(super) const ROWS: [Builtin<Host>; 6] = [
         String, RESPONSE, Waits, ANSWERED,
         ["http.stream.readResponse( 100, \"\\n\" ) . http.stream.readResponse( 2 )" => "one\ntw"],
         "The next bytes of the body: so many, or up to and with the first delimiter, or what is left; the empty string \
-         at the end. Unpacked, as `http.getResponseBody` gives it. What was read is not sent unless the rule sends it; \
+         at the end. Unpacked, as `http.getResponseBody` gives it. What was read is not sent unless the rule sends it, and `http.getResponseBody` gives what follows; \
          where the rule never begins a stream, the client gets the whole answer as if nothing had been read.",
         |call| read(call, false)
     ),
@@ -60,7 +61,7 @@ pub(super) const ROWS: [Builtin<Host>; 6] = [
         String, RESPONSE, Waits, ANSWERED,
         ["http.stream.readBulkResponse( 9, \"\\n\" )" => "one\ntwo\n"],
         "As `http.stream.readResponse`, but waits for so many bytes (or the end) and gives all up to and with the *last* \
-         delimiter among them. All of them, where there is none.",
+         delimiter that begins among them. So many bytes, where there is none.",
         |call| read(call, true)
     ),
     row!(
@@ -68,21 +69,16 @@ pub(super) const ROWS: [Builtin<Host>; 6] = [
         Nothing, BOTH, Ends, ANSWERED,
         ["http.stream.finishResponse( \"end\" ); log.info( \"=not reached\" );" => ""],
         "The data goes out last. The rule ends, and no other rule runs.",
-        |call| {
-            if begun(call) {
-                push(call, 0);
-                call.host.end = Some(End::Complete);
-            }
-            Answer::EndRule
-        }
+        finish
     ),
     row!(
         "http.stream.continueFromBackend", "Lets the rest of the node's answer through.", (DATA.optional()),
-        Nothing, RESPONSE, Ends, ANSWERED,
+        Nothing, BOTH, Ends, ANSWERED,
         ["http.stream.readResponse( 4 ); http.stream.continueFromBackend( \"ONE\\n\" ); log.info( \"=not reached\" );"
             => ""],
-        "The data goes first, then what was not read of the node's body. The rule ends, and no other rule runs.",
-        go_on
+        "The data goes first, then what was not read of the node's body. The rule ends, and no other rule runs. In a request \
+         rule it is `http.stream.finishResponse`.",
+        |call| if call.host.is_response_stage() { go_on(call) } else { finish(call) }
     ),
 ];
 
@@ -102,7 +98,7 @@ fn start_response(call: &mut Call<'_, Host>) -> Answer {
         return "".into();
     }
     let length = call.optional_integer(2).filter(|length| *length > 0).map(i64::unsigned_abs);
-    let is_first = prepare_head(call.host);
+    let is_first = prepare_head(call.host, call.argument_count() > 3);
     let head = &mut call.host.response;
     let _checked = head.set_status(status, &reason);
     if content_type.is_empty() {
@@ -122,11 +118,14 @@ fn start_response(call: &mut Call<'_, Host>) -> Answer {
     flush(call)
 }
 
-/// A head that can be sent before its body is known; whether it is one of our own.
-fn prepare_head(host: &mut Host) -> bool {
+/// A head that can be sent before its body is known; whether it is one of our own: always in a request rule, and
+/// where a rule gives all its fields.
+fn prepare_head(host: &mut Host, has_fields: bool) -> bool {
     if host.is_response_stage() {
         host.amend_answer();
-        return false;
+        if !has_fields {
+            return false;
+        }
     }
     host.response.clear();
     host.response.set_version(Version::Http11);
@@ -148,7 +147,10 @@ fn begun(call: &mut Call<'_, Host>) -> bool {
         return false;
     }
     if !call.host.is_streaming() {
-        let is_first = prepare_head(call.host);
+        call.warn(
+            "http.stream.startResponse has not been called; the answer begins with its head as it stands",
+        );
+        let is_first = prepare_head(call.host, false);
         begin(call.host, None, is_first);
     }
     true
@@ -185,6 +187,14 @@ fn read(call: &mut Call<'_, Host>, is_bulk: bool) -> Answer {
     };
     let delimiter = call.string(1);
     start(call, Work::ReadStream { count, delimiter, is_bulk })
+}
+
+fn finish(call: &mut Call<'_, Host>) -> Answer {
+    if begun(call) {
+        push(call, 0);
+        call.host.end = Some(End::Complete);
+    }
+    Answer::EndRule
 }
 
 fn go_on(call: &mut Call<'_, Host>) -> Answer {

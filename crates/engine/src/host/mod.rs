@@ -366,6 +366,11 @@ impl Host {
         self.running.is_some_and(|running| running.stage == Stage::Response)
     }
 
+    /// Whether response or completion rules run.
+    pub(crate) fn is_behind_request_rules(&self) -> bool {
+        self.running.is_some_and(|running| running.stage > Stage::Request)
+    }
+
     /// Writes a line of the record and says which it is. A rule in a loop cannot grow it beyond
     /// [`limits::NOTES_MAX`]; what is beyond is left out, and gets a number that no line has.
     pub(crate) fn note(&mut self, (source, span): (&Arc<Source>, Span), note: Note) -> usize {

@@ -35,6 +35,8 @@ pub(crate) struct Raw {
     pub(crate) flushed: Vec<u8>,
     /// A rule wants the node's connection closed.
     pub(crate) close_node: bool,
+    /// A rule said where the request ends that is at a node: all of it is known.
+    pub(crate) is_delimited: bool,
 }
 
 impl Raw {
@@ -109,11 +111,11 @@ impl Stream {
         self.bytes.extend_from_slice(bytes);
     }
 
-    /// Puts other bytes in the place of all.
+    /// Puts other bytes in the place of what is looked at: up to the cut, or all.
     pub(crate) fn replace(&mut self, bytes: &[u8]) {
-        self.bytes.clear();
-        self.bytes.extend_from_slice(bytes);
-        self.cut = None;
+        let end = self.cut.unwrap_or(self.bytes.len()).min(self.bytes.len());
+        self.bytes.splice(..end, bytes.iter().copied());
+        self.cut = self.cut.map(|_| bytes.len());
     }
 
     /// Takes what was looked at: up to the cut, or all.
@@ -139,24 +141,34 @@ impl Stream {
         searched: &mut Searched,
     ) -> Result<Option<Answered>, TooManySteps> {
         let is_full = self.bytes.len() >= limits::RAW_HELD_BYTES_MAX;
-        let is_final = is_last || self.ended || is_full;
-        let found = self.found(want, searched)?;
+        // What is behind the cut is another request: it is neither given nor waited for.
+        let cut = match want {
+            Want::EndsAt(_) | Want::EndsWith(_) => None,
+            Want::Bytes(_) | Want::Line { .. } | Want::Skip(_) => self.cut,
+        };
+        let (held, is_cut) = match cut.and_then(|cut| self.bytes.get(..cut)) {
+            Some(request) => (request, true),
+            None => (&self.bytes[..], false),
+        };
+        let is_final = is_last || self.ended || is_full || is_cut;
+        let found = found(held, want, searched)?;
         let end = match found {
             Some(end) => end,
-            None if is_final => self.bytes.len(),
+            None if is_final => held.len(),
             None => return Ok(None),
         };
+        let is_full = is_full && !is_cut;
         let cut_short = found.is_none() && is_full;
         let answered = |value: &[u8], next| Answered { value: ByteString::from(value), next, cut_short };
         Ok(Some(match want {
-            Want::Bytes(_) => answered(&self.bytes[..end], None),
+            Want::Bytes(_) => answered(&held[..end], None),
             Want::Line { end: line_end, offset, with_end } => {
-                let line = self.bytes.get(*offset..end).unwrap_or_default();
+                let line = held.get(*offset..end).unwrap_or_default();
                 let line = match (line_end, with_end) {
                     (LineEnd::Newline, false) => line.strip_suffix(b"\n").unwrap_or(line),
                     _ => line,
                 };
-                answered(line, Some(end.max((*offset).min(self.bytes.len()))))
+                answered(line, Some(end.max((*offset).min(held.len()))))
             }
             Want::Skip(_) => {
                 self.take_first(end);
@@ -170,46 +182,46 @@ impl Stream {
             }
         }))
     }
+}
 
-    /// Where what is wanted ends; `None` if it is not all there.
-    fn found(&self, want: &Want, searched: &mut Searched) -> Result<Option<usize>, TooManySteps> {
-        let there = self.bytes.len();
-        Ok(match want {
-            Want::Bytes(None) => (there > 0).then_some(there),
-            Want::Bytes(Some(count)) | Want::Skip(count) | Want::EndsAt(count) => {
-                (there >= *count).then_some(*count)
-            }
-            Want::Line { end: LineEnd::Newline, offset, .. } => {
-                let rest = self.bytes.get(*offset..).unwrap_or_default();
-                searched.add(rest.len())?;
-                memchr::memchr(b'\n', rest).map(|at| offset + at + 1)
-            }
-            Want::Line { end: LineEnd::Pattern(pattern), offset, .. } => {
-                self.end_of(pattern, *offset, searched)?
-            }
-            Want::EndsWith(pattern) => self.end_of(pattern, 0, searched)?,
-        })
-    }
+/// Where what is wanted ends; `None` if it is not all there.
+fn found(bytes: &[u8], want: &Want, searched: &mut Searched) -> Result<Option<usize>, TooManySteps> {
+    let there = bytes.len();
+    Ok(match want {
+        Want::Bytes(None) => (there > 0).then_some(there),
+        Want::Bytes(Some(count)) | Want::Skip(count) | Want::EndsAt(count) => {
+            (there >= *count).then_some(*count)
+        }
+        Want::Line { end: LineEnd::Newline, offset, .. } => {
+            let rest = bytes.get(*offset..).unwrap_or_default();
+            searched.add(rest.len())?;
+            memchr::memchr(b'\n', rest).map(|at| offset + at + 1)
+        }
+        Want::Line { end: LineEnd::Pattern(pattern), offset, .. } => {
+            end_of(bytes, pattern, *offset, searched)?
+        }
+        Want::EndsWith(pattern) => end_of(bytes, pattern, 0, searched)?,
+    })
+}
 
-    /// Where the first find of a pattern ends.
-    fn end_of(
-        &self,
-        pattern: &Pattern,
-        offset: usize,
-        searched: &mut Searched,
-    ) -> Result<Option<usize>, TooManySteps> {
-        if offset > self.bytes.len() {
-            return Ok(None);
-        }
-        searched.add(self.bytes.len() - offset)?;
-        let mut groups = Groups::default();
-        if !pattern.find_at(&self.bytes, offset, &mut groups)? {
-            return Ok(None);
-        }
-        let end = groups.whole().end;
-        // A find of nothing ends no line, or the same line would be found for ever.
-        Ok((end > offset).then_some(end))
+/// Where the first find of a pattern ends.
+fn end_of(
+    bytes: &[u8],
+    pattern: &Pattern,
+    offset: usize,
+    searched: &mut Searched,
+) -> Result<Option<usize>, TooManySteps> {
+    if offset > bytes.len() {
+        return Ok(None);
     }
+    searched.add(bytes.len() - offset)?;
+    let mut groups = Groups::default();
+    if !pattern.find_at(bytes, offset, &mut groups)? {
+        return Ok(None);
+    }
+    let end = groups.whole().end;
+    // A find of nothing ends no line, or the same line would be found for ever.
+    Ok((end > offset).then_some(end))
 }
 
 impl Searched {

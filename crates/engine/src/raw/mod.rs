@@ -307,6 +307,7 @@ impl RawTransaction {
     /// The request rules are through: to the node, or to the response rules with what a rule answered.
     fn requested(&mut self) -> Option<RawNext> {
         let cut = self.raw().client.cut.is_some();
+        self.raw().is_delimited = cut;
         if let Some(reply) = self.raw().reply.take() {
             self.raw().client.take();
             self.raw().node.replace(&reply);

@@ -18,8 +18,7 @@ impl Walk<'_> {
     pub(super) fn resolve(&mut self, function: &FunctionName, count: usize, span: Span) -> Callee {
         let name = &*function.name.text;
         let (target, callee) = if let Some(signature) = self.signatures.find(name) {
-            self.check_builtin(function, &signature, count, span);
-            (Target::Builtin(signature.index), Callee::Builtin(signature))
+            (self.check_builtin(function, &signature, count, span), Callee::Builtin(signature))
         } else if let Some(sub) = self.subs.find(name) {
             let wanted = self.parameter_counts.get(sub).copied().flatten();
             if let Some(wanted) = wanted.filter(|wanted| *wanted != count) {
@@ -39,22 +38,36 @@ impl Walk<'_> {
         callee
     }
 
-    fn check_builtin(&mut self, function: &FunctionName, signature: &Signature, count: usize, span: Span) {
+    fn check_builtin(
+        &mut self,
+        function: &FunctionName,
+        signature: &Signature,
+        count: usize,
+        span: Span,
+    ) -> Target {
+        let mut target = Target::Builtin(signature.index);
         if signature.stages & self.stages != self.stages {
-            let message = format!("`{}` means nothing in this kind of rule", signature.name);
-            let error = Diagnostic::error(DiagnosticId("wrong-stage"), message);
-            let mut error = error.at(self.report.source, function.name.span, "");
+            const ID: DiagnosticId = DiagnosticId("wrong-stage");
+            let name = signature.name;
+            let diagnostic = if self.signatures.are_kindred(signature.stages, self.stages) {
+                target = Target::Idle(signature.returns);
+                Diagnostic::warning(ID, format!("`{name}` does nothing in this kind of rule"))
+            } else {
+                Diagnostic::error(ID, format!("`{name}` means nothing in this kind of rule"))
+            };
+            let mut diagnostic = diagnostic.at(self.report.source, function.name.span, "");
             let stages = self.signatures.stage_names(signature.stages);
             if !stages.is_empty() {
                 let elsewhere = self.signatures.elsewhere(signature.name);
                 let elsewhere = elsewhere.map_or(String::new(), |other| format!("; elsewhere: {other}"));
-                error = error.help(format!("it works in: {stages}{elsewhere}"));
+                diagnostic = diagnostic.help(format!("it works in: {stages}{elsewhere}"));
             }
-            self.report.push(error);
+            self.report.push(diagnostic);
         }
         if count < signature.min_args || signature.max_args.is_some_and(|max| count > max) {
             self.wrong_count(signature.name, (signature.min_args, signature.max_args), count, span);
         }
+        target
     }
 
     /// `wanted` is the fewest and the most arguments; no most where any number will do.

@@ -15,7 +15,7 @@ mod tests;
 mod walk;
 
 use crate::ast::{Ast, CallId, StatementKind, UseId};
-use crate::builtin::{Effect, Kind};
+use crate::builtin::{Effect, Kind, Stages};
 use crate::parser::DIAGNOSTICS_MAX;
 use names::Texts;
 use source::{Diagnostic, DiagnosticId, Severity, Source, Span, nearest};
@@ -80,6 +80,11 @@ pub(crate) trait Signatures {
         None
     }
 
+    /// Whether a function of these stages may be called in that one, and does nothing there.
+    fn are_kindred(&self, _stages: StageBits, _stage: StageBits) -> bool {
+        false
+    }
+
     /// Stages in words, for help; empty if the host has none.
     fn stage_names(&self, _stages: StageBits) -> String {
         String::new()
@@ -95,7 +100,7 @@ pub(crate) trait Libraries {
 /// What a rule is checked against, besides the functions.
 #[derive(Clone, Copy)]
 pub(crate) struct CheckOptions<'a> {
-    /// The stages the rule is to run in; a function must mean something in each of them.
+    /// The stage the rule is to run in; see [`Signatures::are_kindred`].
     pub(crate) stages: StageBits,
     /// Where `import` looks.
     pub(crate) libraries: &'a dyn Libraries,
@@ -140,6 +145,9 @@ pub(crate) struct CheckedSub {
 pub(crate) enum Target {
     /// [`Signature::index`].
     Builtin(usize),
+    /// A built-in function that does nothing in this stage: its arguments are worked out, and it gives the empty value
+    /// of this kind.
+    Idle(Kind),
     /// Index into [`Checked::subs`].
     Sub(usize),
     /// Nothing; an error says so (or the code is never lowered: an imported rule's own body).
@@ -178,7 +186,7 @@ pub(crate) fn check(
 ) -> (Checked, Vec<Diagnostic>) {
     let mut diagnostics = Vec::new();
     let texts = Texts::load(ast, &options, &mut diagnostics);
-    let signatures: &dyn Signatures = &Unhidden::new(signatures, &texts.asts);
+    let signatures: &dyn Signatures = &Unhidden::new(signatures, options.stages, &texts.asts);
     let mut checked = Checked { units: Vec::new(), subs: Vec::new(), body_slots: 0, calls: Vec::new() };
     let mut first_sub = Vec::new();
     let mut parameter_counts = Vec::new();
@@ -207,26 +215,30 @@ pub(crate) fn check(
     (checked, diagnostics)
 }
 
-/// The functions, without the short names that subs of the rule (or of what it imports) have taken: `find` may be a
-/// sub of the rule's, `string.find` may not.
+/// The functions as they are in this rule: without the short names that its subs (or those of what it imports) have
+/// taken (`find` may be a sub of the rule's, `string.find` may not), and with the effect they have in its stage.
 struct Unhidden<'a> {
     all: &'a dyn Signatures,
+    stages: StageBits,
     /// In lower case.
     taken: BTreeSet<String>,
 }
 
 impl<'a> Unhidden<'a> {
-    fn new(all: &'a dyn Signatures, asts: &[Ast]) -> Self {
+    fn new(all: &'a dyn Signatures, stages: StageBits, asts: &[Ast]) -> Self {
         let names = asts.iter().flat_map(|ast| &ast.subs).map(|sub| &sub.name.text);
         let short = names.filter(|name| !name.contains('.')).map(|name| name.to_ascii_lowercase());
-        Self { all, taken: short.collect() }
+        Self { all, stages, taken: short.collect() }
     }
 }
 
 impl Signatures for Unhidden<'_> {
     fn find(&self, name: &str) -> Option<Signature> {
         let is_taken = !self.taken.is_empty() && self.taken.contains(&name.to_ascii_lowercase());
-        if is_taken { None } else { self.all.find(name) }
+        let found = self.all.find(name).filter(|_| !is_taken)?;
+        let is_idle = found.stages & self.stages != self.stages;
+        let effect = if is_idle { Effect::Reads } else { found.effect.within(Stages(self.stages)) };
+        Some(Signature { effect, ..found })
     }
 
     fn nearest(&self, name: &str) -> Option<&str> {
@@ -239,6 +251,10 @@ impl Signatures for Unhidden<'_> {
 
     fn elsewhere(&self, name: &str) -> Option<&str> {
         self.all.elsewhere(name)
+    }
+
+    fn are_kindred(&self, stages: StageBits, stage: StageBits) -> bool {
+        self.all.are_kindred(stages, stage)
     }
 
     fn stage_names(&self, stages: StageBits) -> String {

@@ -197,6 +197,15 @@ impl<'a> Lowering<'a> {
                 let sub = self.fit(index);
                 self.emit(Op::CallSub { count, sub, base, to });
             }
+            Target::Idle(Kind::Array) => {
+                self.emit(Op::Array { to, base, count: 0 });
+            }
+            Target::Idle(Kind::Hash) => {
+                self.emit(Op::Hash { to, base, count: 0 });
+            }
+            Target::Idle(kind) => {
+                self.load(to, constant(kind.empty()).unwrap_or(Constant::String(ByteString::EMPTY)));
+            }
             // The check has refused the rule.
             Target::Unknown => self.load(to, Constant::String(ByteString::EMPTY)),
         }
