@@ -22,14 +22,21 @@ pub trait Facts {
     /// The value of a request field, several of one name joined by `", "`; `None` where it is absent.
     fn field(&self, name: &[u8]) -> Fact<Option<Cow<'_, [u8]>>>;
 
+    /// The names of all request fields, for directives that look at fields whose names are like a pattern. Who does not
+    /// say, does not know.
+    fn field_names(&self) -> Fact<Vec<Cow<'_, [u8]>>> {
+        Fact::Unknown
+    }
+
     /// The client's address, if it is one.
     fn client(&self) -> Fact<IpAddr>;
 
     /// What the world says.
     fn answer(&self, question: &Question) -> Fact<bool>;
 
-    /// A number below `bound` (at least 1), for maps of the kind `rnd`.
-    fn random(&self, bound: u32) -> u32;
+    /// A number below `bound` (at least 1), for maps of the kind `rnd`. `draw` counts from 0 in each evaluation; the
+    /// same draw gives the same number however often the request is evaluated.
+    fn random(&self, draw: u32, bound: u32) -> u32;
 }
 
 /// A server variable whose value does not change while a request is evaluated. What does (`REQUEST_URI`,
@@ -114,4 +121,47 @@ pub enum FileTest {
     Executable,
     /// `-e`, of expressions.
     Exists,
+}
+
+impl Variable {
+    /// As operators write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::RemoteAddr => "REMOTE_ADDR",
+            Self::RemotePort => "REMOTE_PORT",
+            Self::RemoteHost => "REMOTE_HOST",
+            Self::RemoteUser => "REMOTE_USER",
+            Self::RemoteIdent => "REMOTE_IDENT",
+            Self::AuthType => "AUTH_TYPE",
+            Self::ConnRemoteAddr => "CONN_REMOTE_ADDR",
+            Self::RequestMethod => "REQUEST_METHOD",
+            Self::TheRequest => "THE_REQUEST",
+            Self::RawPath => "REQUEST_URI",
+            Self::RawQuery => "QUERY_STRING",
+            Self::ServerProtocol => "SERVER_PROTOCOL",
+            Self::ServerName => "SERVER_NAME",
+            Self::ServerAddr => "SERVER_ADDR",
+            Self::ServerPort => "SERVER_PORT",
+            Self::ServerAdmin => "SERVER_ADMIN",
+            Self::ServerSoftware => "SERVER_SOFTWARE",
+            Self::RequestScheme => "REQUEST_SCHEME",
+            Self::Time => "TIME",
+            Self::TimeWday => "TIME_WDAY",
+            Self::UniqueId => "UNIQUE_ID",
+        }
+    }
+}
+
+impl FileTest {
+    /// As operators write it.
+    pub fn operator(self) -> &'static str {
+        match self {
+            Self::Directory => "-d",
+            Self::File => "-f",
+            Self::NotEmpty => "-s",
+            Self::Link => "-l",
+            Self::Executable => "-x",
+            Self::Exists => "-e",
+        }
+    }
 }

@@ -14,9 +14,35 @@
 //! waited for: the evaluation ends with the question, and is done again when the answer is there.
 //! A fact that nobody can know (a log has no cookies) is *unknown*; what depends on it is undecidable, and said so.
 
+mod access;
+mod answer;
+mod compare;
+mod condition;
 pub mod directive;
+mod environment;
+mod escape;
+mod evaluate;
+mod expand;
+mod expression;
 mod facts;
+mod glob;
+mod headers;
+mod known;
+mod limits;
+mod load;
+mod map;
+mod network;
 mod outcome;
+mod path;
+mod request;
+mod rewritten;
+mod rule;
+mod section;
+mod site;
+mod variables;
+mod ways;
 
 pub use facts::{Fact, Facts, FileTest, Question, Variable};
-pub use outcome::{Cookie, ErrorDocument, HeaderAction, HeaderEdit, Outcome, Target, Verdict};
+pub use map::NamedMap;
+pub use outcome::{Cookie, EditPattern, ErrorDocument, HeaderAction, HeaderEdit, Outcome, Target, Verdict};
+pub use site::{PlacedFile, Site, SiteOptions};

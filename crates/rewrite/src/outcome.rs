@@ -1,7 +1,10 @@
 //! What becomes of a request.
 
 use crate::Question;
+use crate::limits::EXPANDED_MAX;
+use pattern::{Groups, Pattern};
 use source::Span;
+use std::sync::Arc;
 
 /// What an evaluation comes to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,9 +94,68 @@ pub struct HeaderEdit {
     pub action: HeaderAction,
     /// Which field.
     pub name: Vec<u8>,
-    /// Its value; empty for [`HeaderAction::Unset`].
+    /// Its value; empty for [`HeaderAction::Unset`]. Of an edit, what a match is replaced by, with `$0` to `$9`.
     pub value: Vec<u8>,
+    /// What an edit looks for.
+    pub pattern: Option<EditPattern>,
 }
+
+impl HeaderEdit {
+    /// What an edit makes of a value: the first match replaced, or all; unchanged for other actions.
+    pub fn edited(&self, old: &[u8]) -> Vec<u8> {
+        let Some(EditPattern(pattern)) = &self.pattern else { return old.to_vec() };
+        let mut out = Vec::new();
+        let mut from = 0;
+        let mut groups = Groups::default();
+        while let Ok(true) = pattern.find_at(old, from, &mut groups) {
+            let whole = groups.whole();
+            out.extend_from_slice(old.get(from..whole.start).unwrap_or_default());
+            replace(&self.value, old, &groups, &mut out);
+            from = whole.end;
+            // nothing was matched: that alone would never end
+            if whole.is_empty() {
+                out.extend(old.get(from));
+                from += 1;
+            }
+            if self.action == HeaderAction::Edit || from > old.len() || out.len() > EXPANDED_MAX {
+                break;
+            }
+        }
+        out.extend_from_slice(old.get(from..).unwrap_or_default());
+        out
+    }
+}
+
+/// Writes a replacement with its `$0` to `$9`; a backslash takes what follows as it is.
+fn replace(text: &[u8], subject: &[u8], groups: &Groups, out: &mut Vec<u8>) {
+    let mut rest = text;
+    loop {
+        rest = match rest {
+            [] => return,
+            [b'$', digit @ b'0'..=b'9', tail @ ..] => {
+                let range = groups.get(usize::from(digit - b'0')).unwrap_or_default();
+                out.extend_from_slice(subject.get(range).unwrap_or_default());
+                tail
+            }
+            [b'\\', byte, tail @ ..] | [byte, tail @ ..] => {
+                out.push(*byte);
+                tail
+            }
+        };
+    }
+}
+
+/// A pattern of `Header edit`. Two are equal if they are of the same directive.
+#[derive(Clone, Debug)]
+pub struct EditPattern(pub(crate) Arc<Pattern>);
+
+impl PartialEq for EditPattern {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for EditPattern {}
 
 /// What is done to a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,6 +172,10 @@ pub enum HeaderAction {
     SetIfEmpty,
     /// Takes all of the name away.
     Unset,
+    /// In each value, the first match of a pattern is replaced: [`HeaderEdit::edited`].
+    Edit,
+    /// In each value, all matches.
+    EditAll,
 }
 
 /// What is shown for an error.

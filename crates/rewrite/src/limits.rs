@@ -1,0 +1,28 @@
+//! What bounds an evaluation. Each is reached by hostile files or requests only.
+
+/// Bytes of one expanded text. Apache bounds paths only ([`PATH_MAX`]); other texts could double with each rule.
+pub(crate) const EXPANDED_MAX: usize = 64 << 10;
+
+/// Bytes of a path that a rule makes: twice Apache's longest request line. Beyond it the answer is 500.
+pub(crate) const PATH_MAX: usize = 2 * 8190;
+
+/// How often `[N]` begins again where the rule names no bound.
+pub(crate) const AGAIN_MAX: i32 = 10_000;
+
+/// Rules that are tried for one request, all rounds together. Apache has no such bound; beyond it the answer is 500.
+pub(crate) const RULES_TRIED_MAX: u32 = 100_000;
+
+/// Internal redirects of one request: Apache's `LimitInternalRecursion`. One more is a 500.
+pub(crate) const INTERNAL_REDIRECTS_MAX: u32 = 10;
+
+/// Unknown tests that are followed both ways, one after the other, before the verdict counts as undecidable.
+pub(crate) const DECISIONS_MAX: usize = 16;
+
+/// Ways that are followed for one request.
+pub(crate) const WAYS_MAX: usize = 64;
+
+/// Variables of the environment.
+pub(crate) const VARIABLES_MAX: usize = 1_000;
+
+/// Expressions and sections within each other.
+pub(crate) const DEPTH_MAX: usize = 20;

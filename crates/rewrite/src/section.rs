@@ -1,0 +1,272 @@
+//! A file, or a section of one, as it runs: what each module of Apache would keep of it.
+
+use crate::access::{Lists, Requirement};
+use crate::answer::{Document, Redirect};
+use crate::directive::{Container, ContainerCondition, Directive, DirectiveKind, RewriteOption};
+use crate::environment::{Fixed, SetEnvIf};
+use crate::expression::Expression;
+use crate::glob::{self, Slashes};
+use crate::headers::Change;
+use crate::load::Loader;
+use crate::rule::Rule;
+use crate::site::Folder;
+use pattern::Pattern;
+
+/// Directives that count together.
+#[derive(Debug)]
+pub(crate) struct Section {
+    /// Which file it is of.
+    pub(crate) file: usize,
+    pub(crate) folder: Folder,
+    /// `None` without a directive of `mod_rewrite`: then the parent's stays whole.
+    pub(crate) rewriting: Option<Rewriting>,
+    pub(crate) set_env_ifs: Vec<SetEnvIf>,
+    pub(crate) fixed_variables: Vec<Fixed>,
+    /// `Order` and its kin; `None` where there is none: then the parent's count.
+    pub(crate) lists: Option<Lists>,
+    /// `Require`; empty where there is none: then the parent's count.
+    pub(crate) requirements: Vec<Requirement>,
+    pub(crate) redirects: Vec<Redirect>,
+    pub(crate) documents: Vec<Document>,
+    pub(crate) header_changes: Vec<Change>,
+    /// `<Files>` sections, in order.
+    pub(crate) files: Vec<(FileCondition, Section)>,
+    /// `<If>` sections, in order.
+    pub(crate) ifs: Vec<(IfCondition, Section)>,
+}
+
+/// What `mod_rewrite` keeps of a section.
+#[derive(Debug, Default)]
+pub(crate) struct Rewriting {
+    pub(crate) engine: Option<bool>,
+    pub(crate) options: Option<Options>,
+    pub(crate) rules: Vec<Rule>,
+}
+
+/// `RewriteOptions`
+#[derive(Clone, Copy, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "they are the words of a directive, each of its own")]
+pub(crate) struct Options {
+    pub(crate) inherit: bool,
+    pub(crate) inherit_before: bool,
+    pub(crate) inherit_down: bool,
+    pub(crate) inherit_down_before: bool,
+    pub(crate) ignore_inherit: bool,
+    pub(crate) allow_no_slash: bool,
+    pub(crate) merge_base: bool,
+}
+
+/// When a `<Files>` section counts; the name is that of the file, without folders.
+#[derive(Debug)]
+pub(crate) enum FileCondition {
+    Glob(Vec<u8>),
+    Pattern(Pattern),
+}
+
+/// When an `<If>` section counts.
+#[derive(Debug)]
+pub(crate) enum IfCondition {
+    If(Expression),
+    ElseIf(Expression),
+    Else,
+}
+
+impl FileCondition {
+    pub(crate) fn holds(&self, name: &[u8]) -> bool {
+        match self {
+            Self::Glob(pattern) => glob::matches(pattern, name, Slashes::StandAlone),
+            Self::Pattern(pattern) => pattern.is_match(name).unwrap_or(false),
+        }
+    }
+}
+
+impl Section {
+    /// Compiles directives; what is wrong with them is left in the loader.
+    pub(crate) fn new(
+        directives: &[Directive],
+        file: usize,
+        folder: Folder,
+        loader: &mut Loader<'_>,
+    ) -> Self {
+        let mut section = Self {
+            file,
+            folder,
+            rewriting: None,
+            set_env_ifs: Vec::new(),
+            fixed_variables: Vec::new(),
+            lists: None,
+            requirements: Vec::new(),
+            redirects: Vec::new(),
+            documents: Vec::new(),
+            header_changes: Vec::new(),
+            files: Vec::new(),
+            ifs: Vec::new(),
+        };
+        for directive in directives {
+            section.add(directive, loader);
+        }
+        section
+    }
+
+    fn add(&mut self, directive: &Directive, loader: &mut Loader<'_>) {
+        match &directive.kind {
+            DirectiveKind::RewriteEngine(is_on) => self.rewriting().engine = Some(*is_on),
+            DirectiveKind::RewriteBase(base) => {
+                self.rewriting();
+                self.folder.base = Some(base.clone());
+            }
+            DirectiveKind::RewriteOptions(words) => {
+                let options = self.rewriting().options.get_or_insert_default();
+                for word in words {
+                    options.add(*word);
+                }
+            }
+            DirectiveKind::RewriteRule(rule) => {
+                let by = (self.file, directive.span);
+                if let Some(rule) = Rule::new(rule, by, loader) {
+                    self.rewriting().rules.push(rule);
+                }
+            }
+            DirectiveKind::SetEnvIf(written) => self.set_env_ifs.extend(SetEnvIf::new(written, loader)),
+            DirectiveKind::SetEnv(name, value) => {
+                self.fixed_variables.push(Fixed::Set(name.clone(), value.clone()));
+            }
+            DirectiveKind::UnsetEnv(names) => {
+                self.fixed_variables.extend(names.iter().cloned().map(Fixed::Unset));
+            }
+            DirectiveKind::Redirect(written) => {
+                self.redirects.extend(Redirect::new(written, (self.file, directive.span), loader));
+            }
+            DirectiveKind::RedirectMatch(written) => {
+                self.redirects.extend(Redirect::matching(written, (self.file, directive.span), loader));
+            }
+            DirectiveKind::ErrorDocument(written) => self.documents.extend(Document::new(written, loader)),
+            DirectiveKind::Header(written) => self.header_changes.extend(Change::new(written, loader)),
+            DirectiveKind::Container(container) => self.add_container(container, loader),
+            // maps are of the site; variables of the server's own environment are not told to anyone
+            DirectiveKind::RewriteMap(_) | DirectiveKind::PassEnv(_) => {}
+            _ => self.add_access(directive, loader),
+        }
+    }
+
+    fn add_access(&mut self, directive: &Directive, loader: &mut Loader<'_>) {
+        let limit = || directive.limit.clone();
+        match &directive.kind {
+            DirectiveKind::Order(order) => {
+                self.lists.get_or_insert_default().order(*order, limit(), directive.span);
+            }
+            DirectiveKind::Access(list, sources) => {
+                let lists = self.lists.get_or_insert_default();
+                for source in sources {
+                    lists.entry(*list, source.clone(), limit(), directive.span);
+                }
+            }
+            DirectiveKind::Satisfy(satisfy) => {
+                self.lists.get_or_insert_default().satisfy(*satisfy, limit(), directive.span);
+            }
+            DirectiveKind::Require(written) => {
+                self.requirements.extend(Requirement::new(written, limit(), loader));
+            }
+            _ => {}
+        }
+    }
+
+    fn add_container(&mut self, container: &Container, loader: &mut Loader<'_>) {
+        let inner = |name: &[u8], loader: &mut Loader<'_>| {
+            let folder = Folder { name: [name, b"/"].concat(), prefix: None, base: None };
+            Self::new(&container.directives, self.file, folder, loader)
+        };
+        match &container.condition {
+            ContainerCondition::Files(name) => {
+                let section = inner(name, loader);
+                self.files.push((FileCondition::Glob(name.clone()), section));
+            }
+            ContainerCondition::FilesMatch(regex) => {
+                let section = inner(&regex.text, loader);
+                if let Some(pattern) = loader.pattern(regex) {
+                    self.files.push((FileCondition::Pattern(pattern), section));
+                }
+            }
+            ContainerCondition::If(expression) => {
+                let section = inner(b"*If", loader);
+                if let Some(expression) = loader.condition(expression) {
+                    self.ifs.push((IfCondition::If(expression), section));
+                }
+            }
+            ContainerCondition::ElseIf(expression) => {
+                let section = inner(b"*If", loader);
+                if let Some(expression) = loader.condition(expression) {
+                    self.ifs.push((IfCondition::ElseIf(expression), section));
+                }
+            }
+            ContainerCondition::Else => {
+                let section = inner(b"*If", loader);
+                self.ifs.push((IfCondition::Else, section));
+            }
+        }
+    }
+
+    fn rewriting(&mut self) -> &mut Rewriting {
+        self.rewriting.get_or_insert_default()
+    }
+}
+
+impl Options {
+    fn add(&mut self, word: RewriteOption) {
+        match word {
+            RewriteOption::Inherit => self.inherit = true,
+            RewriteOption::InheritBefore => self.inherit_before = true,
+            RewriteOption::InheritDown => self.inherit_down = true,
+            RewriteOption::InheritDownBefore => self.inherit_down_before = true,
+            RewriteOption::IgnoreInherit => self.ignore_inherit = true,
+            RewriteOption::AllowNoSlash => self.allow_no_slash = true,
+            RewriteOption::MergeBase => self.merge_base = true,
+            RewriteOption::AllowAnyUri
+            | RewriteOption::IgnoreContextInfo
+            | RewriteOption::LegacyPrefixDocumentRoot
+            | RewriteOption::LongUrlOptimization
+            | RewriteOption::NoEffect => {}
+        }
+    }
+}
+
+/// What `mod_rewrite` keeps of several sections that count, the outermost first.
+#[derive(Debug)]
+pub(crate) struct Merged<'s> {
+    pub(crate) is_on: bool,
+    pub(crate) options: Options,
+    pub(crate) folder: Folder,
+    pub(crate) lists: Vec<&'s [Rule]>,
+}
+
+/// Merges as `mod_rewrite` does: a section's rules take the place of those before it, unless options say otherwise.
+pub(crate) fn merge<'s>(sections: impl Iterator<Item = &'s Section>) -> Option<Merged<'s>> {
+    let mut merged: Option<Merged<'s>> = None;
+    for section in sections {
+        let Some(own) = &section.rewriting else { continue };
+        let Some(before) = merged.take() else {
+            merged = Some(Merged {
+                is_on: own.engine.unwrap_or(false),
+                options: own.options.unwrap_or_default(),
+                folder: section.folder.clone(),
+                lists: vec![&own.rules],
+            });
+            continue;
+        };
+        let options = own.options.unwrap_or(before.options);
+        let from_above = !options.ignore_inherit;
+        let lists = if options.inherit || (before.options.inherit_down && from_above) {
+            [vec![own.rules.as_slice()], before.lists].concat()
+        } else if options.inherit_before || (before.options.inherit_down_before && from_above) {
+            [before.lists, vec![own.rules.as_slice()]].concat()
+        } else {
+            vec![own.rules.as_slice()]
+        };
+        let mut folder = section.folder.clone();
+        if options.merge_base && folder.base.is_none() {
+            folder.base = before.folder.base;
+        }
+        merged = Some(Merged { is_on: own.engine.unwrap_or(before.is_on), options, folder, lists });
+    }
+    merged
+}
