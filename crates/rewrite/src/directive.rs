@@ -30,6 +30,7 @@ pub use rewriting::{
 };
 pub use template::{Named, Template, TemplatePart};
 
+use pattern::Pattern;
 use source::{Source, Span};
 use std::sync::Arc;
 
@@ -151,6 +152,8 @@ pub struct Regex {
     pub ignores_case: bool,
     /// Where it stands.
     pub span: Span,
+    /// Ready to search with, `.` and `$` as Apache has them.
+    pub compiled: Arc<Pattern>,
 }
 
 /// An expression of Apache's language for conditions, or a text with such expressions in it (`%{...}`), as written.

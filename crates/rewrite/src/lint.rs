@@ -18,3 +18,6 @@ pub(crate) fn invisible_at(text: &[u8]) -> Option<usize> {
 pub(crate) fn first_invisible(text: &[u8]) -> Option<usize> {
     (0..text.len()).find(|at| text.get(*at..).is_some_and(|rest| invisible_at(rest).is_some()))
 }
+
+#[cfg(test)]
+mod tests;

@@ -21,6 +21,8 @@ mod reader;
 mod rewriting;
 mod sections;
 mod template;
+#[cfg(test)]
+mod tests;
 mod words;
 
 pub(crate) use template::substitution_template;

@@ -60,8 +60,7 @@ impl Reader<'_> {
         self.error(
             "wrong-arguments",
             format!("Apache knows no method `{shown}`"),
-            word.span,
-            "not a method",
+            (word.span, "not a method"),
             help,
         );
     }
@@ -75,7 +74,7 @@ pub(super) fn order(reader: &mut Reader<'_>, known: &Known, words: &mut Words<'_
     {
         let help = "write it without a blank: Order Deny,Allow";
         let span = first.span.to(second.span);
-        reader.error("wrong-arguments", "a blank stands in the order", span, "two words", help);
+        reader.error("wrong-arguments", "a blank stands in the order", (span, "two words"), help);
         return None;
     }
     if !reader.count(known, &all, (1, 1), words.line) {
@@ -88,7 +87,7 @@ pub(super) fn order(reader: &mut Reader<'_>, known: &Known, words: &mut Words<'_
         b"mutual-failure" => Some(DirectiveKind::Order(AccessOrder::MutualFailure)),
         _ => {
             let what = "the order is Deny,Allow or Allow,Deny";
-            reader.error("wrong-arguments", what, word.span, "neither", known.help());
+            reader.error("wrong-arguments", what, (word.span, "neither"), known.help());
             None
         }
     }
@@ -105,7 +104,7 @@ pub(super) fn allow_deny(
         [from, sources @ ..] if from.text.eq_ignore_ascii_case(b"from") && !sources.is_empty() => sources,
         _ => {
             let what = format!("`{}` is followed by `from` and by who is meant", known.name);
-            reader.error("wrong-arguments", what, line, "something is missing", known.help());
+            reader.error("wrong-arguments", what, (line, "something is missing"), known.help());
             return None;
         }
     };
@@ -154,7 +153,7 @@ fn wrong_address(reader: &mut Reader<'_>, word: &Word, wrong: AddressError) {
         }
     };
     let help = "several stand with blanks between them: 192.0.2.1 198.51.100.0/24 2001:db8::/32 10.1";
-    reader.error("wrong-arguments", what, word.span, label, help);
+    reader.error("wrong-arguments", what, (word.span, label), help);
 }
 
 /// Why a text is no range of addresses.
@@ -234,7 +233,7 @@ pub(super) fn satisfy(
     if word.text.eq_ignore_ascii_case(b"any") {
         return Some(DirectiveKind::Satisfy(Satisfy::Any));
     }
-    reader.error("wrong-arguments", "`Satisfy` is All or Any", word.span, "neither", known.help());
+    reader.error("wrong-arguments", "`Satisfy` is All or Any", (word.span, "neither"), known.help());
     None
 }
 
@@ -250,7 +249,7 @@ pub(super) fn require(
         first = words.next();
     }
     let Some(provider) = first else {
-        reader.error("wrong-arguments", "`Require` needs an argument", line, "what?", known.help());
+        reader.error("wrong-arguments", "`Require` needs an argument", (line, "what?"), known.help());
         return None;
     };
     let kind = requirement(reader, &provider, words)?;
@@ -259,8 +258,7 @@ pub(super) fn require(
         reader.error(
             "negated-requirement",
             what,
-            line,
-            "not with `all`",
+            (line, "not with `all`"),
             "write `Require all denied` or `granted`",
         );
         return None;
@@ -333,7 +331,7 @@ fn requirement(reader: &mut Reader<'_>, provider: &Word, words: &mut Words<'_>) 
                 _ => format!("there are {}", PROVIDERS.join(", ")),
             };
             let what = format!("Apache knows no requirement `{shown}`");
-            reader.error("wrong-arguments", what, provider.span, "unknown", help);
+            reader.error("wrong-arguments", what, (provider.span, "unknown"), help);
             return None;
         }
     })
@@ -342,7 +340,7 @@ fn requirement(reader: &mut Reader<'_>, provider: &Word, words: &mut Words<'_>) 
 fn login(reader: &mut Reader<'_>, words: &Words<'_>, need: LoginNeed) -> RequirementKind {
     let what = "who has logged in is not known here, so this requirement never holds";
     let help = "let the node ask for the name and the password, and take the line out here; until then nobody gets in by it";
-    reader.warning("needs-login", what, words.line.whole(), "never holds", help);
+    reader.warning("needs-login", what, (words.line.whole(), "never holds"), help);
     RequirementKind::Login(need)
 }
 
@@ -362,8 +360,7 @@ fn all(reader: &mut Reader<'_>, words: &mut Words<'_>) -> Option<RequirementKind
         reader.error(
             "wrong-arguments",
             what,
-            span,
-            "neither",
+            (span, "neither"),
             "write `Require all granted` or `Require all denied`",
         );
     }
@@ -374,7 +371,7 @@ fn addresses(reader: &mut Reader<'_>, provider: &Word, words: &mut Words<'_>) ->
     let all = words.all();
     if all.is_empty() {
         let help = "it looks so: Require ip 192.0.2.0/24 2001:db8::/32";
-        reader.error("wrong-arguments", "`Require ip` needs an address", provider.span, "which?", help);
+        reader.error("wrong-arguments", "`Require ip` needs an address", (provider.span, "which?"), help);
         return None;
     }
     let mut found = Vec::new();

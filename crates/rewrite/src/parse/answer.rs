@@ -24,14 +24,14 @@ pub(super) fn error_document(
     {
         let what = "a text of several words needs quotes";
         let help = "quote it: ErrorDocument 404 \"Not here, sorry\"";
-        reader.error("wrong-arguments", what, text.span.to(line.whole()), "several words", help);
+        reader.error("wrong-arguments", what, (text.span.to(line.whole()), "several words"), help);
         return None;
     }
     let (status, document) = two(reader, known, &mut Words::new(line).after_first())?;
     let number = atoi(&status.text);
     if !is_status(number) {
         let what = "Apache knows no such status";
-        reader.error("wrong-arguments", what, status.span, "not a status", known.help());
+        reader.error("wrong-arguments", what, (status.span, "not a status"), known.help());
         return None;
     }
     let status = u16::try_from(number).ok()?;
@@ -99,15 +99,14 @@ pub(super) fn redirect(
             reader.error(
                 "wrong-arguments",
                 "the first of three arguments is a status",
-                first.span,
-                "not a status",
+                (first.span, "not a status"),
                 help,
             );
             return None;
         }
         [] => {
             let what = "a redirect needs a target";
-            reader.error("wrong-arguments", what, words.line.whole(), "where to?", known.help());
+            reader.error("wrong-arguments", what, (words.line.whole(), "where to?"), known.help());
             return None;
         }
     };
@@ -127,7 +126,7 @@ fn redirect_target(
 ) -> Option<Expression> {
     if !is_redirect(status) {
         let what = format!("a {status} has no target");
-        reader.error("wrong-arguments", what, target.span, "not with this status", "leave it out");
+        reader.error("wrong-arguments", what, (target.span, "not with this status"), "leave it out");
         return None;
     }
     if path.is_some() && !target.text.starts_with(b"/") && !is_url(&target.text) {
@@ -135,8 +134,7 @@ fn redirect_target(
         reader.error(
             "wrong-arguments",
             what,
-            target.span,
-            "neither",
+            (target.span, "neither"),
             "write / before it, or https://host/path",
         );
         return None;
@@ -164,14 +162,14 @@ pub(super) fn redirect_match(
 ) -> Option<DirectiveKind> {
     let all = between(reader, known, words, (2, 3))?;
     let (code, pattern, target) = match all.as_slice() {
-        [code, pattern, target] => match status(code) {
-            Some(status) => (status, pattern, Some(target)),
-            None => {
+        [code, pattern, target] => {
+            let Some(status) = status(code) else {
                 let what = "the first of three arguments is a status";
-                reader.error("wrong-arguments", what, code.span, "not a status", known.help());
+                reader.error("wrong-arguments", what, (code.span, "not a status"), known.help());
                 return None;
-            }
-        },
+            };
+            (status, pattern, Some(target))
+        }
         [first, second] => match status(first) {
             Some(status) if !is_redirect(status) => (status, second, None),
             _ => (302, first, Some(second)),
@@ -182,7 +180,7 @@ pub(super) fn redirect_match(
         && !is_redirect(code)
     {
         let what = format!("a {code} has no target");
-        reader.error("wrong-arguments", what, target.span, "not with this status", "leave it out");
+        reader.error("wrong-arguments", what, (target.span, "not with this status"), "leave it out");
         return None;
     }
     let pattern = reader.regex(&pattern.text, pattern.span, false)?;

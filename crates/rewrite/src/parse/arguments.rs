@@ -33,8 +33,7 @@ pub(super) fn atoi(text: &[u8]) -> i32 {
     let text = text.trim_ascii_start();
     let (sign, digits) = match text {
         [b'-', rest @ ..] => (-1_i64, rest),
-        [b'+', rest @ ..] => (1, rest),
-        rest => (1, rest),
+        [b'+', rest @ ..] | rest => (1, rest),
     };
     let mut number = 0_i64;
     for digit in digits.iter().take_while(|byte| byte.is_ascii_digit()) {

@@ -63,7 +63,7 @@ pub(super) fn set_env_if_expression(
 
 fn missing(reader: &mut Reader<'_>, known: &Known, words: &Words<'_>) -> Option<DirectiveKind> {
     let what = format!("`{}` lacks an argument, or one of them is empty", known.name);
-    reader.error("wrong-arguments", what, words.line.whole(), "something is missing", known.help());
+    reader.error("wrong-arguments", what, (words.line.whole(), "something is missing"), known.help());
     None
 }
 

@@ -59,14 +59,13 @@ fn not_in_brackets(reader: &mut Reader<'_>, line: &Line, range: Range<usize>) {
         return reader.error(
             "blank-in-flags",
             what,
-            line.span(range.start..closed.max(range.end)),
-            "ends at the blank",
+            (line.span(range.start..closed.max(range.end)), "ends at the blank"),
             help,
         );
     }
     let what = "the third argument is a list of flags in brackets";
     let help = "write [F]; an argument with blanks in it needs quotes";
-    reader.error("flags-not-in-brackets", what, line.span(range), "not in brackets", help);
+    reader.error("flags-not-in-brackets", what, (line.span(range), "not in brackets"), help);
 }
 
 fn unknown(reader: &mut Reader<'_>, line: &Line, flag: &Flag, known: &[&'static str]) {
@@ -76,8 +75,7 @@ fn unknown(reader: &mut Reader<'_>, line: &Line, flag: &Flag, known: &[&'static 
         return reader.error(
             "unknown-flag",
             "a flag is empty",
-            span,
-            "nothing between two commas",
+            (span, "nothing between two commas"),
             "remove the comma",
         );
     }
@@ -85,7 +83,7 @@ fn unknown(reader: &mut Reader<'_>, line: &Line, flag: &Flag, known: &[&'static 
     let near = source::nearest(&shown, known.iter().copied());
     let help = near
         .map_or_else(|| format!("there are {}", known.join(", ")), |near| format!("did you mean `{near}`?"));
-    reader.error("unknown-flag", format!("Apache knows no flag `{shown}` here"), span, "not a flag", help);
+    reader.error("unknown-flag", format!("Apache knows no flag `{shown}` here"), (span, "not a flag"), help);
 }
 
 /// The flags of a condition.
@@ -154,7 +152,7 @@ pub(super) fn rule_flags(
             }
             Err(Wrong::Status) => {
                 let help = "a redirect has 301, 302, 303, 307 or 308; 403 and 410 are answered as they are";
-                reader.error("unknown-flag", "Apache knows no such status", span, "not a status", help);
+                reader.error("unknown-flag", "Apache knows no such status", (span, "not a status"), help);
                 return None;
             }
         }

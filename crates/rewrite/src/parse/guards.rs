@@ -30,7 +30,7 @@ pub(super) fn holds(reader: &mut Reader<'_>, section: &str, words: &mut Words<'_
         "IfFile" => {
             let what = "nobody looks for the file of `<IfFile>` here; it counts as missing";
             let help = "write what is meant without the section, or take it out";
-            reader.warning("file-not-looked-for", what, word.span, "taken as missing", help);
+            reader.warning("file-not-looked-for", what, (word.span, "taken as missing"), help);
             false
         }
         // Nothing is defined on a command line here.
@@ -74,8 +74,7 @@ fn wrong_version(reader: &mut Reader<'_>, span: Span) -> bool {
     reader.error(
         "wrong-arguments",
         "`<IfVersion>` compares with a number such as 2.4 or 2.4.10",
-        span,
-        "not a version",
+        (span, "not a version"),
         help,
     );
     false
@@ -94,10 +93,9 @@ fn compare(written: &[u8]) -> Option<Ordering> {
 
 impl Reader<'_> {
     fn version_matches(&mut self, pattern: &[u8], span: Span) -> Option<bool> {
-        self.regex(pattern, span, false)?;
+        let regex = self.regex(pattern, span, false)?;
         let [major, minor, patch] = VERSION;
         let version = format!("{major}.{minor}.{patch}");
-        let plain = String::from_utf8_lossy(pattern).replace('\\', "");
-        Some(version.contains(plain.trim_start_matches('^').trim_end_matches('$')))
+        regex.compiled.is_match(version.as_bytes()).ok()
     }
 }

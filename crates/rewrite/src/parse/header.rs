@@ -38,8 +38,7 @@ pub(super) fn header(reader: &mut Reader<'_>, known: &Known, words: &mut Words<'
         reader.error(
             "wrong-arguments",
             format!("`{}` knows no such action", known.name),
-            span,
-            "not an action",
+            (span, "not an action"),
             help,
         );
         return None;
@@ -62,7 +61,7 @@ pub(super) fn header(reader: &mut Reader<'_>, known: &Known, words: &mut Words<'
             String::from_utf8_lossy(&action_name),
             ["", " and a value", ", a pattern and a replacement"].get(takes).copied().unwrap_or_default()
         );
-        reader.error("wrong-arguments", what, line.whole(), "something is missing", known.help());
+        reader.error("wrong-arguments", what, (line.whole(), "something is missing"), known.help());
         return None;
     }
     let (name_span, mut name) = rest.first().map(|word| (word.span, word.text.clone()))?;
@@ -83,7 +82,7 @@ fn change(reader: &mut Reader<'_>, action: &[u8], (name, values): (&Word, &[Word
         (b"note", [value]) => Some(HeaderChange::Note(value.text.clone())),
         (b"edit" | b"edit*", [pattern, replacement]) => {
             let regex = reader.regex(&pattern.text, pattern.span, false)?;
-            let value = self::value(reader, replacement)?;
+            let value = read_value(reader, replacement)?;
             Some(if action == b"edit" {
                 HeaderChange::Edit(regex, value)
             } else {
@@ -91,7 +90,7 @@ fn change(reader: &mut Reader<'_>, action: &[u8], (name, values): (&Word, &[Word
             })
         }
         (_, [value]) => {
-            let value = self::value(reader, value)?;
+            let value = read_value(reader, value)?;
             Some(match action {
                 b"append" => HeaderChange::Append(value),
                 b"merge" => HeaderChange::Merge(value),
@@ -111,8 +110,7 @@ fn condition(reader: &mut Reader<'_>, known: &Known, words: &[Word]) -> Option<H
         reader.error(
             "wrong-arguments",
             what,
-            extra.span,
-            "one too many",
+            (extra.span, "one too many"),
             "a value with blanks in it needs quotes",
         );
         return None;
@@ -131,8 +129,7 @@ fn condition(reader: &mut Reader<'_>, known: &Known, words: &[Word]) -> Option<H
             reader.error(
                 "wrong-arguments",
                 "`env=` names no variable",
-                word.span,
-                "which?",
+                (word.span, "which?"),
                 "write env=NAME",
             );
             None
@@ -141,26 +138,24 @@ fn condition(reader: &mut Reader<'_>, known: &Known, words: &[Word]) -> Option<H
             let shown = String::from_utf8_lossy(&word.text).into_owned();
             let what = format!("`{shown}` is neither a part of the value nor a condition");
             let help = "quote a value with blanks in it; conditions are env=NAME, env=!NAME and expr=...";
-            reader.error("wrong-arguments", what, word.span, "one too many", help);
+            reader.error("wrong-arguments", what, (word.span, "one too many"), help);
             None
         }
     }
 }
 
 /// A value: text with places, or an expression.
-fn value(reader: &mut Reader<'_>, word: &Word) -> Option<HeaderValue> {
+fn read_value(reader: &mut Reader<'_>, word: &Word) -> Option<HeaderValue> {
     if let Some(expression) = word.text.strip_prefix(b"expr=") {
         return Some(HeaderValue::Expression(reader.expression_text(expression, word.span)?));
     }
-    match format(&word.text) {
-        Some(parts) => Some(HeaderValue::Format(parts)),
-        None => {
-            let help = "write %% for a percent sign; places are %t, %D, %l, %i, %b, %{NAME}e and %{NAME}s";
-            let what = "a `%` in a value begins a place, and this is none that Apache knows";
-            reader.error("wrong-arguments", what, word.span, "not a place", help);
-            None
-        }
+    if let Some(parts) = format(&word.text) {
+        return Some(HeaderValue::Format(parts));
     }
+    let help = "write %% for a percent sign; places are %t, %D, %l, %i, %b, %{NAME}e and %{NAME}s";
+    let what = "a `%` in a value begins a place, and this is none that Apache knows";
+    reader.error("wrong-arguments", what, (word.span, "not a place"), help);
+    None
 }
 
 fn format(text: &[u8]) -> Option<Vec<HeaderValuePart>> {

@@ -71,8 +71,8 @@ impl<'a> Lines<'a> {
         if length.is_some() && end > start && is(end - 1, b'\r') {
             end -= 1;
         }
-        if end > start && is(end - 1, b'\\') {
-            return (start..end - 1, length.is_some());
+        if length.is_some() && end > start && is(end - 1, b'\\') {
+            return (start..end - 1, true);
         }
         (start..end, false)
     }
@@ -121,7 +121,7 @@ mod tests {
     #[test]
     fn a_backslash_joins_lines_comments_too_and_a_blank_behind_it_does_not() {
         assert_eq!(read("a \\\r\n  b\r\n# c \\\nd\n e\\ \nf\n"), ["a   b", "e\\", "f"]);
-        assert_eq!(read("\n\\\n\nx\\"), ["x"]);
+        assert_eq!(read("\n\\\n\nx\\"), ["x\\"], "nothing follows to be joined");
     }
 
     #[test]

@@ -6,6 +6,7 @@ use super::sections::{Scope, Section};
 use super::words::Words;
 use super::{DIRECTIVES_MAX, Parsed, REPORTS_MAX};
 use crate::directive::{Directive, DirectiveKind, Expression, File, Ignored, IgnoredWhy, Regex};
+use pattern::{Case, Dialect, Newlines, Pattern};
 use source::{Diagnostic, DiagnosticId, Source, Span};
 use std::sync::Arc;
 
@@ -81,8 +82,7 @@ impl<'a> Reader<'a> {
             self.error(
                 "misplaced-directive",
                 what,
-                span,
-                "only Require and sections of requirements may stand here",
+                (span, "only Require and sections of requirements may stand here"),
                 "close the section before it",
             );
             return;
@@ -109,7 +109,7 @@ impl<'a> Reader<'a> {
                 let what = format!("`{}` cannot stand in an .htaccess", known.name);
                 let help =
                     "it belongs into the server's own configuration; Apache answers 500 for the whole folder";
-                return self.error("misplaced-directive", what, span, "not in a folder's file", help);
+                return self.error("misplaced-directive", what, (span, "not in a folder's file"), help);
             }
         };
         if let Some(kind) = kind {
@@ -145,8 +145,7 @@ impl<'a> Reader<'a> {
                 return self.error(
                     "invisible-blank",
                     what,
-                    place,
-                    "no ordinary blank",
+                    (place, "no ordinary blank"),
                     "write an ordinary blank; `check --fix typography` shows the change",
                 );
             }
@@ -176,11 +175,11 @@ impl<'a> Reader<'a> {
         if name.starts_with(b"\xef\xbb\xbf") {
             let what =
                 "a byte order mark stands before the first directive; Apache takes it for a part of the name";
-            self.error("byte-order-mark", what, span, "three invisible bytes", help);
+            self.error("byte-order-mark", what, (span, "three invisible bytes"), help);
         } else {
             let what =
                 "an invisible character stands before the directive; Apache takes it for a part of the name";
-            self.error("invisible-blank", what, span, "no ordinary blank", help);
+            self.error("invisible-blank", what, (span, "no ordinary blank"), help);
         }
     }
 
@@ -208,7 +207,7 @@ impl<'a> Reader<'a> {
         };
         let span = words.get(most).map_or(line.whole(), |word| word.span);
         let label = if words.len() < least { "something is missing" } else { "one too many" };
-        self.error("wrong-arguments", what, span, label, known.help());
+        self.error("wrong-arguments", what, (span, label), known.help());
         false
     }
 
@@ -218,8 +217,7 @@ impl<'a> Reader<'a> {
         self.error(
             "trailing-comment",
             what,
-            Span::new(span.start, self.line_end(span.start)),
-            "not a comment here",
+            (Span::new(span.start, self.line_end(span.start)), "not a comment here"),
             "put the comment on a line of its own, before the directive",
         );
     }
@@ -234,8 +232,7 @@ impl<'a> Reader<'a> {
         &mut self,
         id: &'static str,
         what: impl Into<String>,
-        span: Span,
-        label: impl Into<String>,
+        (span, label): (Span, impl Into<String>),
         help: impl Into<String>,
     ) {
         let diagnostic = Diagnostic::error(DiagnosticId(id), what);
@@ -247,8 +244,7 @@ impl<'a> Reader<'a> {
         &mut self,
         id: &'static str,
         what: impl Into<String>,
-        span: Span,
-        label: impl Into<String>,
+        (span, label): (Span, impl Into<String>),
         help: impl Into<String>,
     ) {
         let diagnostic = Diagnostic::warning(DiagnosticId(id), what);
@@ -265,16 +261,49 @@ impl<'a> Reader<'a> {
 
     /// A regular expression.
     pub(super) fn regex(&mut self, text: &[u8], span: Span, ignores_case: bool) -> Option<Regex> {
-        Some(Regex { text: text.to_vec(), ignores_case, span })
+        let case = if ignores_case { Case::Insensitive } else { Case::Sensitive };
+        match Pattern::new(text, Dialect { case, newlines: Newlines::AreBytes }) {
+            Ok(compiled) => {
+                Some(Regex { text: text.to_vec(), ignores_case, span, compiled: Arc::new(compiled) })
+            }
+            Err(why) => {
+                let help = match text {
+                    [b'*' | b'+' | b'?', ..] => {
+                        "a regular expression is no name with wildcards: any characters are `.*`, a full stop is `\\.`"
+                    }
+                    _ => {
+                        "Apache answers 500 for the whole folder; put a `\\` before a character that is meant as itself"
+                    }
+                };
+                self.error(
+                    "htaccess-pattern",
+                    format!("the pattern cannot be read: {why}"),
+                    (span, "here"),
+                    help,
+                );
+                None
+            }
+        }
     }
 
     /// An expression.
     pub(super) fn expression(&mut self, text: &[u8], span: Span) -> Option<Expression> {
-        Some(Expression { text: text.to_vec(), span })
+        if text.trim_ascii().is_empty() {
+            let help = "write what is to be true: \"%{HTTP_HOST} == 'a.example'\"";
+            self.error("htaccess-expression", "the expression is empty", (span, "nothing here"), help);
+            return None;
+        }
+        self.expression_text(text, span)
     }
 
     /// A text with expressions in it.
     pub(super) fn expression_text(&mut self, text: &[u8], span: Span) -> Option<Expression> {
+        let open = text.windows(2).rposition(|two| two == b"%{");
+        if open.is_some_and(|at| !text.get(at..).unwrap_or_default().contains(&b'}')) {
+            let what = "a `%{` has no `}`";
+            self.error("htaccess-expression", what, (span, "not closed"), "close it: %{HTTP_HOST}");
+            return None;
+        }
         Some(Expression { text: text.to_vec(), span })
     }
 

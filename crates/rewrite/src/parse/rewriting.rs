@@ -23,7 +23,7 @@ pub(super) fn engine(reader: &mut Reader<'_>, known: &Known, words: &mut Words<'
         Some(word) if word.text.eq_ignore_ascii_case(b"off") => Some(DirectiveKind::RewriteEngine(false)),
         word => {
             let span = word.map_or(line, |word| word.span);
-            reader.error("wrong-arguments", "`RewriteEngine` is On or Off", span, "neither", known.help());
+            reader.error("wrong-arguments", "`RewriteEngine` is On or Off", (span, "neither"), known.help());
             None
         }
     }
@@ -35,7 +35,7 @@ pub(super) fn base(reader: &mut Reader<'_>, known: &Known, words: &mut Words<'_>
         return Some(DirectiveKind::RewriteBase(path.text));
     }
     let help = "write the path of this folder in URLs: RewriteBase /blog/";
-    reader.error("wrong-arguments", "`RewriteBase` begins with `/`", path.span, "no path", help);
+    reader.error("wrong-arguments", "`RewriteBase` begins with `/`", (path.span, "no path"), help);
     None
 }
 
@@ -84,8 +84,7 @@ fn option(reader: &mut Reader<'_>, word: &Word) -> Option<RewriteOption> {
     reader.error(
         "wrong-arguments",
         format!("`RewriteOptions` knows no `{shown}`"),
-        word.span,
-        "unknown",
+        (word.span, "unknown"),
         help,
     );
     None
@@ -101,7 +100,7 @@ fn arguments(reader: &mut Reader<'_>, known: &Known, words: &mut Words<'_>) -> O
         } else {
             "something is missing"
         };
-        reader.error("wrong-arguments", what, words.line.whole(), label, known.help());
+        reader.error("wrong-arguments", what, (words.line.whole(), label), known.help());
     }
     found
 }
@@ -149,8 +148,7 @@ impl Reader<'_> {
                 self.error(
                     "flags-not-in-brackets",
                     what,
-                    span,
-                    "two words",
+                    (span, "two words"),
                     format!("write {number} in one word, or quote both"),
                 );
                 return None;
@@ -248,7 +246,7 @@ pub(super) fn map(reader: &mut Reader<'_>, known: &Known, words: &mut Words<'_>)
             b"unescape" => MapSource::Unescape,
             _ => {
                 let help = "there are int:toupper, int:tolower, int:escape and int:unescape";
-                reader.error("wrong-arguments", "no such internal map", source.span, "unknown", help);
+                reader.error("wrong-arguments", "no such internal map", (source.span, "unknown"), help);
                 return None;
             }
         },
@@ -257,7 +255,7 @@ pub(super) fn map(reader: &mut Reader<'_>, known: &Known, words: &mut Words<'_>)
     };
     let what = "Apache takes no `RewriteMap` in an .htaccess; here it is taken";
     let help = "keep it in the server's own configuration if the file is to work there too";
-    reader.warning("map-in-htaccess", what, words.line.whole(), "500 in Apache", help);
+    reader.warning("map-in-htaccess", what, (words.line.whole(), "500 in Apache"), help);
     Some(DirectiveKind::RewriteMap(RewriteMap { name: name.text.clone(), source: found, span: source.span }))
 }
 
@@ -266,8 +264,7 @@ fn map_refused(reader: &mut Reader<'_>, source: &Word) -> Option<DirectiveKind> 
     reader.error(
         "map-refused",
         "maps that are programs or databases are not read here",
-        source.span,
-        "not read",
+        (source.span, "not read"),
         help,
     );
     None

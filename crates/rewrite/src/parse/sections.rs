@@ -146,8 +146,7 @@ impl Reader<'_> {
             self.error(
                 "htaccess-too-large",
                 message,
-                line.whole(),
-                "one too many",
+                (line.whole(), "one too many"),
                 "close the sections before it",
             );
             What::LeftOut
@@ -179,8 +178,7 @@ impl Reader<'_> {
             self.error(
                 "unknown-directive",
                 format!("Apache knows no section `<{shown}>`"),
-                span,
-                "not a section",
+                (span, "not a section"),
                 help,
             );
             return What::Dropped;
@@ -190,8 +188,7 @@ impl Reader<'_> {
             self.error(
                 "misplaced-directive",
                 format!("`<{known}>` cannot stand in an .htaccess"),
-                span,
-                "not in a folder's file",
+                (span, "not in a folder's file"),
                 help,
             );
             return What::Dropped;
@@ -201,8 +198,7 @@ impl Reader<'_> {
             self.error(
                 "section-not-closed",
                 format!("`<{known}` has no `>`"),
-                line.whole(),
-                "ends here",
+                (line.whole(), "ends here"),
                 "write `>` at the end of the line",
             );
             return What::Dropped;
@@ -230,8 +226,7 @@ impl Reader<'_> {
             self.error(
                 "misplaced-directive",
                 what,
-                line.whole(),
-                "not here",
+                (line.whole(), "not here"),
                 "turn it round: put the inner section outside",
             );
             return What::Dropped;
@@ -242,8 +237,7 @@ impl Reader<'_> {
             self.error(
                 "wrong-arguments",
                 format!("`<{known}>` needs an argument"),
-                line.whole(),
-                "for what?",
+                (line.whole(), "for what?"),
                 help,
             );
             return What::Dropped;
@@ -257,8 +251,7 @@ impl Reader<'_> {
                     self.error(
                         "wrong-arguments",
                         format!("`<{known}>` takes no arguments"),
-                        line.whole(),
-                        "one too many",
+                        (line.whole(), "one too many"),
                         format!("write <{known}>"),
                     );
                 }
@@ -268,10 +261,8 @@ impl Reader<'_> {
                     _ => What::Requires(RequirementKind::None),
                 }
             }
-            _ => match guards::holds(self, known, words) {
-                true => What::Transparent,
-                false => What::LeftOut,
-            },
+            _ if guards::holds(self, known, words) => What::Transparent,
+            _ => What::LeftOut,
         }
     }
 
@@ -284,8 +275,7 @@ impl Reader<'_> {
                 self.error(
                     "wrong-arguments",
                     "`<Files ~>` needs a pattern",
-                    line.whole(),
-                    "for what?",
+                    (line.whole(), "for what?"),
                     format!("it looks so: {}", example("Files")),
                 );
                 return What::Dropped;
@@ -297,8 +287,7 @@ impl Reader<'_> {
             self.error(
                 "wrong-arguments",
                 format!("`<{known}>` takes one argument"),
-                extra.span,
-                "one too many",
+                (extra.span, "one too many"),
                 help,
             );
             return What::Dropped;
@@ -317,8 +306,7 @@ impl Reader<'_> {
             self.error(
                 "section-not-open",
                 format!("no `<If>` stands before this `<{known}>`"),
-                line.whole(),
-                "belongs to nothing",
+                (line.whole(), "belongs to nothing"),
                 "begin with <If \"...\">",
             );
             return What::Dropped;
@@ -330,7 +318,7 @@ impl Reader<'_> {
         if let Some(more) = words.next() {
             let what = "an expression with blanks in it needs quotes; Apache reads the first word only";
             let help = "quote all of it, and use the other kind of quotes within: <If \"%{HTTP_HOST} == 'a.example'\">";
-            self.error("unquoted-expression", what, word.span.to(more.span), "not quoted", help);
+            self.error("unquoted-expression", what, (word.span.to(more.span), "not quoted"), help);
             return What::Dropped;
         }
         let Some(expression) = self.expression(&word.text, word.span) else { return What::Dropped };
@@ -348,8 +336,7 @@ impl Reader<'_> {
                 self.error(
                     "wrong-arguments",
                     format!("TRACE cannot be named in `<{known}>`"),
-                    word.span,
-                    "not this one",
+                    (word.span, "not this one"),
                     "the server's TraceEnable decides about TRACE",
                 );
                 return What::Dropped;
@@ -383,8 +370,7 @@ impl Reader<'_> {
             return self.error(
                 "section-not-open",
                 format!("`{shown}` closes no section"),
-                line.whole(),
-                "nothing is open here by this name",
+                (line.whole(), "nothing is open here by this name"),
                 help,
             );
         };
@@ -438,8 +424,7 @@ impl Reader<'_> {
             self.error(
                 "empty-requirements",
                 "the section holds no requirement",
-                span,
-                "empty",
+                (span, "empty"),
                 "write a Require into it, or remove it",
             );
             return;
@@ -459,7 +444,7 @@ impl Reader<'_> {
     pub(super) fn negated_requirement(&mut self, span: Span) {
         let what = "`Require not` has no effect where one requirement is enough, and Apache refuses it";
         let help = "put it between <RequireAll> and </RequireAll>, with `Require all granted` beside it";
-        self.error("negated-requirement", what, span, "cannot let anybody in", help);
+        self.error("negated-requirement", what, (span, "cannot let anybody in"), help);
     }
 
     /// At the end of the file.
@@ -470,8 +455,7 @@ impl Reader<'_> {
             self.error(
                 "section-not-closed",
                 what,
-                span,
-                "opened here",
+                (span, "opened here"),
                 format!("write </{name}> at its end"),
             );
             self.close_last();

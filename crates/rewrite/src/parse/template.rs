@@ -176,11 +176,6 @@ impl Named {
             |(_, named)| named.clone(),
         )
     }
-
-    /// All names that Apache knows, for hints.
-    pub(crate) fn all() -> impl Iterator<Item = &'static str> {
-        NAMES.iter().map(|(name, _)| *name).chain(FIELDS.iter().map(|(name, _)| *name))
-    }
 }
 
 fn after<'a>(text: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
@@ -268,8 +263,8 @@ mod tests {
                 text("/a"),
                 TemplatePart::RuleGroup(1, at(2, 4)),
                 text("$2"),
-                TemplatePart::CondGroup(3, at(6, 8)),
-                TemplatePart::Variable(Named::Field(b"Host".to_vec()), at(8, 20)),
+                TemplatePart::CondGroup(3, at(7, 9)),
+                TemplatePart::Variable(Named::Field(b"Host".to_vec()), at(9, 21)),
             ]
         );
         assert_eq!(parts(r"%{open $ % 5% ${x} \"), [text(r"%{open $ % 5% ${x} \")]);

@@ -144,7 +144,8 @@ impl Parser {
                 self.scene.expect = Some(block);
                 self.next_scene();
             }
-            ["text", ..] => {}
+            // The crate of `.htaccess` files tries those.
+            ["text" | "htaccess", ..] => {}
             _ => return Err(format!("no block is called `{info}` (`text` marks one that is only read)")),
         }
         Ok(())
