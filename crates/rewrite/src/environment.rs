@@ -192,6 +192,9 @@ mod tests {
                 text: text.as_bytes().to_vec(),
                 ignores_case: false,
                 span: source::Span { start: 0, end: 0 },
+                compiled: std::sync::Arc::new(
+                    Pattern::new(text.as_bytes(), pattern::Case::Sensitive).unwrap(),
+                ),
             })
         };
         assert!(plain("target"));

@@ -6,6 +6,7 @@ use super::sections::{Scope, Section};
 use super::words::Words;
 use super::{DIRECTIVES_MAX, Parsed, REPORTS_MAX};
 use crate::directive::{Directive, DirectiveKind, Expression, File, Ignored, IgnoredWhy, Regex};
+use crate::expression;
 use pattern::{Case, Dialect, Newlines, Pattern};
 use source::{Diagnostic, DiagnosticId, Source, Span};
 use std::sync::Arc;
@@ -288,23 +289,37 @@ impl<'a> Reader<'a> {
 
     /// An expression.
     pub(super) fn expression(&mut self, text: &[u8], span: Span) -> Option<Expression> {
-        if text.trim_ascii().is_empty() {
-            let help = "write what is to be true: \"%{HTTP_HOST} == 'a.example'\"";
-            self.error("htaccess-expression", "the expression is empty", (span, "nothing here"), help);
-            return None;
-        }
-        self.expression_text(text, span)
+        let read = expression::Expression::new(text);
+        self.checked_expression(text, span, read.err())
     }
 
     /// A text with expressions in it.
     pub(super) fn expression_text(&mut self, text: &[u8], span: Span) -> Option<Expression> {
-        let open = text.windows(2).rposition(|two| two == b"%{");
-        if open.is_some_and(|at| !text.get(at..).unwrap_or_default().contains(&b'}')) {
-            let what = "a `%{` has no `}`";
-            self.error("htaccess-expression", what, (span, "not closed"), "close it: %{HTTP_HOST}");
-            return None;
-        }
-        Some(Expression { text: text.to_vec(), span })
+        let read = expression::StringExpression::new(text);
+        self.checked_expression(text, span, read.err())
+    }
+
+    fn checked_expression(
+        &mut self,
+        text: &[u8],
+        span: Span,
+        wrong: Option<(String, usize)>,
+    ) -> Option<Expression> {
+        let Some((what, at)) = wrong else { return Some(Expression { text: text.to_vec(), span }) };
+        let inner = self.source.slice(span);
+        let quote = usize::from(inner.len() == text.len() + 2);
+        let start = span.start.saturating_add(u32::try_from(at + quote).unwrap_or(u32::MAX));
+        // Escapes make the text shorter than what is written: then all of it is shown.
+        let is_verbatim = inner.len() == text.len() || quote == 1;
+        let place = if is_verbatim && start < span.end { Span::new(start, span.end) } else { span };
+        let help = "it looks so: \"%{HTTP_HOST} == 'a.example'\", with quotes around texts; Apache answers 500 for the whole folder";
+        self.error(
+            "htaccess-expression",
+            format!("the expression cannot be read: {what}"),
+            (place, "here"),
+            help,
+        );
+        None
     }
 
     /// Everything that was read.
