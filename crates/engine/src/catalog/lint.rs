@@ -7,7 +7,7 @@ use super::rules::RuleFacts;
 use super::said;
 use super::units::length_text;
 use crate::builtins::pending_reason;
-use source::{Diagnostic, DiagnosticId, Source, nearest};
+use source::{Diagnostic, DiagnosticId, Source, Span, nearest};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,6 +24,9 @@ const SWAPPED: DiagnosticId = DiagnosticId("list-is-haystack");
 const OWN_HOST: DiagnosticId = DiagnosticId("own-host-not-listed");
 const PENDING: DiagnosticId = DiagnosticId("pending-function");
 const COOKIE_PATH: DiagnosticId = DiagnosticId("cookie-without-path");
+
+/// How long a person waits for a page before leaving; a queue that is longer serves nobody.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A rule in use, with the host names of the virtual server that uses it.
 pub(crate) struct Attached {
@@ -136,7 +139,6 @@ pub(crate) fn classes(
 fn rate_class(name: &At<String>, class: &said::RateClass, source: &Arc<Source>) -> Option<Diagnostic> {
     let second = class.max_rate_per_second.said()?;
     let minute = class.max_rate_per_minute.said()?;
-    let wait = class.max_wait.value()?.0;
     let (per_second, per_minute) = (second.value.0, minute.value.0);
     if per_second == 0 && per_minute == 0 {
         let message = format!("the rate class `{}` limits nothing", shown(&name.value));
@@ -150,14 +152,37 @@ fn rate_class(name: &At<String>, class: &said::RateClass, source: &Arc<Source>) 
         let warning = Diagnostic::warning(WITHOUT_EFFECT, message).at(source, minute.span, "");
         return Some(warning.help(format!("write at most {reachable}, or leave it out")));
     }
-    if per_second == 0 && wait == Duration::ZERO {
-        let message = format!("requests may wait minutes in `{}`", shown(&name.value));
-        let label =
-            "all of a minute's requests may start at once, and the next ones wait for the minute to pass";
-        let warning = Diagnostic::warning(LONG_WAIT, message).at(source, minute.span, label);
-        return Some(warning.help("set max_wait (say \"6s\"), or max_rate_per_second too"));
+    long_wait(class).map(|(span, label, help)| {
+        let message = format!("requests may wait longer in `{}` than people do", shown(&name.value));
+        Diagnostic::warning(LONG_WAIT, message).at(source, span, label).help(help)
+    })
+}
+
+/// What in a class that limits something lets requests wait beyond people's patience: the place, why, what to do.
+fn long_wait(class: &said::RateClass) -> Option<(Span, String, &'static str)> {
+    let wait = class.max_wait.said()?;
+    if wait.value.0 > Duration::ZERO {
+        let label = format!("a browser's visitor is gone after {} s or so", PATIENCE.as_secs());
+        return (wait.value.0 > PATIENCE).then_some((wait.span, label, "write max_wait = \"6s\", say"));
     }
-    None
+    let second = u64::from(class.max_rate_per_second.value()?.0);
+    let minute = class.max_rate_per_minute.said()?;
+    let per_minute = u64::from(minute.value.0);
+    // the seconds in which a minute's requests have all started, so that the others wait for the rest of it
+    let started_in = if second == 0 { 0 } else { per_minute.div_ceil(second).saturating_sub(1) };
+    if per_minute > 0 && started_in + PATIENCE.as_secs() < 60 {
+        let label = format!(
+            "all of a minute's requests may start in {}, and the next ones wait for the minute to pass",
+            if started_in == 0 { "one moment".to_owned() } else { format!("{started_in} s") }
+        );
+        return Some((minute.span, label, "set max_wait (say \"6s\"), or a max_rate_per_second that spreads them"));
+    }
+    let queue = class.max_queue.said()?;
+    let places = u64::from(queue.value.0);
+    let seconds = [(second, 1), (per_minute, 60)].into_iter().filter(|(limit, _)| *limit > 0);
+    let last = seconds.map(|(limit, window)| places.div_ceil(limit) * window).max()?;
+    let label = format!("the last of so many waits {last} s");
+    (last > PATIENCE.as_secs()).then_some((queue.span, label, "set max_wait (say \"6s\"), or let fewer wait"))
 }
 
 /// Doubts about the rules: those in use, and those that only lie in the folder.

@@ -116,7 +116,8 @@ said_table! {
         bandwidth_class: Text => optional,
         /// What happens when a rule comes to grief.
         on_rule_error: OnRuleError => "next",
-        /// What happens to a request whose wait in a rate class is over before its turn came.
+        /// What happens to a request that a rate class cannot serve in time: because its wait is over, or at once
+        /// because the queue is full or too slow.
         queue_timeout_action: QueueTimeoutAction => "503",
         /// Where each request is logged: a file (in the combined format), or a table with `path` and `format`.
         access_log: AccessLog => optional,

@@ -420,6 +420,14 @@ fn doubts_about_classes_are_warnings() {
     assert!(told("note = \"x\"")[0].contains("warning[class-without-limit]"));
     assert!(told("max_rate_per_minute = 10")[0].contains("warning[long-wait]"));
     assert!(told("max_rate_per_minute = 10\nmax_wait = \"6s\"").is_empty());
+    let long = told("max_rate_per_second = 2\nmax_wait = \"11s\"");
+    assert!(long[0].starts_with("etc/tidegate.toml:6:12: warning[long-wait]"), "{long:?}");
+    assert!(told("max_rate_per_second = 2\nmax_rate_per_minute = 90")[0].contains("warning[long-wait]"));
+    assert!(told("max_rate_per_second = 2\nmax_rate_per_minute = 101").is_empty(), "ten seconds of a minute");
+    let long = told("max_rate_per_second = 2\nmax_queue = 21");
+    assert!(long[0].starts_with("etc/tidegate.toml:6:13: warning[long-wait]"), "{long:?}");
+    assert!(told("max_rate_per_second = 2\nmax_queue = 20").is_empty());
+    assert!(told("max_rate_per_second = 2\nmax_queue = 200\nmax_wait = \"6s\"").is_empty());
     let unused = said(&class("max_rate_per_second = 5"));
     assert!(
         unused.iter().any(|told| told.contains("warning[unused-class]: nothing uses the rate class `r`"))

@@ -151,10 +151,13 @@ said_choice! {
 }
 
 said_choice! {
-    /// What happens to a request whose wait in a rate class is over before its turn came.
+    /// What happens to a request that a rate class cannot serve in time: its wait is over before its turn came, or the
+    /// queue is full or too slow when it comes.
     pub QueueTimeoutAction {
         /// The client gets 503 Service Unavailable with a Retry-After.
         ServiceUnavailable = "503",
+        /// The client gets 429 Too Many Requests with a Retry-After.
+        TooManyRequests = "429",
         /// The connection is closed without an answer.
         Close = "close",
     }

@@ -366,17 +366,22 @@ impl Transaction {
 
     fn queue_refused(&mut self, retry_after: core::time::Duration) -> Next {
         self.host.shared.counters().queue_refused.add_one();
-        self.origin = Origin::Error("queue-refused");
-        self.answer_with(outcome::try_later(retry_after))
+        self.not_in_time("queue-refused", retry_after)
     }
 
     fn queue_timed_out(&mut self, retry_after: core::time::Duration) -> Next {
         self.host.shared.counters().queue_timed_out.add_one();
-        if self.virtual_server().queue_timeout_action == QueueTimeoutAction::Close {
-            return self.discard();
-        }
-        self.origin = Origin::Error("queue-timeout");
-        self.answer_with(outcome::try_later(retry_after))
+        self.not_in_time("queue-timeout", retry_after)
+    }
+
+    fn not_in_time(&mut self, why: &'static str, retry_after: core::time::Duration) -> Next {
+        let status = match self.virtual_server().queue_timeout_action {
+            QueueTimeoutAction::ServiceUnavailable => 503,
+            QueueTimeoutAction::TooManyRequests => 429,
+            QueueTimeoutAction::Close => return self.discard(),
+        };
+        self.origin = Origin::Error(why);
+        self.answer_with(outcome::try_later(status, retry_after))
     }
 
     fn discard(&mut self) -> Next {

@@ -20,10 +20,10 @@ pub(super) fn page(status: u16, sentence: &str) -> Built {
     }
 }
 
-/// 503 with the time after which a place would have been free, in whole seconds, at least one.
-pub(super) fn try_later(retry_after: Duration) -> Built {
+/// 503 or 429 with the time after which a place would have been free, in whole seconds, at least one.
+pub(super) fn try_later(status: u16, retry_after: Duration) -> Built {
     let seconds = retry_after.as_millis().div_ceil(1000).max(1);
-    let mut built = page(503, "Too many visitors are coming in at this moment. Please try again shortly.");
+    let mut built = page(status, "Too many visitors are coming in at this moment. Please try again shortly.");
     built.fields.push((b"Retry-After".to_vec(), seconds.to_string().into_bytes()));
     built
 }
@@ -58,7 +58,7 @@ mod tests {
     #[test]
     fn a_visitor_who_must_come_back_is_told_when() {
         let mut head = ResponseHead::default();
-        let body = write_head(&mut head, try_later(Duration::from_millis(1200)));
+        let body = write_head(&mut head, try_later(503, Duration::from_millis(1200)));
         assert_eq!(head.status(), 503);
         assert_eq!(head.fields().get(b"Retry-After"), Some(&b"2"[..]));
         assert_eq!(head.fields().get(b"Content-Length"), Some(body.len().to_string().as_bytes()));

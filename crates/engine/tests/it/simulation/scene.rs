@@ -107,7 +107,7 @@ impl Scene {
             patience: Duration::from_secs(2 + draws.below(90)),
             whole: Duration::from_secs(if draws.one_in(3) { 10 + draws.below(90) } else { 0 }),
             on_rule_error: draws.pick(&["next", "close", "503"]),
-            queue_timeout_action: draws.pick(&["503", "close"]),
+            queue_timeout_action: draws.pick(&["503", "429", "close"]),
         }
     }
 
