@@ -150,6 +150,7 @@ counters! {
     queued: "Requests that waited in a rate class.",
     queue_refused: "Requests that a rate class could not serve in time or at all.",
     queue_timed_out: "Requests that left a queue because the virtual server's time was up.",
+    contexts_overflowed: "Minutes in which a rate class had no room for newcomers' contexts and they shared one.",
     errands: "Requests, look-ups and the like that rules sent into the world.",
     errands_failed: "Of these, those that failed.",
     marks_set: "Cookies set by a rule.",

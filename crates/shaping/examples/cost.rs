@@ -2,7 +2,7 @@
 //! and the same with 0; the difference of the two, divided by the number, is the cost of one.
 
 use core::num::{NonZeroU32, NonZeroU64};
-use shaping::{BandwidthClass, Bounds, Flow, RateClass, Registry, Sharing, Tick};
+use shaping::{BandwidthClass, Bounds, ClientNetwork, Flow, RateClass, Registry, Sharing, Tick};
 
 const CONTEXTS: usize = 64;
 const FLOWS: usize = 1_000;
@@ -36,15 +36,21 @@ fn main() {
         assert!(registry.try_start(rate, Some(context.as_bytes()), tick(now)));
         assert!(registry.try_start(both, Some(context.as_bytes()), tick(now)));
     }
+    let client = ClientNetwork::default();
     let mut sum = 0;
     for nth in 0..usize::try_from(count).unwrap_or(0) {
         let context = contexts.get(nth % CONTEXTS).map(String::as_bytes);
         now += 1_000_000;
         match what.as_str() {
-            "enter" => sum += u64::from(registry.enter(rate, context, tick(now)) == shaping::Entry::Started),
-            "both" => sum += u64::from(registry.enter(both, context, tick(now)) == shaping::Entry::Started),
+            "enter" => {
+                sum += u64::from(registry.enter(rate, context, client, tick(now)) == shaping::Entry::Started);
+            }
+            "both" => {
+                sum += u64::from(registry.enter(both, context, client, tick(now)) == shaping::Entry::Started);
+            }
             "plain" => {
-                sum += u64::from(registry.enter(rate, None, tick(now * 10)) == shaping::Entry::Started);
+                sum +=
+                    u64::from(registry.enter(rate, None, client, tick(now * 10)) == shaping::Entry::Started);
             }
             "backlog" => sum += u64::from(registry.backlog(rate, context, tick(now))),
             "name" => sum += u64::from(registry.rate_class(b"per second").is_some()),

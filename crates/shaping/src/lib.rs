@@ -16,18 +16,20 @@
 //! ```
 //!
 //! ```
-//! use shaping::{Bounds, Entry, RateClass, Registry, Tick};
+//! use shaping::{Bounds, ClientNetwork, Entry, RateClass, Registry, Tick};
 //! let registry = Registry::new(Bounds::default(), [1, 2]);
 //! let class = RateClass { per_second: core::num::NonZeroU32::new(1), ..RateClass::default() };
 //! let _nobody_waits_yet = registry.adopt(&[("slow".to_owned(), class)], &[], Tick::ZERO);
 //! let slow = registry.rate_class(b"slow").expect("it was just adopted");
-//! assert_eq!(registry.enter(slow, None, Tick::ZERO), Entry::Started);
-//! assert!(matches!(registry.enter(slow, None, Tick::ZERO), Entry::Queued { place: 0, .. }));
+//! let client = ClientNetwork::of("192.0.2.7".parse().expect("an address"));
+//! assert_eq!(registry.enter(slow, None, client, Tick::ZERO), Entry::Started);
+//! assert!(matches!(registry.enter(slow, None, client, Tick::ZERO), Entry::Queued { place: 0, .. }));
 //! ```
 
 #![warn(clippy::arithmetic_side_effects)]
 
 mod bandwidth;
+mod client;
 mod fingerprint;
 mod rate;
 mod reading;
@@ -38,7 +40,8 @@ mod time;
 pub use bandwidth::class::{BandwidthClass, Sharing};
 pub use bandwidth::flow::Flow;
 pub use bandwidth::{BandwidthClassId, Grant};
-pub use rate::class::RateClass;
+pub use client::ClientNetwork;
+pub use rate::class::{Order, RateClass};
 pub use rate::{Entry, Poll, RateClassId, Refusal, ShadowEntry, Ticket, TicketId, Wakes};
 pub use reading::{BandwidthReading, RateReading, Readings};
 pub use registry::{Bounds, Registry};

@@ -5,9 +5,13 @@ pub(crate) mod contexts;
 pub(crate) mod live;
 pub(crate) mod queue;
 pub(crate) mod starts;
+pub(crate) mod total;
+pub(crate) mod waiting;
 
 use crate::Tick;
+use crate::client::ClientNetwork;
 use core::time::Duration;
+use waiting::Waiter;
 
 /// A rate class in one registry. It stays the same for the life of the registry, whatever happens to the name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -36,12 +40,19 @@ pub struct Ticket {
     pub(crate) class: RateClassId,
     pub(crate) shard: u16,
     pub(crate) slot: u32,
+    /// When it was handed out.
+    pub(crate) since: u64,
+    pub(crate) client: ClientNetwork,
 }
 
 impl Ticket {
     /// The name under which [`Wakes`] speak of this ticket.
     pub const fn id(&self) -> TicketId {
         self.id
+    }
+
+    pub(crate) const fn waiter(&self) -> Waiter {
+        Waiter { id: self.id, client: self.client }
     }
 
     /// The class it waits in.
@@ -59,10 +70,13 @@ pub enum Entry {
     Queued {
         /// Its place in the queue.
         ticket: Ticket,
-        /// How many wait before it.
+        /// How many start before it, if nobody comes or leaves. An estimate in [`Order::Clients`](crate::Order::Clients).
         place: u32,
-        /// When to poll, if it is the head; `None` if it is to wait until it is woken.
+        /// When to poll, woken or not: when it may start, if it is the head, or when it may wait no longer; `None` if it is
+        /// to wait until it is woken.
         until: Option<Tick>,
+        /// Whose place it took: he must poll now, and will be refused.
+        displaced: Option<TicketId>,
     },
     /// It may not even wait. Nothing is spent.
     Refused {
@@ -94,8 +108,18 @@ pub enum Poll {
     },
     /// It waits on.
     Waiting {
-        /// When to poll again, if it is the head; `None` if it is to wait until it is woken.
+        /// When to poll again, woken or not; `None` if it is to wait until it is woken.
         until: Option<Tick>,
+    },
+    /// It may wait no longer; the ticket is done. Only where waits are estimated: where a class has a total, or an order
+    /// other than that of arrival.
+    Refused {
+        /// Why: it had to make room, or the wait grew longer than the class allows.
+        reason: Refusal,
+        /// The wait its place would still have needed, or that of the last place.
+        retry_after: Duration,
+        /// Whom its leaving concerns, who must now be polled.
+        wakes: Wakes,
     },
     /// The ticket is not in its queue: it has started or left before, or comes from another registry.
     Gone,
@@ -144,6 +168,12 @@ impl Wakes {
     /// Adds those of `other`.
     pub fn append(&mut self, other: Self) {
         for id in other {
+            self.push(id);
+        }
+    }
+
+    pub(crate) fn extend(&mut self, id: Option<TicketId>) {
+        if let Some(id) = id {
             self.push(id);
         }
     }

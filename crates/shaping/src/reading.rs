@@ -39,6 +39,8 @@ pub struct RateReading {
     pub withdrawn: u64,
     /// Who was not let in.
     pub refused: u64,
+    /// Who had to leave a queue without starting, to make room or because the wait grew too long; among the withdrawn.
+    pub displaced: u64,
     /// How often [`Registry::try_start`](crate::Registry::try_start) said no.
     pub declined: u64,
     /// Contexts held now, those that could be forgotten among them.

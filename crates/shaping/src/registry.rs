@@ -4,10 +4,11 @@ use crate::Tick;
 use crate::bandwidth::BandwidthClassId;
 use crate::bandwidth::class::{BandwidthClass, LiveBandwidthClass};
 use crate::bandwidth::flow::Flow;
+use crate::client::ClientNetwork;
 use crate::fingerprint::hash_of_name;
 use crate::rate::class::RateClass;
 use crate::rate::contexts::Tickets;
-use crate::rate::live::{House, LiveRateClass, lock};
+use crate::rate::live::{House, LiveRateClass, News, lock};
 use crate::rate::{Entry, Poll, RateClassId, ShadowEntry, Ticket, Wakes};
 use crate::reading::{BandwidthReading, NAMED_MAX, RateReading, Readings};
 use crate::roster::Roster;
@@ -55,7 +56,7 @@ impl Registry {
     pub fn new(bounds: Bounds, seed: [u64; 2]) -> Self {
         let tickets = Tickets::new(bounds.tickets_max);
         Self {
-            house: House { tickets, key: seed, contexts_max: bounds.contexts_max },
+            house: House { tickets, key: seed, contexts_max: bounds.contexts_max, news: News::default() },
             rates: Roster::new(),
             bandwidths: Roster::new(),
             crowd: Arc::default(),
@@ -115,8 +116,16 @@ impl Registry {
     }
 
     /// Starts, or takes a place at the end of the queue. Each `context` has a queue of its own; `None` is one more.
-    pub fn enter(&self, class: RateClassId, context: Option<&[u8]>, now: Tick) -> Entry {
-        self.rates.get(class.0).map_or(Entry::Started, |live| live.enter(context, now.nanos(), &self.house))
+    /// `client` counts where the class goes by clients.
+    pub fn enter(
+        &self,
+        class: RateClassId,
+        context: Option<&[u8]>,
+        client: ClientNetwork,
+        now: Tick,
+    ) -> Entry {
+        let live = self.rates.get(class.0);
+        live.map_or(Entry::Started, |live| live.enter(context, client, now.nanos(), &self.house))
     }
 
     /// Starts if the ticket is the head and its time has come. A head is never let through but by its own poll.
@@ -146,8 +155,22 @@ impl Registry {
         self.rates.get(class.0).map_or(0, |live| live.backlog(context, now.nanos(), &self.house))
     }
 
+    /// Classes in which newcomers had to share the context `(other)` because the table was full of live ones; each at
+    /// most once a minute, and once in all to whoever asks first. Almost free where there is nothing to tell.
+    #[inline]
+    pub fn overflowed(&self) -> Vec<RateClassId> {
+        self.house.news.take()
+    }
+
+    /// The last name of a class, and how many contexts it holds at most; `None` if there is no such class.
+    pub fn rate_class_name(&self, class: RateClassId) -> Option<(String, usize)> {
+        let name = read(&self.rate_names, |names| names.get(class.0).map(|name| name.text.clone()));
+        name.map(|name| (name, self.house.contexts_max))
+    }
+
     /// What [`Registry::enter`] would do, in a world where nobody leaves and everybody is on time. Nobody waits: virtual
-    /// tickets go by themselves as time passes.
+    /// tickets go by themselves as time passes. In a class that goes by clients the order of arrival is assumed, and what a
+    /// total lets through is only estimated.
     ///
     /// For a registry of its own, on which nothing but this and what does not wait ([`Registry::try_start`],
     /// [`Registry::peek`], [`Registry::backlog`]) is called. Fed with the same
@@ -205,6 +228,7 @@ fn rate_reading(name: &Name, live: &LiveRateClass, now: Tick) -> RateReading {
         started: 0,
         withdrawn: 0,
         refused: 0,
+        displaced: 0,
         declined: 0,
         contexts: 0,
         forgotten: 0,
@@ -223,6 +247,7 @@ fn rate_reading(name: &Name, live: &LiveRateClass, now: Tick) -> RateReading {
             (&mut reading.started, counts.started),
             (&mut reading.withdrawn, counts.withdrawn),
             (&mut reading.refused, counts.refused),
+            (&mut reading.displaced, counts.displaced),
             (&mut reading.declined, counts.declined),
             (&mut reading.forgotten, counts.forgotten),
             (&mut reading.overflowed, counts.overflowed),

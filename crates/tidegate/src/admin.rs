@@ -217,7 +217,7 @@ impl Numbers {
         let readings = self.shared.registry().readings(self.stopwatch.tick());
         let (counter, gauge) = (MetricType::Counter, MetricType::Gauge);
         let rates: Vec<_> = readings.rates.iter().filter(|class| class.is_named).collect();
-        let rate: [Column<'_, &shaping::RateReading>; 6] = [
+        let rate: [Column<'_, &shaping::RateReading>; 8] = [
             ("rate_class_backlog", "Requests that wait in a rate class now.", gauge, &|class| class.backlog),
             ("rate_class_contexts", "Contexts that a rate class holds now.", gauge, &|class| {
                 class.contexts as u64
@@ -233,6 +233,18 @@ impl Numbers {
                 "Requests that left a rate class before their turn.",
                 counter,
                 &|class| class.withdrawn,
+            ),
+            (
+                "rate_class_displaced",
+                "Of these, those that made room for others or could not be served in time any more.",
+                counter,
+                &|class| class.displaced,
+            ),
+            (
+                "rate_class_overflowed",
+                "Times that a request shared the context (other) because all contexts limited somebody.",
+                counter,
+                &|class| class.overflowed,
             ),
             (
                 "rate_class_declined",

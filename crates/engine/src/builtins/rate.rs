@@ -4,7 +4,7 @@
 use super::{EVERYWHERE, LIVE};
 use crate::decision::RateResult;
 use crate::host::{End, Host, Note, Waiting};
-use shaping::{Entry, RateClassId, Registry, ShadowEntry};
+use shaping::{ClientNetwork, Entry, RateClassId, Registry, ShadowEntry};
 use trafficscript::{Answer, Builtin, ByteString, Call, Effect, Example, Kind, Param};
 
 const PARAMS: &[Param] = &[
@@ -111,12 +111,16 @@ fn use_class(call: &mut Call<'_, Host>) -> Answer {
         note(call, place, result, u64::try_from(wait.as_micros()).unwrap_or(u64::MAX));
         return 1.into();
     }
-    match call.host.shared.registry().enter(id, context, now) {
+    let client = ClientNetwork::of(call.host.arrival.client);
+    let entry = call.host.shared.registry().enter(id, context, client, now);
+    tell_overflow(call);
+    match entry {
         Entry::Started => {
             note(call, 0, RateResult::Started, 0);
             1.into()
         }
-        Entry::Queued { ticket, place, .. } => {
+        Entry::Queued { ticket, place, displaced, .. } => {
+            call.host.shared.wake(displaced);
             call.host.shared.counters().queued.add_one();
             let note = note(call, place, RateResult::Waiting, 0);
             call.host.waiting = Some(Waiting::Turn { ticket, since: now, note });
@@ -138,8 +142,22 @@ fn use_without_queue(call: &mut Call<'_, Host>) -> Answer {
     let context = call.optional_string(1);
     let now = call.host.now.tick;
     let started = call.host.classes().try_start(id, context.as_deref(), now);
+    tell_overflow(call);
     note(call, 0, if started { RateResult::Started } else { RateResult::OverLimit }, 0);
     started.into()
+}
+
+/// Tells the operator, once a minute, of classes whose contexts are too many to be kept apart.
+fn tell_overflow(call: &mut Call<'_, Host>) {
+    for id in call.host.shared.registry().overflowed() {
+        let Some((name, contexts)) = call.host.shared.registry().rate_class_name(id) else { continue };
+        let text = format!(
+            "all {contexts} contexts of the rate class \"{name}\" limit somebody: newcomers share one, named (other)"
+        );
+        call.host.shared.counters().contexts_overflowed.add_one();
+        let place = call.place();
+        call.host.note(place, Note::Warning { text });
+    }
 }
 
 fn backlog(call: &mut Call<'_, Host>) -> Answer {

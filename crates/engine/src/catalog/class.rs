@@ -2,7 +2,7 @@
 
 use super::said;
 use super::units::BitRate;
-use shaping::{BandwidthClass, RateClass, Sharing};
+use shaping::{BandwidthClass, Order, RateClass, Sharing};
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -13,6 +13,12 @@ pub(crate) fn rate_class(said: &said::RateClass) -> RateClass {
         per_second: limit(said.max_rate_per_second.value().map(|count| count.0)),
         per_minute: limit(said.max_rate_per_minute.value().map(|count| count.0)),
         backlog_max: limit(said.max_queue.value().map(|count| count.0)).map(NonZeroU32::get),
+        total_per_second: limit(said.total_per_second.value().map(|count| count.0)),
+        total_per_minute: limit(said.total_per_minute.value().map(|count| count.0)),
+        order: match said.fair_by.value() {
+            Some(said::FairBy::Client) => Order::Clients,
+            Some(said::FairBy::Nobody) | None => Order::Arrival,
+        },
         wait_max: said.max_wait.value().map(|length| length.0).filter(|wait| *wait > Duration::ZERO),
     }
 }

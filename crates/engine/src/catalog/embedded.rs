@@ -156,7 +156,9 @@ fn rule_line(server: &VirtualServer, stage: &str, attachment: &Attachment) -> St
 fn rate_class_text(class: &RateClass) -> String {
     let second = class.per_second.map(|limit| format!("{limit} a second"));
     let minute = class.per_minute.map(|limit| format!("{limit} a minute"));
-    let limits: Vec<String> = [second, minute].into_iter().flatten().collect();
+    let total_second = class.total_per_second.map(|limit| format!("{limit} a second in all"));
+    let total_minute = class.total_per_minute.map(|limit| format!("{limit} a minute in all"));
+    let limits: Vec<String> = [second, minute, total_second, total_minute].into_iter().flatten().collect();
     let limits = if limits.is_empty() { "no limit".to_owned() } else { limits.join(" and ") };
     format!("{limits}, waits {}", wait_text(class.wait_max))
 }

@@ -140,10 +140,11 @@ fn rate_class(name: &At<String>, class: &said::RateClass, source: &Arc<Source>) 
     let second = class.max_rate_per_second.said()?;
     let minute = class.max_rate_per_minute.said()?;
     let (per_second, per_minute) = (second.value.0, minute.value.0);
-    if per_second == 0 && per_minute == 0 {
+    let total = [class.total_per_second.value()?.0, class.total_per_minute.value()?.0];
+    if per_second == 0 && per_minute == 0 && total == [0, 0] {
         let message = format!("the rate class `{}` limits nothing", shown(&name.value));
         let warning = Diagnostic::warning(WITHOUT_LIMIT, message).at(source, name.span, "");
-        return Some(warning.help("give it max_rate_per_second, max_rate_per_minute, or both"));
+        return Some(warning.help("give it max_rate_per_second or max_rate_per_minute, or a total"));
     }
     let reachable = per_second.saturating_mul(60);
     if per_second != 0 && per_minute > reachable {
@@ -175,7 +176,11 @@ fn long_wait(class: &said::RateClass) -> Option<(Span, String, &'static str)> {
             "all of a minute's requests may start in {}, and the next ones wait for the minute to pass",
             if started_in == 0 { "one moment".to_owned() } else { format!("{started_in} s") }
         );
-        return Some((minute.span, label, "set max_wait (say \"6s\"), or a max_rate_per_second that spreads them"));
+        return Some((
+            minute.span,
+            label,
+            "set max_wait (say \"6s\"), or a max_rate_per_second that spreads them",
+        ));
     }
     let queue = class.max_queue.said()?;
     let places = u64::from(queue.value.0);

@@ -195,9 +195,15 @@ said_table! {
         max_rate_per_second: Count<0, 1_000_000> => 0,
         /// Requests that may start in any minute; 0 sets no limit.
         max_rate_per_minute: Count<0, 60_000_000> => 0,
+        /// Requests that may start in any second in all contexts together; 0 sets no limit. Contexts share it by turns.
+        total_per_second: Count<0, 1_000_000> => 0,
+        /// Requests that may start in any minute in all contexts together; 0 sets no limit.
+        total_per_minute: Count<0, 60_000_000> => 0,
+        /// Who of those who wait in one context is next: whoever came first, or the clients by turns.
+        fair_by: FairBy => "none",
         /// Requests that may wait in each context; 0 sets no limit but the process's own.
         max_queue: Count<0, 1_000_000> => 0,
-        /// How long a request may wait; 0 leaves it to the `timeout` of the virtual server.
+        /// How long a request may wait: whoever would wait longer is told at once. 0 leaves it to the `timeout` of the virtual server.
         max_wait: Length<0> => 0,
         /// For people.
         note: Text => "",
@@ -248,6 +254,17 @@ said_table! {
         attributes: OneOrMany<Text> => optional,
         /// How long one question may take.
         timeout: Positive => "10s",
+    }
+}
+
+said_choice! {
+    /// Between whom the places of a context are divided fairly.
+    pub(crate) FairBy {
+        /// Nobody: first come, first served.
+        Nobody = "none",
+        /// Clients by turns, each an IPv4 address or an IPv6 network of 64 bits; within one, first come, first served. A
+        /// client who fills a full queue makes room for one who has fewer in it.
+        Client = "client",
     }
 }
 

@@ -144,6 +144,7 @@ fn a_good_catalog_means_what_it_says() {
         per_minute: NonZeroU32::new(10),
         backlog_max: Some(20),
         wait_max: Some(Duration::from_secs(6)),
+        ..RateClass::default()
     };
     assert_eq!((name.as_str(), *class), ("10 per minute", expected));
     assert_eq!(catalog.bandwidth_classes[0].1.bytes_per_second, NonZeroU64::new(100_000).unwrap());

@@ -32,8 +32,8 @@ pub(crate) enum RulesStep {
 
 /// What came of a wait.
 pub(super) enum Waited {
-    /// Looking for it was too much: the fault is written down.
-    Faulted,
+    /// The rule does not go on: a fault, written down, or a class that will not serve it; see `host.end`.
+    Over,
     Answer(Option<Value>),
     Still(Ask),
     TimedOut {
@@ -103,7 +103,7 @@ impl Runner {
                 self.end_run();
                 return RulesStep::TimedOut { retry_after };
             }
-            Waited::Faulted => {
+            Waited::Over => {
                 self.end_run();
                 if host.end.is_some() {
                     host.running = None;
@@ -135,7 +135,7 @@ impl Runner {
                             answer = Some(value.unwrap_or_else(|| Value::from(0)));
                             continue;
                         }
-                        Waited::Faulted => self.end_run(),
+                        Waited::Over => self.end_run(),
                     }
                 }
                 Step::Finished => self.instructions = self.instructions.saturating_add(run.instructions()),
@@ -173,6 +173,12 @@ impl Runner {
                     host.settle_rate(note, now.since(since), RateResult::Started);
                     Waited::Answer(Some(Value::from(1)))
                 }
+                Poll::Refused { retry_after, wakes, .. } => {
+                    host.shared.wake(wakes);
+                    host.settle_rate(note, now.since(since), RateResult::Refused);
+                    host.end = Some(End::QueueRefused { retry_after });
+                    Waited::Over
+                }
                 Poll::Gone => {
                     // The registry knows nothing of it: nobody is to be held up by that.
                     debug_assert!(false, "a ticket was polled after its end");
@@ -204,7 +210,7 @@ impl Runner {
             Err(steps) => {
                 let (source, span) = place;
                 host.fault(&Fault { kind: steps.into(), source, span });
-                Waited::Faulted
+                Waited::Over
             }
             Ok(Some(answered)) => {
                 if answered.cut_short {

@@ -13,8 +13,26 @@ pub struct RateClass {
     pub per_minute: Option<NonZeroU32>,
     /// How many may wait in one context; `None`: bounded only by the registry.
     pub backlog_max: Option<u32>,
-    /// Who would have to wait longer is refused at once; `None`: never refused for that.
+    /// Who would have to wait longer is refused at once; `None`: never refused for that. Where the wait can only be
+    /// estimated at the door (a total, or an order other than that of arrival) nobody waits longer either.
     pub wait_max: Option<Duration>,
+    /// How many may start in any one second in all contexts together; `None`: as many as come.
+    pub total_per_second: Option<NonZeroU32>,
+    /// How many may start in any one minute in all contexts together; `None`: as many as come.
+    pub total_per_minute: Option<NonZeroU32>,
+    /// Who of those who wait in one context is next.
+    pub order: Order,
+}
+
+/// Who of those who wait in one context is next.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Order {
+    /// Who came first.
+    #[default]
+    Arrival,
+    /// The clients by turns, each client's own in the order of arrival. A full queue takes in a client who has fewer in it
+    /// than another: the other's last has to go.
+    Clients,
 }
 
 /// The two windows, as an index.
@@ -56,6 +74,9 @@ pub(crate) struct Settings {
     per_minute: u32,
     pub(crate) backlog_max: u32,
     pub(crate) wait_max_nanos: u64,
+    pub(crate) order: Order,
+    /// Whether all contexts together have a limit of their own.
+    pub(crate) has_total: bool,
     /// Up to when the starts of a window are kept though it has no limit any more: so that a limit taken away and
     /// given back within its window judges what it would have judged.
     linger_second: u64,
@@ -65,19 +86,39 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
+    /// The settings of each context.
     pub(crate) fn new(class: &RateClass) -> Self {
-        let per_second = class.per_second.map_or(0, NonZeroU32::get);
-        let said = class.per_minute.map_or(0, NonZeroU32::get);
-        let idle = per_second > 0 && u64::from(said) >= u64::from(per_second).saturating_mul(60);
         Self {
-            per_second,
-            per_minute: if idle { 0 } else { said },
             backlog_max: class.backlog_max.unwrap_or(u32::MAX),
             wait_max_nanos: class.wait_max.map_or(u64::MAX, nanos_of),
-            linger_second: 0,
-            linger_minute: 0,
-            epoch: 0,
+            order: class.order,
+            has_total: class.total_per_second.is_some() || class.total_per_minute.is_some(),
+            ..Self::of_limits(class.per_second, class.per_minute)
         }
+    }
+
+    /// The settings of all contexts together.
+    pub(crate) fn of_total(class: &RateClass) -> Self {
+        Self::of_limits(class.total_per_second, class.total_per_minute)
+    }
+
+    fn of_limits(per_second: Option<NonZeroU32>, per_minute: Option<NonZeroU32>) -> Self {
+        let per_second = per_second.map_or(0, NonZeroU32::get);
+        let said = per_minute.map_or(0, NonZeroU32::get);
+        let idle = per_second > 0 && u64::from(said) >= u64::from(per_second).saturating_mul(60);
+        Self { per_second, per_minute: if idle { 0 } else { said }, ..Self::default() }
+    }
+
+    /// Whether a wait can only be estimated at the door.
+    #[inline]
+    pub(crate) fn is_estimated(&self) -> bool {
+        self.has_total || self.order == Order::Clients
+    }
+
+    /// Until when who came at `since` may wait, where that is looked at again while he waits; else for ever.
+    #[inline]
+    pub(crate) fn latest(&self, since: u64) -> u64 {
+        if self.is_estimated() { since.saturating_add(self.wait_max_nanos) } else { u64::MAX }
     }
 
     /// These settings in the place of `before`.

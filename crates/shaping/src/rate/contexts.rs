@@ -1,16 +1,26 @@
 //! A shard of the contexts of a class: a bounded table that forgets only what equals a fresh context.
 
 use super::class::Settings;
-use super::queue::{Instance, Queue, Removed};
-use super::{Poll, Refusal, TicketId, Wakes};
+use super::queue::{Instance, Queue};
+use super::total::Total;
+use super::waiting::{Removed, Waiter};
+use super::{Poll, Refusal, Ticket, TicketId, Wakes};
+use crate::Tick;
+use crate::client::ClientNetwork;
 use crate::fingerprint::Fingerprint;
+use core::time::Duration;
 use hashbrown::HashTable;
+use std::collections::BTreeSet;
+use std::sync::MutexGuard;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 /// How many contexts a newcomer looks at to find one to forget, when the table is full.
 const LOOKS_WHEN_FULL: usize = 8;
 /// The same while the table may still grow: enough to keep it near the number of contexts that matter.
 const LOOKS_BEFORE_GROWING: usize = 2;
+
+/// That newcomers share a context is told once in this time.
+const OVERFLOW_TOLD_NANOS: u64 = 60_000_000_000;
 
 /// Tickets of all classes of a registry.
 #[derive(Debug)]
@@ -34,12 +44,28 @@ impl Tickets {
             self.give_back(1);
             return None;
         }
-        Some(TicketId(self.next_id.fetch_add(1, Ordering::Relaxed)))
+        Some(self.next())
+    }
+
+    /// The name of one ticket more, for a place that another has just given up.
+    fn next(&self) -> TicketId {
+        TicketId(self.next_id.fetch_add(1, Ordering::Relaxed))
+    }
+
+    fn is_exhausted(&self) -> bool {
+        self.waiting() >= self.waiting_max
     }
 
     fn give_back(&self, count: usize) {
         self.waiting.fetch_sub(count, Ordering::Relaxed);
     }
+}
+
+/// What a call works with beside its shard, locked before it.
+pub(crate) struct Around<'a> {
+    pub(crate) tickets: &'a Tickets,
+    /// Where the class has limits on all contexts together.
+    pub(crate) total: Option<MutexGuard<'a, Total>>,
 }
 
 /// What happened in a shard since the start.
@@ -52,6 +78,8 @@ pub(crate) struct Counts {
     pub(crate) declined: u64,
     pub(crate) overflowed: u64,
     pub(crate) forgotten: u64,
+    /// Who had to leave a queue without starting: to make room, or because the wait grew too long.
+    pub(crate) displaced: u64,
     pub(crate) backlog: u64,
     /// Starts of the present second since the origin, and of the one before.
     second: u64,
@@ -87,7 +115,7 @@ impl Counts {
 /// What a newcomer is told, before it is clothed for the door.
 pub(crate) enum Entered {
     Started,
-    Queued { id: TicketId, place: usize, due: u64 },
+    Queued { id: TicketId, place: usize, due: u64, until: Option<u64>, displaced: Option<TicketId> },
     Refused { reason: Refusal, due: u64 },
 }
 
@@ -112,6 +140,9 @@ pub(crate) struct Shard {
     hand: usize,
     /// The slots in which somebody waits.
     pub(crate) waiting: Vec<u32>,
+    /// Those who had to make room and have not heard of it.
+    displaced: BTreeSet<TicketId>,
+    tell_overflow_from: u64,
     pub(crate) counts: Counts,
 }
 
@@ -126,6 +157,8 @@ impl Shard {
             slots_max,
             hand: 0,
             waiting: Vec::new(),
+            displaced: BTreeSet::new(),
+            tell_overflow_from: 0,
             counts: Counts {
                 entered: 0,
                 started: 0,
@@ -134,6 +167,7 @@ impl Shard {
                 declined: 0,
                 overflowed: 0,
                 forgotten: 0,
+                displaced: 0,
                 backlog: 0,
                 second: 0,
                 this_second: 0,
@@ -217,6 +251,17 @@ impl Shard {
         }
     }
 
+    /// Somebody is sent to the context that newcomers share; whether that is worth telling: the first time, and when a
+    /// minute has passed.
+    pub(crate) fn overflow(&mut self, now: u64) -> bool {
+        self.counts.overflowed = self.counts.overflowed.saturating_add(1);
+        let is_news = self.tell_overflow_from <= now;
+        if is_news {
+            self.tell_overflow_from = now.saturating_add(OVERFLOW_TOLD_NANOS);
+        }
+        is_news
+    }
+
     /// Somebody starts for whom there is no limit and nothing to remember.
     pub(crate) fn pass(&mut self, now: u64) {
         self.counts.entered = self.counts.entered.saturating_add(1);
@@ -224,118 +269,235 @@ impl Shard {
     }
 
     #[inline]
-    pub(crate) fn enter(&mut self, slot: usize, name: &[u8], now: u64, tickets: &Tickets) -> Entered {
-        if self.try_start(slot, now) {
+    pub(crate) fn enter(
+        &mut self,
+        slot: usize,
+        newcomer: &Newcomer<'_>,
+        now: u64,
+        around: &mut Around<'_>,
+    ) -> Entered {
+        if self.try_start(slot, now, around) {
             return Entered::Started;
         }
         self.counts.declined = self.counts.declined.saturating_sub(1);
-        self.join(slot, &Newcomer { name, is_virtual: false }, now, tickets)
+        self.join(slot, newcomer, now, around)
     }
 
     /// As [`Shard::enter`], with nobody who waits.
-    pub(crate) fn shadow_enter(&mut self, slot: usize, name: &[u8], now: u64, tickets: &Tickets) -> Entered {
-        self.settle(slot, now, tickets);
-        self.settle_another(now, tickets);
-        if self.try_start(slot, now) {
-            return Entered::Started;
-        }
-        self.counts.declined = self.counts.declined.saturating_sub(1);
-        self.join(slot, &Newcomer { name, is_virtual: true }, now, tickets)
+    pub(crate) fn shadow_enter(
+        &mut self,
+        slot: usize,
+        newcomer: &Newcomer<'_>,
+        now: u64,
+        around: &mut Around<'_>,
+    ) -> Entered {
+        self.settle(slot, now, around);
+        self.settle_another(now, around);
+        self.enter(slot, newcomer, now, around)
     }
 
     /// Spends a slot if nobody waits and the windows have room.
     #[inline]
-    pub(crate) fn try_start(&mut self, slot: usize, now: u64) -> bool {
+    pub(crate) fn try_start(&mut self, slot: usize, now: u64, around: &mut Around<'_>) -> bool {
         let Some(instance) = self.slots.get_mut(slot) else { return false };
         instance.starts.fit(&self.settings);
-        if instance.backlog() > 0 || instance.head_due(&self.settings, now) > now {
+        let is_free = instance.backlog() == 0
+            && instance.head_due(&self.settings, now) <= now
+            && around.total.as_ref().is_none_or(|total| total.is_free(now));
+        if !is_free {
             self.counts.declined = self.counts.declined.saturating_add(1);
             return false;
         }
         instance.starts.record(now, &self.settings);
+        if let Some(total) = &mut around.total {
+            total.record(now);
+        }
         self.pass(now);
         true
     }
 
-    pub(crate) fn peek(&mut self, slot: usize, now: u64) -> bool {
+    pub(crate) fn peek(&mut self, slot: usize, now: u64, around: &Around<'_>) -> bool {
         let Some(instance) = self.slots.get_mut(slot) else { return true };
         instance.starts.fit(&self.settings);
-        instance.backlog() == 0 && instance.head_due(&self.settings, now) <= now
+        instance.backlog() == 0
+            && instance.head_due(&self.settings, now) <= now
+            && around.total.as_ref().is_none_or(|total| total.is_free(now))
     }
 
-    pub(crate) fn backlog(&mut self, slot: usize, now: u64, tickets: &Tickets) -> usize {
-        self.settle(slot, now, tickets);
+    pub(crate) fn backlog(&mut self, slot: usize, now: u64, around: &mut Around<'_>) -> usize {
+        self.settle(slot, now, around);
         self.slots.get(slot).map_or(0, Instance::backlog)
     }
 
-    fn join(&mut self, slot: usize, newcomer: &Newcomer<'_>, now: u64, tickets: &Tickets) -> Entered {
+    fn join(&mut self, slot: usize, newcomer: &Newcomer<'_>, now: u64, around: &mut Around<'_>) -> Entered {
         let settings = self.settings;
         let Some(instance) = self.slots.get_mut(slot) else { return Entered::Started };
         let latest = now.saturating_add(settings.wait_max_nanos);
-        let due = instance.due_against(latest, &settings, now);
-        let place = instance.backlog();
-        let reason = if place >= to_usize(settings.backlog_max) {
-            Some(Refusal::BacklogFull)
-        } else if due > latest {
-            Some(Refusal::WaitTooLong)
+        let outlook = instance.outlook(newcomer, latest, &settings, (now, around.total.as_deref()));
+        let all = instance.backlog();
+        let is_full = all >= to_usize(settings.backlog_max);
+        let must_go = instance
+            .queue
+            .as_ref()
+            .filter(|_| is_full || around.tickets.is_exhausted())
+            .and_then(|queue| queue.waiting.who_makes_room_for(newcomer.client));
+        let id = if is_full && must_go.is_none() {
+            Err(Refusal::BacklogFull)
+        } else if outlook.due > latest {
+            Err(Refusal::WaitTooLong)
+        } else if must_go.is_some() {
+            Ok(around.tickets.next())
         } else {
-            None
-        };
-        let id = match reason {
-            None => tickets.take().ok_or(Refusal::TooManyTickets),
-            Some(reason) => Err(reason),
+            around.tickets.take().ok_or(Refusal::TooManyTickets)
         };
         let id = match id {
             Ok(id) => id,
             Err(reason) => {
                 self.counts.refused = self.counts.refused.saturating_add(1);
-                return Entered::Refused { reason, due };
+                return Entered::Refused { reason, due: outlook.due };
             }
         };
-        let waiting = &mut self.waiting;
+        let displaced = must_go.map(|waiter| self.displace(slot, waiter, around));
+        let until = self.push(slot, (newcomer, id), &outlook, (now, around));
+        Entered::Queued { id, place: outlook.place, due: outlook.due, until, displaced }
+    }
+
+    /// Puts a newcomer into the queue; until when to sleep, if that is known.
+    fn push(
+        &mut self,
+        slot: usize,
+        (newcomer, id): (&Newcomer<'_>, TicketId),
+        outlook: &Outlook,
+        (now, around): (u64, &mut Around<'_>),
+    ) -> Option<u64> {
+        self.counts.entered = self.counts.entered.saturating_add(1);
+        self.counts.backlog = self.counts.backlog.saturating_add(1);
+        let Self { waiting, slots, settings, .. } = self;
+        let instance = slots.get_mut(slot)?;
+        let own = instance.head_due(settings, now);
         let queue = instance.queue.get_or_insert_with(|| {
             let listed_at = waiting.len();
             waiting.push(u32::try_from(slot).unwrap_or(u32::MAX));
-            Box::new(Queue::new(newcomer.name.into(), listed_at))
+            Box::new(Queue::new((newcomer.name, instance.fingerprint), settings.order, listed_at))
         });
-        queue.push((!newcomer.is_virtual).then_some(id), due);
-        self.counts.entered = self.counts.entered.saturating_add(1);
-        self.counts.backlog = self.counts.backlog.saturating_add(1);
-        Entered::Queued { id, place, due }
-    }
-
-    pub(crate) fn poll(&mut self, slot: usize, id: TicketId, now: u64, tickets: &Tickets) -> Poll {
-        let Some(instance) = self.slots.get_mut(slot) else { return Poll::Gone };
-        instance.starts.fit(&self.settings);
-        let Some(queue) = instance.queue.as_ref() else { return Poll::Gone };
-        if queue.head() != Some(id) {
-            return if queue.holds(id) { Poll::Waiting { until: None } } else { Poll::Gone };
-        }
-        let due = instance.head_due(&self.settings, now);
-        if due > now {
-            return Poll::Waiting { until: Some(crate::Tick::from_nanos(due)) };
-        }
-        let next = instance.start_head(&self.settings, now);
-        self.counts.start(now);
-        self.left(slot, 1, tickets);
-        Poll::Started { wakes: next.into() }
-    }
-
-    pub(crate) fn withdraw(&mut self, slot: usize, id: TicketId, tickets: &Tickets) -> Wakes {
-        let queue = self.slots.get_mut(slot).and_then(|instance| instance.queue.as_mut());
-        let wakes = match queue.map_or(Removed::Nobody, |queue| queue.remove(id)) {
-            Removed::Nobody => return Wakes::default(),
-            Removed::FromBehind => Wakes::default(),
-            Removed::Head { next } => next.into(),
+        let waiter = Waiter { id, client: newcomer.client };
+        queue.push((!newcomer.is_virtual).then_some(waiter), outlook.last_due);
+        let is_head = queue.waiting.head() == Some(id);
+        let due = match &mut around.total {
+            None => is_head.then_some(outlook.due),
+            Some(total) => {
+                total.joined();
+                if newcomer.is_virtual {
+                    total.reserve(outlook.last_due);
+                }
+                if is_head && own <= now {
+                    total.queue_up(&mut queue.turn, id, now)
+                } else {
+                    is_head.then_some(own)
+                }
+            }
         };
+        earlier(due, settings.latest(now))
+    }
+
+    /// The last of somebody makes room for a newcomer, who takes over his right to a ticket.
+    fn displace(&mut self, slot: usize, waiter: Waiter, around: &mut Around<'_>) -> TicketId {
+        if let Some(queue) = self.slots.get_mut(slot).and_then(|instance| instance.queue.as_mut()) {
+            queue.remove(waiter);
+        }
+        self.displaced.insert(waiter.id);
         self.counts.withdrawn = self.counts.withdrawn.saturating_add(1);
-        self.left(slot, 1, tickets);
+        self.counts.displaced = self.counts.displaced.saturating_add(1);
+        self.counts.backlog = self.counts.backlog.saturating_sub(1);
+        if let Some(total) = &mut around.total {
+            total.left(1);
+        }
+        waiter.id
+    }
+
+    pub(crate) fn poll(&mut self, ticket: &Ticket, now: u64, around: &mut Around<'_>) -> Poll {
+        let (slot, waiter) = (to_usize(ticket.slot), ticket.waiter());
+        let settings = self.settings;
+        let latest = settings.latest(ticket.since);
+        let queued = self.slots.get_mut(slot).filter(|instance| instance.holds(waiter));
+        let Some(instance) = queued else { return self.poll_without_place(ticket, now) };
+        instance.starts.fit(&settings);
+        let own = instance.head_due(&settings, now);
+        let Some(queue) = instance.queue.as_mut() else { return Poll::Gone };
+        let due = match &mut around.total {
+            _ if queue.waiting.head() != Some(waiter.id) => None,
+            None => Some(own),
+            Some(_) if own > now => Some(own),
+            Some(total) => total.queue_up(&mut queue.turn, waiter.id, now),
+        };
+        if due.is_some_and(|due| due <= now) {
+            let mut wakes = Wakes::default();
+            if let Some(total) = &mut around.total {
+                total.record(now);
+                wakes.extend(total.step_back(&mut queue.turn));
+            }
+            wakes.extend(instance.start_head(&settings, now));
+            self.counts.start(now);
+            self.left(slot, 1, around);
+            return Poll::Started { wakes };
+        }
+        if now >= latest {
+            let last = queue.due_of(usize::MAX).unwrap_or(own).max(own);
+            let retry_after = Duration::from_nanos(last.saturating_sub(now));
+            self.counts.displaced = self.counts.displaced.saturating_add(1);
+            let wakes = self.withdraw(ticket, around);
+            return Poll::Refused { reason: Refusal::WaitTooLong, retry_after, wakes };
+        }
+        Poll::Waiting { until: earlier(due, latest).map(Tick::from_nanos) }
+    }
+
+    /// Somebody asks who has no place: who had to make room, or nobody who is known here.
+    fn poll_without_place(&mut self, ticket: &Ticket, now: u64) -> Poll {
+        if !self.displaced.remove(&ticket.id) {
+            return Poll::Gone;
+        }
+        let settings = self.settings;
+        let due = self.slots.get(to_usize(ticket.slot)).map_or(now, |instance| instance.due(&settings, now));
+        let retry_after = Duration::from_nanos(due.saturating_sub(now));
+        Poll::Refused { reason: Refusal::BacklogFull, retry_after, wakes: Wakes::default() }
+    }
+
+    pub(crate) fn withdraw(&mut self, ticket: &Ticket, around: &mut Around<'_>) -> Wakes {
+        let slot = to_usize(ticket.slot);
+        let queue = self.slots.get_mut(slot).and_then(|instance| instance.queue.as_mut());
+        let Some(queue) = queue else {
+            self.displaced.remove(&ticket.id);
+            return Wakes::default();
+        };
+        let mut wakes = Wakes::default();
+        match queue.remove(ticket.waiter()) {
+            Removed::Nobody => {
+                self.displaced.remove(&ticket.id);
+                return wakes;
+            }
+            Removed::FromBehind => {}
+            Removed::Head => {
+                let next = queue.waiting.head();
+                wakes.extend(next);
+                if let Some(total) = &mut around.total {
+                    match next {
+                        Some(next) => total.rename(queue.turn, next),
+                        None => wakes.extend(total.step_back(&mut queue.turn)),
+                    }
+                }
+            }
+        }
+        self.counts.withdrawn = self.counts.withdrawn.saturating_add(1);
+        self.left(slot, 1, around);
         wakes
     }
 
     /// `count` left the queue of `slot`; an empty queue and its name are dropped.
-    fn left(&mut self, slot: usize, count: usize, tickets: &Tickets) {
-        tickets.give_back(count);
+    fn left(&mut self, slot: usize, count: usize, around: &mut Around<'_>) {
+        around.tickets.give_back(count);
+        if let Some(total) = &mut around.total {
+            total.left(count);
+        }
         self.counts.backlog = self.counts.backlog.saturating_sub(u64::try_from(count).unwrap_or(u64::MAX));
         let Some(instance) = self.slots.get_mut(slot).filter(|instance| instance.backlog() == 0) else {
             return;
@@ -351,7 +513,7 @@ impl Shard {
     }
 
     /// In a shadow registry: lets the virtual tickets of a context go whose time has come. Elsewhere nothing.
-    pub(crate) fn settle(&mut self, slot: usize, now: u64, tickets: &Tickets) {
+    pub(crate) fn settle(&mut self, slot: usize, now: u64, around: &mut Around<'_>) {
         let Some(instance) = self.slots.get_mut(slot).filter(|instance| instance.queue.is_some()) else {
             return;
         };
@@ -361,39 +523,77 @@ impl Shard {
             for _ in 0..gone {
                 self.counts.start(now);
             }
-            self.left(slot, gone, tickets);
+            self.left(slot, gone, around);
         }
     }
 
     /// Lets virtual tickets of one more context go, in rotation, so that contexts nobody asks for again do not keep
     /// tickets for ever.
-    fn settle_another(&mut self, now: u64, tickets: &Tickets) {
+    fn settle_another(&mut self, now: u64, around: &mut Around<'_>) {
         self.hand = self.hand.wrapping_add(1);
         let turn = self.hand.checked_rem(self.waiting.len());
         if let Some(&slot) = turn.and_then(|turn| self.waiting.get(turn)) {
-            self.settle(to_usize(slot), now, tickets);
+            self.settle(to_usize(slot), now, around);
         }
     }
 
-    /// Takes over edited settings; those who wait at the head must ask for their new deadline.
-    pub(crate) fn edit(&mut self, settings: Settings, now: u64) -> Vec<TicketId> {
+    /// Takes over edited settings. Gives those who must ask for their new deadline: the heads, or everybody where nobody is
+    /// to wait longer than a while.
+    pub(crate) fn edit(&mut self, settings: Settings, total: &mut Total, now: u64) -> Vec<TicketId> {
         self.settings = settings;
         let Self { waiting, slots, .. } = self;
-        let mut heads = Vec::with_capacity(waiting.len());
+        let mut woken = Vec::with_capacity(waiting.len());
         for &slot in waiting.iter() {
             let Some(instance) = slots.get_mut(to_usize(slot)) else { continue };
             instance.starts.fit(&settings);
             instance.project(&settings, now);
-            heads.extend(instance.queue.as_ref().and_then(|queue| queue.head()));
+            let is_open = instance.head_due(&settings, now) <= now;
+            let Some(queue) = instance.queue.as_mut() else { continue };
+            queue.waiting.reorder(settings.order);
+            match (queue.waiting.head(), queue.turn) {
+                (Some(head), Some(_)) if is_open && settings.has_total => total.rename(queue.turn, head),
+                // whoever is first after that is woken, as everybody who is first anywhere
+                _ => drop(total.step_back(&mut queue.turn)),
+            }
+            if settings.latest(0) < u64::MAX {
+                woken.extend(queue.waiting.by_arrival().iter().map(|waiter| waiter.id));
+            } else {
+                woken.extend(queue.waiting.head());
+            }
         }
-        heads
+        woken
+    }
+
+    /// Starts of all contexts after `from`, of none more than `most` that were only counted.
+    pub(crate) fn history(&self, from: u64, most: usize) -> impl Iterator<Item = u64> {
+        self.slots.iter().flat_map(move |instance| instance.starts.since(from, most))
     }
 }
 
 /// Who takes a place: in a context of which name, and whether somebody waits there or only time passes.
-struct Newcomer<'a> {
-    name: &'a [u8],
-    is_virtual: bool,
+pub(crate) struct Newcomer<'a> {
+    pub(crate) name: &'a [u8],
+    pub(crate) client: ClientNetwork,
+    pub(crate) is_virtual: bool,
+}
+
+/// What a newcomer has to expect.
+pub(crate) struct Outlook {
+    /// How many start before him.
+    pub(crate) place: usize,
+    /// When he will start.
+    pub(crate) due: u64,
+    /// When the last place of the queue will start once he has come in.
+    pub(crate) last_due: u64,
+}
+
+/// The earlier of a moment that may not be known and one that may be never.
+fn earlier(due: Option<u64>, latest: u64) -> Option<u64> {
+    let latest = (latest < u64::MAX).then_some(latest);
+    match (due, latest) {
+        (Some(due), Some(latest)) => Some(due.min(latest)),
+        (due, latest) => due.or(latest),
+    }
 }
 
 const fn hash(fingerprint: Fingerprint) -> u64 {

@@ -1,4 +1,4 @@
-//! One context of a rate class: who started, who waits. First in, first out.
+//! One context of a rate class: who started, who waits.
 //!
 //! Beside those who wait lies the list of the moments at which each *place* of the queue will start if nobody leaves and
 //! everybody is on time. The list belongs to places, not to people: when somebody leaves, the last moment goes, and all
@@ -6,8 +6,11 @@
 //! late (`drift`); it is then made anew when it matters.
 
 use super::TicketId;
-use super::class::{Settings, Window};
+use super::class::{Order, Settings, Window};
+use super::contexts::{Newcomer, Outlook};
 use super::starts::Starts;
+use super::total::Total;
+use super::waiting::{Removed, Waiter, Waiting};
 use crate::fingerprint::Fingerprint;
 use std::collections::VecDeque;
 
@@ -21,8 +24,8 @@ pub(crate) struct Instance {
 
 #[derive(Debug)]
 pub(crate) struct Queue {
-    /// Ascending; the first has not left. Empty in a shadow registry, where nobody waits.
-    waiters: VecDeque<Waiter>,
+    /// Empty in a shadow registry, where nobody waits.
+    pub(crate) waiting: Waiting,
     /// When each place will start; as many as wait.
     dues: VecDeque<u64>,
     /// By how much `dues` may be too early, in nanoseconds.
@@ -31,68 +34,37 @@ pub(crate) struct Queue {
     pub(crate) name: Box<[u8]>,
     /// Where the shard's list of busy contexts names this one.
     pub(crate) listed_at: usize,
-}
-
-/// Whom [`Queue::remove`] took out.
-pub(crate) enum Removed {
-    Nobody,
-    FromBehind,
-    Head { next: Option<TicketId> },
-}
-
-#[derive(Debug)]
-struct Waiter {
-    id: TicketId,
-    has_left: bool,
+    /// The context's turn among those that are ready; see `total`.
+    pub(crate) turn: Option<u64>,
 }
 
 impl Queue {
-    pub(crate) const fn new(name: Box<[u8]>, listed_at: usize) -> Self {
-        Self { waiters: VecDeque::new(), dues: VecDeque::new(), drift: 0, name, listed_at }
+    /// The queue of a context.
+    pub(crate) fn new((name, fingerprint): (&[u8], Fingerprint), order: Order, listed_at: usize) -> Self {
+        let (waiting, dues, name) = (Waiting::new(order), VecDeque::new(), shown(name, fingerprint));
+        Self { waiting, dues, drift: 0, name, listed_at, turn: None }
     }
 
-    pub(crate) fn push(&mut self, id: Option<TicketId>, due: u64) {
+    /// Somebody takes the last place, or only time does.
+    pub(crate) fn push(&mut self, waiter: Option<Waiter>, due: u64) {
         self.dues.push_back(due);
-        if let Some(id) = id {
-            self.waiters.push_back(Waiter { id, has_left: false });
+        if let Some(waiter) = waiter {
+            self.waiting.push(waiter);
         }
     }
 
-    pub(crate) fn head(&self) -> Option<TicketId> {
-        self.waiters.front().map(|waiter| waiter.id)
+    /// Somebody leaves without starting: everybody behind moves up.
+    pub(crate) fn remove(&mut self, waiter: Waiter) -> Removed {
+        let removed = self.waiting.remove(waiter);
+        if removed != Removed::Nobody {
+            self.dues.pop_back();
+        }
+        removed
     }
 
-    fn find(&self, id: TicketId) -> Option<usize> {
-        let at = self.waiters.binary_search_by_key(&id, |waiter| waiter.id).ok()?;
-        self.waiters.get(at).filter(|waiter| !waiter.has_left).map(|_| at)
-    }
-
-    pub(crate) fn holds(&self, id: TicketId) -> bool {
-        self.find(id).is_some()
-    }
-
-    pub(crate) fn remove(&mut self, id: TicketId) -> Removed {
-        let Some(at) = self.find(id) else { return Removed::Nobody };
-        self.dues.pop_back();
-        if at == 0 {
-            self.drop_head();
-            return Removed::Head { next: self.head() };
-        }
-        if let Some(waiter) = self.waiters.get_mut(at) {
-            waiter.has_left = true;
-        }
-        // so that leavers in the middle never hold more memory than those who stay
-        if self.waiters.len() > self.dues.len().saturating_mul(2).saturating_add(16) {
-            self.waiters.retain(|waiter| !waiter.has_left);
-        }
-        Removed::FromBehind
-    }
-
-    fn drop_head(&mut self) {
-        self.waiters.pop_front();
-        while self.waiters.front().is_some_and(|waiter| waiter.has_left) {
-            self.waiters.pop_front();
-        }
+    /// When this place will start, or the last one if there are not so many.
+    pub(crate) fn due_of(&self, place: usize) -> Option<u64> {
+        self.dues.get(place).or(self.dues.back()).copied()
     }
 }
 
@@ -150,6 +122,38 @@ impl Instance {
         self.due(settings, now)
     }
 
+    pub(crate) fn holds(&self, waiter: Waiter) -> bool {
+        self.queue.as_ref().is_some_and(|queue| queue.waiting.holds(waiter))
+    }
+
+    /// What a newcomer has to expect: exact in the order of arrival and without a total, else an estimate.
+    pub(crate) fn outlook(
+        &mut self,
+        newcomer: &Newcomer<'_>,
+        latest: u64,
+        settings: &Settings,
+        (now, total): (u64, Option<&Total>),
+    ) -> Outlook {
+        let mut last_due = self.due_against(latest, settings, now);
+        let all = self.backlog();
+        let mut outlook = Outlook { place: all, due: last_due, last_due };
+        if let Some(queue) = self.queue.as_ref().filter(|_| !newcomer.is_virtual) {
+            outlook.place = queue.waiting.place_of(newcomer.client, all);
+            if outlook.place < all {
+                outlook.due = queue.due_of(outlook.place).unwrap_or(last_due).max(now);
+            }
+        }
+        if let Some(total) = total {
+            if newcomer.is_virtual {
+                last_due = total.virtual_due(last_due, now);
+                outlook = Outlook { place: all, due: last_due, last_due };
+            } else {
+                outlook.due = outlook.due.max(total.estimate(outlook.place, now));
+            }
+        }
+        outlook
+    }
+
     /// Makes the list of moments anew.
     pub(crate) fn project(&mut self, settings: &Settings, now: u64) {
         let Some(queue) = self.queue.as_mut() else { return };
@@ -169,13 +173,13 @@ impl Instance {
         if let Some(due) = queue.dues.pop_front() {
             queue.drift = queue.drift.max(now.saturating_sub(due));
         }
-        queue.drop_head();
-        queue.head()
+        queue.waiting.start_head();
+        queue.waiting.head()
     }
 
     /// Lets virtual tickets go whose time has come; how many.
     pub(crate) fn settle(&mut self, settings: &Settings, now: u64) -> usize {
-        let Some(queue) = self.queue.as_mut().filter(|queue| queue.waiters.is_empty()) else { return 0 };
+        let Some(queue) = self.queue.as_mut().filter(|queue| queue.waiting.is_empty()) else { return 0 };
         let mut gone = 0_usize;
         while let Some(due) = queue.dues.pop_front_if(|due| *due <= now) {
             self.starts.record(due, settings);
@@ -183,4 +187,16 @@ impl Instance {
         }
         gone
     }
+}
+
+/// Bytes of a context's name that are kept for those who look on, as long as a host name can be.
+const NAME_BYTES_MAX: usize = 253;
+
+/// The name of a context for those who look on: of a longer one its fingerprint.
+fn shown(name: &[u8], fingerprint: Fingerprint) -> Box<[u8]> {
+    if name.len() <= NAME_BYTES_MAX {
+        return name.into();
+    }
+    let [high, low] = fingerprint.0;
+    format!("(hash {high:016x}{low:016x})").into_bytes().into()
 }

@@ -123,7 +123,8 @@ impl Starts {
             if long.reach >= window.nanos() {
                 continue;
             }
-            let mut list: VecDeque<u64> = coarse.newest_starts(newest).collect();
+            let most = usize::try_from(EXACT_MAX).unwrap_or(usize::MAX);
+            let mut list: VecDeque<u64> = coarse.newest_starts(newest, most).collect();
             self.recent = [list.pop_back().unwrap_or(NEVER), list.pop_back().unwrap_or(NEVER)];
             long.older = list;
             long.reach = window.nanos();
@@ -147,6 +148,29 @@ impl Starts {
             return coarse.nth_newest_leaves(missing);
         }
         self.nth_newest(missing).map_or(0, |at| at.saturating_add(window.nanos()))
+    }
+
+    /// The earliest tick at which the `nth` newest start has left `window`, from 1; 0 if there is none.
+    pub(crate) fn opens(&self, window: Window, nth: usize) -> u64 {
+        match self.long.as_ref().and_then(|long| long.coarse(window)) {
+            Some(coarse) => coarse.nth_newest_leaves(nth),
+            None => self.nth_newest(nth).map_or(0, |at| at.saturating_add(window.nanos())),
+        }
+    }
+
+    /// The starts after `from` as far as they are known, ascending; of those that were only counted at most `most`, as late
+    /// as they may have been.
+    pub(crate) fn since(&self, from: u64, most: usize) -> Vec<u64> {
+        let long = self.long.as_deref();
+        let coarse = long.and_then(|long| long.minute.as_deref().or(long.second.as_deref()));
+        let recent = self.recent.iter().rev().copied();
+        let mut all: Vec<u64> = match (coarse, long) {
+            (Some(coarse), _) => coarse.newest_starts(self.recent[0], most).collect(),
+            (None, Some(long)) => long.older.iter().copied().chain(recent).collect(),
+            (None, None) => recent.collect(),
+        };
+        all.retain(|&at| at != NEVER && at > from);
+        all
     }
 
     /// The `nth` newest start, from 1.
@@ -265,13 +289,12 @@ impl Coarse {
         0
     }
 
-    /// The newest starts, at most as many as a list holds, oldest first, none after `latest`.
-    fn newest_starts(&self, latest: u64) -> impl Iterator<Item = u64> {
-        let exact_max = usize::try_from(EXACT_MAX).unwrap_or(usize::MAX);
+    /// The newest starts, at most `most`, oldest first, none after `latest`.
+    fn newest_starts(&self, latest: u64, most: usize) -> impl Iterator<Item = u64> {
         let mut starts: Vec<u64> = self
             .newest_first()
             .flat_map(|(at, count)| core::iter::repeat_n(at.min(latest), usize::try_from(count).unwrap_or(0)))
-            .take(exact_max)
+            .take(most)
             .collect();
         starts.reverse();
         starts.into_iter()

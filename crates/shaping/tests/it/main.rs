@@ -8,4 +8,5 @@
 
 mod bandwidth;
 mod rate_laws;
+mod rate_order;
 mod rate_stories;

@@ -4,7 +4,8 @@ use core::num::NonZeroU32;
 use core::time::Duration;
 use proptest::prelude::*;
 use shaping::{
-    Bounds, Entry, Poll, RateClass, RateClassId, Refusal, Registry, ShadowEntry, Tick, Ticket, TicketId,
+    Bounds, ClientNetwork, Entry, Poll, RateClass, RateClassId, Refusal, Registry, ShadowEntry, Tick, Ticket,
+    TicketId,
 };
 use std::collections::BTreeMap;
 
@@ -13,6 +14,10 @@ const MINUTE: u64 = 60 * SECOND;
 const CONTEXTS_MAX: usize = 4;
 const TICKETS_MAX: usize = 24;
 const OVERFLOW: &[u8] = b"(other)";
+
+fn anybody() -> ClientNetwork {
+    ClientNetwork::default()
+}
 
 type Name = Option<Vec<u8>>;
 
@@ -121,14 +126,15 @@ impl World {
         } else {
             (waiting >= TICKETS_MAX).then_some(Refusal::TooManyTickets)
         };
-        match (self.registry.enter(self.id, asked.as_deref(), Tick::from_nanos(asked_at)), refusal) {
+        match (self.registry.enter(self.id, asked.as_deref(), anybody(), Tick::from_nanos(asked_at)), refusal)
+        {
             (Entry::Started, None) => {
                 assert!(model.queue.is_empty() && due <= now, "started though it had to wait");
                 model.starts.push(now);
                 self.counts[0] += 1;
                 self.counts[1] += 1;
             }
-            (Entry::Queued { ticket, place, until }, None) => {
+            (Entry::Queued { ticket, place, until, .. }, None) => {
                 assert!(!model.queue.is_empty() || due > now, "waits though there is room");
                 assert_eq!(place as usize, model.queue.len());
                 assert_eq!(until.map(Tick::nanos), (place == 0).then_some(head_due));
@@ -195,7 +201,7 @@ impl World {
                 assert!(!is_head || due > now, "idle while somebody waits");
                 self.owners.insert(id, (ticket, name, until.map(Tick::nanos)));
             }
-            Poll::Gone => panic!("a live ticket was lost"),
+            poll @ (Poll::Gone | Poll::Refused { .. }) => panic!("a live ticket was lost: {poll:?}"),
         }
     }
 
@@ -292,6 +298,7 @@ fn class(per_second: u32, per_minute: u32, backlog_max: Option<u32>, wait_second
         per_minute: NonZeroU32::new(per_minute),
         backlog_max,
         wait_max: wait_seconds.map(Duration::from_secs),
+        ..RateClass::default()
     }
 }
 
@@ -394,7 +401,7 @@ proptest! {
                 let oldest = starts[starts.len() - limit];
                 prop_assert!(now < oldest + window + window / 64, "held back for more than a sixty-fourth");
             }
-            if let Entry::Queued { ticket, until, .. } = registry.enter(id, None, Tick::from_nanos(now)) {
+            if let Entry::Queued { ticket, until, .. } = registry.enter(id, None, anybody(), Tick::from_nanos(now)) {
                 let until = until.unwrap();
                 let before = until.saturating_sub(Duration::from_nanos(1));
                 prop_assert_eq!(registry.poll(&ticket, before), Poll::Waiting { until: Some(until) });

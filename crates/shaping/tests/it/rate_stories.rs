@@ -2,7 +2,13 @@
 
 use core::num::NonZeroU32;
 use core::time::Duration;
-use shaping::{Bounds, Entry, Poll, RateClass, RateClassId, Refusal, Registry, ShadowEntry, Tick, Ticket};
+use shaping::{
+    Bounds, ClientNetwork, Entry, Poll, RateClass, RateClassId, Refusal, Registry, ShadowEntry, Tick, Ticket,
+};
+
+fn anybody() -> ClientNetwork {
+    ClientNetwork::default()
+}
 
 fn limits(per_second: u32, per_minute: u32) -> RateClass {
     RateClass {
@@ -34,7 +40,7 @@ fn starts(registry: &Registry, id: RateClassId, context: Option<&[u8]>, now: Tic
 
 fn queued(entry: Entry) -> (Ticket, u32, Option<Tick>) {
     match entry {
-        Entry::Queued { ticket, place, until } => (ticket, place, until),
+        Entry::Queued { ticket, place, until, .. } => (ticket, place, until),
         other => panic!("{other:?}"),
     }
 }
@@ -43,14 +49,14 @@ fn queued(entry: Entry) -> (Ticket, u32, Option<Tick>) {
 fn ten_a_minute_start_at_once_and_the_eleventh_a_minute_after_the_first() {
     let (registry, id) = house(limits(0, 10));
     for nth in 0..10 {
-        assert_eq!(registry.enter(id, Some(b"a.example"), at(nth * 100)), Entry::Started);
+        assert_eq!(registry.enter(id, Some(b"a.example"), anybody(), at(nth * 100)), Entry::Started);
     }
-    let (first, place, until) = queued(registry.enter(id, Some(b"a.example"), at(1_000)));
+    let (first, place, until) = queued(registry.enter(id, Some(b"a.example"), anybody(), at(1_000)));
     assert_eq!((place, until), (0, Some(at(60_000))));
-    let (second, place, until) = queued(registry.enter(id, Some(b"a.example"), at(1_000)));
+    let (second, place, until) = queued(registry.enter(id, Some(b"a.example"), anybody(), at(1_000)));
     assert_eq!((place, until), (1, None));
     assert_eq!(registry.backlog(id, Some(b"a.example"), at(1_000)), 2);
-    assert_eq!(registry.enter(id, Some(b"b.example"), at(1_000)), Entry::Started);
+    assert_eq!(registry.enter(id, Some(b"b.example"), anybody(), at(1_000)), Entry::Started);
     assert!(!registry.try_start(id, Some(b"a.example"), at(60_000)), "nobody jumps the queue");
     let Poll::Started { wakes } = registry.poll(&first, at(60_000)) else { panic!("its time had come") };
     assert_eq!(wakes.iter().collect::<Vec<_>>(), [second.id()]);
@@ -63,9 +69,9 @@ fn ten_a_minute_start_at_once_and_the_eleventh_a_minute_after_the_first() {
 #[test]
 fn a_head_that_leaves_gives_its_time_to_the_next() {
     let (registry, id) = house(limits(1, 0));
-    assert_eq!(registry.enter(id, None, at(0)), Entry::Started);
-    let (first, ..) = queued(registry.enter(id, None, at(1)));
-    let (second, ..) = queued(registry.enter(id, None, at(2)));
+    assert_eq!(registry.enter(id, None, anybody(), at(0)), Entry::Started);
+    let (first, ..) = queued(registry.enter(id, None, anybody(), at(1)));
+    let (second, ..) = queued(registry.enter(id, None, anybody(), at(2)));
     let wakes = registry.withdraw(first, at(5_000));
     assert_eq!(wakes.into_iter().collect::<Vec<_>>(), [second.id()]);
     assert!(matches!(registry.poll(&second, at(5_000)), Poll::Started { .. }));
@@ -151,14 +157,14 @@ fn a_class_that_goes_and_comes_back_is_the_same_class() {
 fn a_full_backlog_and_a_long_wait_are_told_at_the_door_with_the_wait_it_would_have_been() {
     let class = RateClass { backlog_max: Some(3), wait_max: Some(Duration::from_secs(2)), ..limits(1, 0) };
     let (registry, id) = house(class);
-    assert_eq!(registry.enter(id, None, at(0)), Entry::Started);
-    let (_one, ..) = queued(registry.enter(id, None, at(0)));
-    let (_two, ..) = queued(registry.enter(id, None, at(0)));
+    assert_eq!(registry.enter(id, None, anybody(), at(0)), Entry::Started);
+    let (_one, ..) = queued(registry.enter(id, None, anybody(), at(0)));
+    let (_two, ..) = queued(registry.enter(id, None, anybody(), at(0)));
     let refused = |reason, seconds| Entry::Refused { reason, retry_after: Duration::from_secs(seconds) };
-    assert_eq!(registry.enter(id, None, at(0)), refused(Refusal::WaitTooLong, 3));
-    let (_three, ..) = queued(registry.enter(id, None, at(1_000)));
+    assert_eq!(registry.enter(id, None, anybody(), at(0)), refused(Refusal::WaitTooLong, 3));
+    let (_three, ..) = queued(registry.enter(id, None, anybody(), at(1_000)));
     assert_eq!(
-        registry.enter(id, None, at(2_000)),
+        registry.enter(id, None, anybody(), at(2_000)),
         refused(Refusal::BacklogFull, 3),
         "the head is late already"
     );
@@ -170,8 +176,9 @@ fn tickets_are_bounded_over_all_classes_and_leavers_in_the_middle_free_theirs() 
     let id = adopt(&registry, limits(1, 0), Tick::ZERO);
     assert!(registry.try_start(id, None, at(0)));
     for _ in 0..20 {
-        let mut tickets: Vec<_> = (0..50).map(|_| queued(registry.enter(id, None, at(1))).0).collect();
-        let entry = registry.enter(id, None, at(1));
+        let mut tickets: Vec<_> =
+            (0..50).map(|_| queued(registry.enter(id, None, anybody(), at(1))).0).collect();
+        let entry = registry.enter(id, None, anybody(), at(1));
         assert!(matches!(entry, Entry::Refused { reason: Refusal::TooManyTickets, .. }), "{entry:?}");
         let head = tickets.remove(0);
         for ticket in tickets.into_iter().rev() {

@@ -38,6 +38,9 @@ impl Draws {
 pub(crate) struct Limits {
     pub(crate) per_second: u32,
     pub(crate) per_minute: u32,
+    pub(crate) total_per_second: u32,
+    pub(crate) total_per_minute: u32,
+    pub(crate) by_clients: bool,
     max_queue: u32,
     max_wait_millis: u64,
 }
@@ -129,8 +132,14 @@ impl Scene {
             writeln!(
                 text,
                 "[rate_classes.{name}]\nmax_rate_per_second = {}\nmax_rate_per_minute = {}\nmax_queue = {}\n\
-                 max_wait = \"{}ms\"",
-                limits.per_second, limits.per_minute, limits.max_queue, limits.max_wait_millis
+                 max_wait = \"{}ms\"\ntotal_per_second = {}\ntotal_per_minute = {}\nfair_by = \"{}\"",
+                limits.per_second,
+                limits.per_minute,
+                limits.max_queue,
+                limits.max_wait_millis,
+                limits.total_per_second,
+                limits.total_per_minute,
+                if limits.by_clients { "client" } else { "none" },
             )
             .unwrap();
         }
@@ -181,6 +190,9 @@ fn limits(draws: &mut Draws) -> Limits {
     Limits {
         per_second: u32::try_from(per_second).unwrap(),
         per_minute: u32::try_from(per_minute).unwrap(),
+        total_per_second: if draws.one_in(3) { u32::try_from(1 + draws.below(4)).unwrap() } else { 0 },
+        total_per_minute: if draws.one_in(3) { u32::try_from(1 + draws.below(30)).unwrap() } else { 0 },
+        by_clients: draws.one_in(3),
         max_queue: if draws.one_in(3) { 3 } else { 0 },
         max_wait_millis: if draws.one_in(3) { 1 + draws.below(30_000) } else { 0 },
     }

@@ -45,6 +45,7 @@ impl Tally {
             "waited",
             "started",
             "refused",
+            "refused after waiting",
             "timed out",
             "left a queue",
             "no class",
@@ -117,8 +118,10 @@ pub(crate) struct World {
     /// When the limits of each class last changed.
     edited: [Tick; 3],
     starts: BTreeMap<Queue, Vec<Tick>>,
-    /// The ticket that started last.
-    order: BTreeMap<Queue, TicketId>,
+    /// The ticket that started last, of each client, and of all where the class never went by clients.
+    order: BTreeMap<(Queue, Option<u64>), TicketId>,
+    /// Whether a class has ever gone by clients.
+    by_clients: [bool; 3],
     decided: BTreeMap<usize, String>,
     tally: Tally,
 }
@@ -143,6 +146,7 @@ impl World {
             edited: [Tick::ZERO; 3],
             starts: BTreeMap::new(),
             order: BTreeMap::new(),
+            by_clients: scene.first.map(|limits| limits.is_some_and(|limits| limits.by_clients)),
             decided: BTreeMap::new(),
             tally: Tally::default(),
             scene,
@@ -297,7 +301,7 @@ impl World {
 
     /// Does what a transaction says; the record, if it is decided.
     fn go_on(&mut self, number: usize, mut held: Held, next: Next) -> Option<String> {
-        self.write_starts_down(&mut held);
+        self.write_starts_down(&mut held, self.scene.guests[number].connection);
         match next {
             Next::Ask(ask) => {
                 let (Ask::Turn { until, .. } | Ask::Sleep { until } | Ask::Bytes { until }) = ask else {
@@ -328,7 +332,7 @@ impl World {
     }
 
     /// Keeps the ledger of starts, and looks at the laws of windows and of order.
-    fn write_starts_down(&mut self, held: &mut Held) {
+    fn write_starts_down(&mut self, held: &mut Held, client: u64) {
         let before = held.asked.and_then(ticket);
         let record = held.transaction.record();
         let started: Vec<Queue> = (record.events.into_iter())
@@ -341,8 +345,11 @@ impl World {
         for (nth, queue) in started.iter().enumerate().skip(held.starts) {
             self.tally.count("started");
             if let (Some(ticket), true) = (before, nth == held.starts && held.queue.as_ref() == Some(queue)) {
-                let last = self.order.insert(queue.clone(), ticket);
-                assert!(last < Some(ticket), "{queue:?}: who came later started earlier");
+                let by_clients = self.by_clients[class_of(queue)];
+                for line in [Some(client), None].into_iter().take(if by_clients { 1 } else { 2 }) {
+                    let last = self.order.insert((queue.clone(), line), ticket);
+                    assert!(last < Some(ticket), "{queue:?}: who came later started earlier");
+                }
             }
             self.starts.entry(queue.clone()).or_default().push(self.now.tick);
             self.no_window_holds_too_many(queue);
@@ -352,11 +359,18 @@ impl World {
 
     /// In no second and no minute since the class was last edited have more started than it allows.
     fn no_window_holds_too_many(&self, queue: &Queue) {
-        let class = NAMES.iter().position(|name| *name == queue.0).unwrap();
+        let class = class_of(queue);
         let Some(limits) = self.in_force[class] else { panic!("{queue:?} was never declared") };
-        let starts: Vec<Tick> =
-            self.starts[queue].iter().copied().filter(|start| *start >= self.edited[class]).collect();
-        for (limit, seconds) in [(limits.per_second, 1), (limits.per_minute, 60)] {
+        let since = |starts: &[Tick]| -> Vec<Tick> {
+            starts.iter().copied().filter(|start| *start >= self.edited[class]).collect()
+        };
+        let (own, all) = (since(&self.starts[queue]), since(&self.starts_of_class(class)));
+        for (starts, limit, seconds) in [
+            (&own, limits.per_second, 1),
+            (&own, limits.per_minute, 60),
+            (&all, limits.total_per_second, 1),
+            (&all, limits.total_per_minute, 60),
+        ] {
             let Some(first) = starts.len().checked_sub(limit as usize + 1).filter(|_| limit > 0) else {
                 continue;
             };
@@ -371,17 +385,31 @@ impl World {
             let Some(queue) = held.queue.as_ref().filter(|_| held.asked.and_then(ticket).is_some()) else {
                 continue;
             };
-            let class = NAMES.iter().position(|name| *name == queue.0).unwrap();
+            let class = class_of(queue);
             let Some(limits) = self.in_force[class] else { panic!("{queue:?} was never declared") };
-            let is_full =
-                [(limits.per_second, 1), (limits.per_minute, 60)].iter().any(|&(limit, seconds)| {
-                    let window = Duration::from_secs(seconds);
-                    let starts = self.starts.get(queue).map_or(&[][..], Vec::as_slice);
-                    let in_it = starts.iter().filter(|start| self.now.tick.since(**start) < window).count();
-                    limit > 0 && in_it >= limit as usize
-                });
+            let own = self.starts.get(queue).map_or(&[][..], Vec::as_slice);
+            let all = self.starts_of_class(class);
+            let windows = [
+                (own, limits.per_second, 1),
+                (own, limits.per_minute, 60),
+                (&all, limits.total_per_second, 1),
+                (&all, limits.total_per_minute, 60),
+            ];
+            let is_full = windows.iter().any(|&(starts, limit, seconds)| {
+                let window = Duration::from_secs(seconds);
+                let in_it = starts.iter().filter(|start| self.now.tick.since(**start) < window).count();
+                limit > 0 && in_it >= limit as usize
+            });
             assert!(is_full, "{queue:?}: somebody waits at {:?} for nothing", self.now.tick);
         }
+    }
+
+    /// The starts in all contexts of a class, in order.
+    fn starts_of_class(&self, class: usize) -> Vec<Tick> {
+        let of_class = self.starts.iter().filter(|(queue, _)| queue.0 == NAMES[class]);
+        let mut starts: Vec<Tick> = of_class.flat_map(|(_, starts)| starts.iter().copied()).collect();
+        starts.sort_unstable();
+        starts
     }
 
     /// The one end of a transaction: its record and its line.
@@ -422,8 +450,19 @@ impl World {
 
     fn count(&mut self, event: &Event) {
         match event {
-            Event::Rate { result: RateResult::Refused, .. } => self.tally.count("refused"),
-            Event::Rate { result: RateResult::TimedOut, .. } => self.tally.count("timed out"),
+            Event::Rate { result: RateResult::Refused, waited_micros, .. } => {
+                self.tally.count("refused");
+                if *waited_micros > 0 {
+                    self.tally.count("refused after waiting");
+                }
+            }
+            Event::Rate { result: RateResult::TimedOut, waited_micros, .. } => {
+                self.tally.count("timed out");
+                if *waited_micros == 0 {
+                    // it came into the queue at the very end of its patience, and was never told to wait
+                    self.tally.count("waited");
+                }
+            }
             Event::Rate { result: RateResult::Left, .. } => self.tally.count("left a queue"),
             Event::Rate { result: RateResult::NoClass, .. } => self.tally.count("no class"),
             Event::Rate { result: RateResult::OverLimit, .. } => self.tally.count("over limit"),
@@ -438,6 +477,7 @@ impl World {
         for (nth, said) in classes.iter().enumerate() {
             if said.is_some() && *said != self.in_force[nth] {
                 self.in_force[nth] = *said;
+                self.by_clients[nth] |= said.is_some_and(|limits| limits.by_clients);
                 self.edited[nth] = self.now.tick;
             }
         }
@@ -491,6 +531,10 @@ fn ticket(ask: Ask) -> Option<TicketId> {
         Ask::Turn { ticket, .. } => Some(ticket),
         Ask::Sleep { .. } | Ask::Errand { .. } | Ask::Bytes { .. } | Ask::Body { .. } | Ask::Send => None,
     }
+}
+
+fn class_of(queue: &Queue) -> usize {
+    NAMES.iter().position(|name| *name == queue.0).unwrap()
 }
 
 fn queue_it_waits_in(transaction: &Transaction) -> Option<Queue> {
