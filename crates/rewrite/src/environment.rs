@@ -75,8 +75,10 @@ impl SetEnvIf {
                 EnvironmentSetting::Set(name, value) if value.text.first() == Some(&b'!') => {
                     request.variables.unset(name);
                 }
-                EnvironmentSetting::Set(name, value) if is_plain => {
-                    request.variables.set(name, Ok(value.text.clone()));
+                EnvironmentSetting::Set(name, value) if is_plain || value.text.is_empty() => {
+                    // `name=` is as good as `name`
+                    let value = if value.text.is_empty() { b"1".to_vec() } else { value.text.clone() };
+                    request.variables.set(name, Ok(value));
                 }
                 EnvironmentSetting::Set(name, value) => {
                     let value = match expand::text(request, &value.parts, &places) {
@@ -101,7 +103,9 @@ impl SetEnvIf {
             Test::Expression(expression) => {
                 *last = None;
                 let mut matched = Matched::default();
-                return Ok(expression.holds(request, &mut matched)?.then_some((matched, false)));
+                let holds = expression.holds(request, &mut matched)?;
+                let is_plain = matches!(matched, Matched::Nothing);
+                return Ok(holds.then_some((matched, is_plain)));
             }
             Test::Attribute { attribute, names, pattern, is_plain } => (attribute, names, pattern, *is_plain),
         };

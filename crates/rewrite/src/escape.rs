@@ -199,6 +199,32 @@ pub(crate) fn escape_absolute(url: &[u8], scheme: Scheme) -> Vec<u8> {
     [head, &escape_path(tail)].concat()
 }
 
+/// Undoes escapes as the function `unescape` of expressions does: nothing where one is bad, or is of `/` or NUL.
+pub(crate) fn unescape_or_nothing(text: &[u8]) -> Vec<u8> {
+    let is_bad = |at: usize| matches!(text.get(at..).map(hex_pair), Some(None | Some(b'/' | 0)));
+    let mut percents = text.iter().enumerate().filter(|(_, byte)| **byte == b'%');
+    if percents.any(|(at, _)| is_bad(at)) { Vec::new() } else { unescape_loosely(text) }
+}
+
+/// The digits of all escapes as capitals.
+pub(crate) fn with_capital_escapes(mut url: Vec<u8>) -> Vec<u8> {
+    let mut at = 0;
+    while let Some(rest) = url.get_mut(at..) {
+        if hex_pair(rest).is_some() {
+            if let Some(digits) = rest.get_mut(1..3) {
+                digits.make_ascii_uppercase();
+            }
+            at += 3;
+        } else {
+            at += 1;
+        }
+        if at >= url.len() {
+            break;
+        }
+    }
+    url
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

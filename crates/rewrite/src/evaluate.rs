@@ -178,7 +178,7 @@ impl<'a> Run<'a> {
     fn go(mut self) -> Known<Outcome> {
         let raw = self.request.fixed(Variable::RawPath)?;
         self.request.query = match self.request.fixed(Variable::RawQuery) {
-            Ok(query) => Ok((!query.is_empty()).then(|| query.into_owned())),
+            Ok(query) => Ok(self.request.facts.has_question_mark().then(|| query.into_owned())),
             Err(Need::Unknown(names)) => Err(names),
             Err(need) => return Err(need),
         };
@@ -196,15 +196,21 @@ impl<'a> Run<'a> {
 
     fn rounds(mut self) -> Known<Outcome> {
         let site = self.request.site;
-        let mut before: Option<Vec<*const Section>> = None;
+        let mut before: Option<(Vec<*const Section>, Vec<u8>)> = None;
         let mut redirects = 0;
         loop {
             let sections = self.sections(site)?;
             let identity: Vec<*const Section> =
                 sections.iter().map(|section| std::ptr::from_ref(*section)).collect();
-            let is_same = before.as_ref() == Some(&identity);
-            before = Some(identity);
-            match self.round(&sections, is_same)? {
+            // Apache asks nobody twice: where the same sections count again in the same folder, who was let in stays in
+            let was_let_in = match before.take() {
+                Some((same, folder)) if same == identity => folder == folder_of(&self.request.file()?.name),
+                _ => false,
+            };
+            let end = self.round(&sections, was_let_in)?;
+            let name = self.request.original.as_ref().map(|original| folder_of(&original.name).to_vec());
+            before = Some((identity, name.unwrap_or_default()));
+            match end {
                 RoundEnd::Verdict(verdict) => return self.end(verdict, &sections),
                 RoundEnd::Again(target, by) => {
                     if redirects == INTERNAL_REDIRECTS_MAX {
@@ -229,7 +235,7 @@ impl<'a> Run<'a> {
             let files: Vec<_> = sections
                 .iter()
                 .flat_map(|section| &section.files)
-                .filter(|(condition, _)| !name.is_empty() && condition.holds(name))
+                .filter(|(condition, _)| condition.holds(name, &mut self.request.variables))
                 .map(|(_, section)| section)
                 .collect();
             sections.extend(files);
@@ -284,7 +290,6 @@ impl<'a> Run<'a> {
                 directive.apply(&mut self.request, &mut last)?;
             }
         }
-        // Apache asks nobody twice: where the same sections count again, who was let in stays in
         if !was_let_in && let Some(verdict) = self.refuse(sections)? {
             return Ok(RoundEnd::Verdict(verdict));
         }
@@ -296,15 +301,24 @@ impl<'a> Run<'a> {
         if let Some(verdict) = self.redirect(sections)? {
             return Ok(RoundEnd::Verdict(verdict));
         }
-        for section in sections {
-            for variable in &section.fixed_variables {
-                match variable {
-                    Fixed::Set(name, value) => self.request.variables.set(name, Ok(value.clone())),
-                    Fixed::Unset(name) => self.request.variables.unset(name),
-                }
+        self.set_fixed(sections);
+        Ok(end)
+    }
+
+    /// `SetEnv` and `UnsetEnv`: they know only each other, and what is set already stays.
+    fn set_fixed(&mut self, sections: &[&'a Section]) {
+        let mut table = Variables::default();
+        for variable in sections.iter().flat_map(|section| &section.fixed_variables) {
+            match variable {
+                Fixed::Set(name, value) => table.set(name, Ok(value.clone())),
+                Fixed::Unset(name) => table.unset(name),
             }
         }
-        Ok(end)
+        for (name, value) in table.into_known() {
+            if matches!(self.request.variables.get(&name), Ok(None)) {
+                self.request.variables.set(&name, Ok(value));
+            }
+        }
     }
 
     /// `Order` and `Require`: a verdict if the request is not let in.
@@ -397,6 +411,7 @@ impl<'a> Run<'a> {
         request.uri = normalize(path).map_err(Refused::status)?;
         request.file = None;
         request.original = None;
+        request.content_type = None;
         request.variables = std::mem::take(&mut request.variables).renamed();
         request.variables.set(b"REDIRECT_STATUS", Ok(request.status.to_string().into_bytes()));
         Ok(())
@@ -417,6 +432,9 @@ impl<'a> Run<'a> {
 
     fn end(mut self, verdict: Verdict, sections: &[&Section]) -> Known<Outcome> {
         let mut outcome = Outcome::of(verdict);
+        if let Verdict::Status { status, .. } | Verdict::Redirect { status, .. } = outcome.verdict {
+            self.request.status = status;
+        }
         for section in sections {
             for document in &section.documents {
                 match document.value(&mut self.request) {
@@ -441,4 +459,10 @@ impl<'a> Run<'a> {
         outcome.content_type = self.request.content_type;
         Ok(outcome)
     }
+}
+
+/// A file's name up to its last slash.
+fn folder_of(name: &[u8]) -> &[u8] {
+    let slash = name.iter().rposition(|byte| *byte == b'/').map_or(0, |at| at + 1);
+    name.get(..slash).unwrap_or_default()
 }

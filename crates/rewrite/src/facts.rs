@@ -28,6 +28,16 @@ pub trait Facts {
         Fact::Unknown
     }
 
+    /// Whether the request target has a `?`, even if nothing stands behind it: then redirects keep it.
+    fn has_question_mark(&self) -> bool {
+        matches!(self.variable(Variable::RawQuery), Fact::Known(query) if !query.is_empty())
+    }
+
+    /// Whether this is a name of the virtual server, beside `SERVER_NAME`; a rule's target on it is a path here.
+    fn is_own_name(&self, _name: &[u8]) -> bool {
+        false
+    }
+
     /// The client's address, if it is one.
     fn client(&self) -> Fact<IpAddr>;
 

@@ -52,7 +52,9 @@ impl Change {
             HeaderChange::SetIfEmpty(value) => (one(HeaderAction::SetIfEmpty), Some(value)),
             HeaderChange::Unset => (one(HeaderAction::Unset), None),
             HeaderChange::Echo(regex) => {
-                (Action::Echo { written: regex.clone(), like: loader.pattern(regex)? }, None)
+                // of these names Apache minds the case
+                let exact = Regex { ignores_case: false, ..regex.clone() };
+                (Action::Echo { like: loader.pattern(&exact)?, written: exact }, None)
             }
             HeaderChange::Note(_) => return None,
             HeaderChange::Edit(regex, value) => {

@@ -107,11 +107,14 @@ impl HeaderEdit {
         let mut out = Vec::new();
         let mut from = 0;
         let mut groups = Groups::default();
-        while let Ok(true) = pattern.find_at(old, from, &mut groups) {
+        // Apache forgets what is behind: what follows a match is a text of its own to the next
+        while let Some(rest) = old.get(from..)
+            && pattern.find_at(rest, 0, &mut groups) == Ok(true)
+        {
             let whole = groups.whole();
-            out.extend_from_slice(old.get(from..whole.start).unwrap_or_default());
-            replace(&self.value, old, &groups, &mut out);
-            from = whole.end;
+            out.extend_from_slice(rest.get(..whole.start).unwrap_or_default());
+            replace(&self.value, rest, &groups, &mut out);
+            from += whole.end;
             // nothing was matched: that alone would never end
             if whole.is_empty() {
                 out.extend(old.get(from));

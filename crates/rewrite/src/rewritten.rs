@@ -143,8 +143,9 @@ pub(crate) fn reduce(request: &mut Request<'_>, url: Vec<u8>) -> Known<Vec<u8>> 
         Some(port) => number(port),
         None => default_port(&own_scheme),
     };
-    let is_own = host.eq_ignore_ascii_case(&request.fixed(Variable::ServerName)?)
-        && port == number(&request.fixed(Variable::ServerPort)?);
+    let is_name =
+        host.eq_ignore_ascii_case(&request.fixed(Variable::ServerName)?) || request.facts.is_own_name(host);
+    let is_own = is_name && port == number(&request.fixed(Variable::ServerPort)?);
     Ok(match (is_own, path) {
         (false, _) => url,
         (true, b"") => b"/".to_vec(),
@@ -176,11 +177,14 @@ pub(crate) fn add_cookie(request: &mut Request<'_>, text: &[u8]) {
             word == b"1" || [b"true", name].iter().any(|on| word.eq_ignore_ascii_case(on))
         })
     };
-    if is_on(words.next(), b"secure") {
+    let is_secure = is_on(words.next(), b"secure");
+    let is_http_only = is_on(words.next(), b"HttpOnly");
+    if is_secure {
         field.extend_from_slice(b"; secure");
-    }
-    if is_on(words.next(), b"HttpOnly") {
-        field.extend_from_slice(b"; HttpOnly");
+        // Apache forgets it where the cookie is not secure
+        if is_http_only {
+            field.extend_from_slice(b"; HttpOnly");
+        }
     }
     if let Some(same_site) = words.next()
         && same_site != b"0"

@@ -2,7 +2,7 @@
 
 use crate::condition::{self, Condition};
 use crate::directive::{RewriteRule, RuleFlag, Substitution, TemplatePart};
-use crate::escape::{BackReferenceEscape, escape_path, scheme};
+use crate::escape::{BackReferenceEscape, escape_path, scheme, with_capital_escapes};
 use crate::expand::{self, Matched, Places, QuestionMark};
 use crate::known::{Known, Need};
 use crate::limits::{AGAIN_MAX, PATH_MAX, RULES_TRIED_MAX};
@@ -217,7 +217,8 @@ impl Rule {
                 file.name = visible.to_vec();
             }
             if !self.flags.no_escape {
-                file.name = escape_path(&file.name);
+                // the module that sends it on writes escapes in capitals
+                file.name = with_capital_escapes(escape_path(&file.name));
             }
             file.name = rewritten::qualify(request, file.name)?;
         } else if self.flags.redirect {

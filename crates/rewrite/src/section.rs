@@ -10,7 +10,8 @@ use crate::headers::Change;
 use crate::load::Loader;
 use crate::rule::Rule;
 use crate::site::Folder;
-use pattern::Pattern;
+use crate::variables::Variables;
+use pattern::{Groups, Pattern};
 
 /// Directives that count together.
 #[derive(Debug)]
@@ -60,7 +61,8 @@ pub(crate) struct Options {
 #[derive(Debug)]
 pub(crate) enum FileCondition {
     Glob(Vec<u8>),
-    Pattern(Pattern),
+    /// A pattern, and its groups that have a name: what they match is the variable `MATCH_` and that name.
+    Pattern(Pattern, Vec<(usize, Vec<u8>)>),
 }
 
 /// When an `<If>` section counts.
@@ -72,12 +74,52 @@ pub(crate) enum IfCondition {
 }
 
 impl FileCondition {
-    pub(crate) fn holds(&self, name: &[u8]) -> bool {
-        match self {
-            Self::Glob(pattern) => glob::matches(pattern, name, Slashes::StandAlone),
-            Self::Pattern(pattern) => pattern.is_match(name).unwrap_or(false),
+    pub(crate) fn holds(&self, name: &[u8], variables: &mut Variables) -> bool {
+        let (pattern, named) = match self {
+            Self::Glob(pattern) => return glob::matches(pattern, name, Slashes::StandAlone),
+            Self::Pattern(pattern, named) => (pattern, named),
+        };
+        let mut groups = Groups::default();
+        if !pattern.find_at(name, 0, &mut groups).unwrap_or(false) {
+            return false;
+        }
+        for (group, group_name) in named {
+            let value = groups.get(*group).and_then(|range| name.get(range)).unwrap_or_default();
+            variables.set(&[b"MATCH_".as_slice(), group_name].concat(), Ok(value.to_vec()));
+        }
+        true
+    }
+}
+
+/// The groups of a pattern that have names, in capitals: `(?<name>...)`, `(?P<name>...)`, `(?'name'...)`.
+fn named_groups(pattern: &[u8]) -> Vec<(usize, Vec<u8>)> {
+    let mut named = Vec::new();
+    let mut count = 0;
+    let mut rest = pattern;
+    let mut in_set = false;
+    while let [first, tail @ ..] = rest {
+        rest = tail;
+        match first {
+            b'\\' => rest = tail.get(1..).unwrap_or_default(),
+            b'[' => in_set = true,
+            b']' => in_set = false,
+            b'(' if !in_set => {
+                let name = [b"?<".as_slice(), b"?P<", b"?'"].iter().find_map(|mark| tail.strip_prefix(*mark));
+                let is_name = |name: &&[u8]| {
+                    name.first().is_some_and(|byte| byte.is_ascii_alphabetic() || *byte == b'_')
+                };
+                if let Some(name) = name.filter(is_name) {
+                    count += 1;
+                    let name = name.split(|byte| matches!(byte, b'>' | b'\'')).next().unwrap_or_default();
+                    named.push((count, name.to_ascii_uppercase()));
+                } else if tail.first() != Some(&b'?') && tail.first() != Some(&b'*') {
+                    count += 1;
+                }
+            }
+            _ => {}
         }
     }
+    named
 }
 
 impl Section {
@@ -184,7 +226,8 @@ impl Section {
             ContainerCondition::FilesMatch(regex) => {
                 let section = inner(&regex.text, loader);
                 if let Some(pattern) = loader.pattern(regex) {
-                    self.files.push((FileCondition::Pattern(pattern), section));
+                    let named = named_groups(&regex.text);
+                    self.files.push((FileCondition::Pattern(pattern, named), section));
                 }
             }
             ContainerCondition::If(expression) => {
@@ -269,4 +312,16 @@ pub(crate) fn merge<'s>(sections: impl Iterator<Item = &'s Section>) -> Option<M
         merged = Some(Merged { is_on: own.engine.unwrap_or(before.is_on), options, folder, lists });
     }
     merged
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn named_groups_are_counted_among_all() {
+        let named = named_groups(br"^(a)(?:b)(?<stem>[(]+)\((?P<end>x)(?'q'y)(?<=z)");
+        let expected = [(2, b"STEM".to_vec()), (3, b"END".to_vec()), (4, b"Q".to_vec())];
+        assert_eq!(named, expected);
+    }
 }

@@ -3,7 +3,7 @@
 use super::{Condition, Function, Likeness, ProtocolPart, UnaryTest, Word, file_question};
 use crate::compare::{compares, long};
 use crate::directive::AddressRange;
-use crate::escape::{escape_path, unescape_loosely};
+use crate::escape::{escape_path, unescape_or_nothing};
 use crate::expand::Matched;
 use crate::glob::{self, Slashes};
 use crate::known::{Known, Need, both, either, known};
@@ -160,7 +160,7 @@ fn call(function: Function, argument: Vec<u8>, request: &Request<'_>) -> Known<V
         Function::ToLower => argument.to_ascii_lowercase(),
         Function::ToUpper => argument.to_ascii_uppercase(),
         Function::Escape => escape_path(&argument),
-        Function::Unescape => unescape_loosely(&argument),
+        Function::Unescape => unescape_or_nothing(&argument),
         Function::ToBase64 => STANDARD.encode(argument).into_bytes(),
         Function::FromBase64 => STANDARD.decode(argument).unwrap_or_default(),
         Function::Md5 => hex(&Md5::digest(argument)),
