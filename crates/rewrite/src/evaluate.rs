@@ -466,3 +466,6 @@ fn folder_of(name: &[u8]) -> &[u8] {
     let slash = name.iter().rposition(|byte| *byte == b'/').map_or(0, |at| at + 1);
     name.get(..slash).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;

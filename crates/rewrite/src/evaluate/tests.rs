@@ -1,0 +1,388 @@
+//! What section by section was tried on Apache 2.4.71, and the laws of three values.
+
+use crate::{
+    Fact, Facts, FileTest, Outcome, PlacedFile, Question, Site, SiteOptions, Target, Variable, Verdict, parse,
+};
+use proptest::prelude::*;
+use source::Source;
+use std::borrow::Cow;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// A request and what is known of it.
+#[derive(Clone, Debug)]
+struct World {
+    target: String,
+    method: &'static str,
+    /// `None` as a value: nobody knows whether there is such a field.
+    fields: Vec<(&'static str, Option<String>)>,
+    client: Option<IpAddr>,
+    /// Files that are there; `None` where nobody knows, and nothing where it has to be asked.
+    files: Option<Vec<&'static str>>,
+    asks: bool,
+}
+
+fn get(target: &str) -> World {
+    World {
+        target: target.to_owned(),
+        method: "GET",
+        fields: Vec::new(),
+        client: Some(IpAddr::from([192, 0, 2, 1])),
+        files: Some(Vec::new()),
+        asks: false,
+    }
+}
+
+impl World {
+    fn with(mut self, name: &'static str, value: &str) -> Self {
+        self.fields.push((name, Some(value.to_owned())));
+        self
+    }
+
+    fn without_knowing(mut self, name: &'static str) -> Self {
+        self.fields.push((name, None));
+        self
+    }
+}
+
+impl Facts for World {
+    fn variable(&self, variable: Variable) -> Fact<Cow<'_, [u8]>> {
+        let (path, query) = self.target.split_once('?').unwrap_or((&self.target, ""));
+        let text = match variable {
+            Variable::RequestMethod => self.method.to_owned(),
+            Variable::RawPath => path.to_owned(),
+            Variable::RawQuery => query.to_owned(),
+            Variable::TheRequest => format!("{} {} HTTP/1.1", self.method, self.target),
+            Variable::ServerProtocol => "HTTP/1.1".to_owned(),
+            Variable::ServerName => "www.site.example".to_owned(),
+            Variable::ServerPort => "80".to_owned(),
+            Variable::RequestScheme => "http".to_owned(),
+            Variable::Time => "20261122180000".to_owned(),
+            Variable::RemoteAddr => match self.client {
+                Some(client) => client.to_string(),
+                None => return Fact::Unknown,
+            },
+            _ => String::new(),
+        };
+        Fact::Known(Cow::Owned(text.into_bytes()))
+    }
+
+    fn field(&self, name: &[u8]) -> Fact<Option<Cow<'_, [u8]>>> {
+        let field = self.fields.iter().find(|(known, _)| known.as_bytes().eq_ignore_ascii_case(name));
+        match field {
+            None => Fact::Known(None),
+            Some((_, None)) => Fact::Unknown,
+            Some((_, Some(value))) => Fact::Known(Some(Cow::Borrowed(value.as_bytes()))),
+        }
+    }
+
+    fn client(&self) -> Fact<IpAddr> {
+        self.client.map_or(Fact::Unknown, Fact::Known)
+    }
+
+    fn answer(&self, question: &Question) -> Fact<bool> {
+        match (question, &self.files) {
+            _ if self.asks => Fact::Asked,
+            (Question::File { path, test: FileTest::Directory }, Some(_)) => {
+                Fact::Known(path.ends_with(b"/dir") || path == b"/www")
+            }
+            (Question::File { path, .. }, Some(files)) => {
+                Fact::Known(files.iter().any(|file| file.as_bytes() == path.as_slice()))
+            }
+            _ => Fact::Unknown,
+        }
+    }
+
+    fn random(&self, draw: u32, bound: u32) -> u32 {
+        draw % bound
+    }
+}
+
+fn load(files: &[(&str, &str)], root: Option<&str>) -> Site {
+    let files: Vec<PlacedFile> = files
+        .iter()
+        .map(|(prefix, text)| {
+            let source = Arc::new(Source::new(".htaccess", text.as_bytes().to_vec()));
+            let file = Arc::new(parse(&source).file);
+            PlacedFile { prefix: prefix.as_bytes().to_vec(), file }
+        })
+        .collect();
+    let document_root = root.map(|root| root.as_bytes().to_vec());
+    Site::new(&files, SiteOptions { document_root, maps: Vec::new() }).unwrap()
+}
+
+fn site(text: &str) -> Site {
+    load(&[("/", text)], None)
+}
+
+/// `pass`, `403`, `302 http://..`, `to /path?query`.
+fn said(outcome: &Outcome) -> String {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    match &outcome.verdict {
+        Verdict::Pass { changed: None, .. } => "pass".to_owned(),
+        Verdict::Pass { changed: Some(Target { path, query }), .. } => match query {
+            Some(query) => format!("to {}?{}", text(path), text(query)),
+            None => format!("to {}", text(path)),
+        },
+        Verdict::Status { status, .. } => status.to_string(),
+        Verdict::Redirect { status, location, .. } => format!("{status} {}", text(location)),
+        Verdict::Proxy { url, .. } => format!("proxy {}", text(url)),
+        Verdict::Undecidable { unknown } => format!("undecidable: {}", unknown.join(" ")),
+        Verdict::Asks(questions) => format!("asks {}", questions.len()),
+    }
+}
+
+fn ask(site: &Site, world: &World) -> String {
+    said(&site.evaluate(world))
+}
+
+const SEED: &str = "RewriteEngine On\nRewriteCond %{REQUEST_URI} /audio/.*\n\
+    RewriteCond %{HTTP_REFERER} !.*theDomainInQuestion.* [OR]\n\
+    RewriteCond %{HTTP_REFERER} .*the\\.incomingIP\\.fromTheChinese\\.site.*\nRewriteRule .* \u{2013} [F]\n";
+
+#[test]
+fn the_seed_refuses_and_lets_through_what_it_does_on_apache() {
+    let site = site(SEED);
+    let from = |referer: &str| ask(&site, &get("/audio/song.mp3").with("Referer", referer));
+    assert_eq!(ask(&site, &get("/audio/song.mp3")), "403");
+    assert_eq!(from("http://www.theDomainInQuestion.com/a"), "pass");
+    assert_eq!(from("http://www.thedomaininquestion.com/a"), "403");
+    assert_eq!(from("http://evil.example/?u=theDomainInQuestion"), "pass");
+    assert_eq!(from("http://the.incomingIP.fromTheChinese.site/theDomainInQuestion"), "403");
+    assert_eq!(ask(&site, &get("/other/song.mp3").with("Referer", "http://evil.example/")), "pass");
+}
+
+#[test]
+fn the_relaxed_seed_refuses_the_empty_referer_and_lets_others_through() {
+    let relaxed = SEED.replace("!.*theDomainInQuestion.* [OR]", "^$ [OR]");
+    let site = site(&relaxed);
+    let from = |referer: &str| ask(&site, &get("/audio/song.mp3").with("Referer", referer));
+    assert_eq!(ask(&site, &get("/audio/song.mp3")), "403");
+    assert_eq!(from(""), "403");
+    assert_eq!(from("-"), "pass");
+    assert_eq!(from("http://evil.example/"), "pass");
+    assert_eq!(from("http://the.incomingIP.fromTheChinese.site/"), "403");
+}
+
+#[test]
+fn paths_are_decoded_and_merged_before_rules_see_them() {
+    let site = site("RewriteEngine On\nRewriteRule ^audio/ - [F]\n");
+    for path in ["//audio/x", "/./audio/x", "/x/../audio/x", "/%61udio/x"] {
+        assert_eq!(ask(&site, &get(path)), "403", "{path}");
+    }
+    assert_eq!(ask(&site, &get("/audio%2fx")), "404");
+    assert_eq!(ask(&site, &get("/AUDIO/x")), "pass");
+    let leading = self::site("RewriteEngine On\nRewriteRule ^/one - [F]\n");
+    assert_eq!(ask(&leading, &get("/one")), "pass");
+}
+
+#[test]
+fn an_or_binds_to_the_next_condition_only() {
+    let site = site(
+        "RewriteEngine On\nRewriteCond %{HTTP:A} 1 [OR]\nRewriteCond %{HTTP:B} 1\n\
+         RewriteCond %{HTTP:C} 1 [OR]\nRewriteCond %{HTTP:D} 1\nRewriteRule ^ - [F]\n",
+    );
+    assert_eq!(ask(&site, &get("/").with("A", "1")), "pass");
+    assert_eq!(ask(&site, &get("/").with("A", "1").with("D", "1")), "403");
+    assert_eq!(ask(&site, &get("/").with("B", "1").with("C", "1")), "403");
+    assert_eq!(ask(&site, &get("/").with("C", "1").with("D", "1")), "pass");
+}
+
+#[test]
+fn a_dangling_or_lets_the_rule_apply() {
+    let site = site("RewriteEngine On\nRewriteCond %{HTTP:A} 1 [OR]\nRewriteRule ^ - [F]\n");
+    assert_eq!(ask(&site, &get("/")), "403");
+}
+
+#[test]
+fn a_round_ends_with_last_and_all_of_it_with_end() {
+    let rules = "RewriteEngine On\nRewriteRule ^b$ - [F]\nRewriteRule ^a$ /b ";
+    assert_eq!(ask(&site(&format!("{rules}[L]\n")), &get("/a")), "403");
+    assert_eq!(ask(&site(&format!("{rules}[END]\n")), &get("/a")), "to /b");
+    assert_eq!(ask(&site("RewriteEngine On\nRewriteRule ^(.*)$ /x\n"), &get("/a")), "500");
+    assert_eq!(ask(&site("RewriteEngine On\nRewriteRule ^(.*)$ x\n"), &get("/a")), "to /x");
+}
+
+#[test]
+fn a_child_replaces_its_parents_rules_or_keeps_them() {
+    let parent = ("/", "RewriteEngine On\nRewriteRule ^sub/ - [F]\n");
+    let ask_sub = |child: &str| ask(&load(&[parent, ("/sub/", child)], None), &get("/sub/x"));
+    assert_eq!(ask_sub("RewriteEngine On\n"), "pass");
+    assert_eq!(ask_sub("SetEnv a b\n"), "403");
+    let ask_inheriting = |options: &str| {
+        let parent = ("/", "RewriteEngine On\nRewriteRule ^x - [F]\n");
+        ask(&load(&[parent, ("/sub/", options)], None), &get("/sub/x"))
+    };
+    assert_eq!(ask_inheriting("RewriteOptions Inherit\n"), "403");
+    assert_eq!(ask_inheriting("RewriteOptions IgnoreInherit\n"), "pass");
+}
+
+#[test]
+fn redirects_are_escaped_as_apache_escapes_them() {
+    let site = site(
+        "RewriteEngine On\nRewriteRule ^a(.*)$ /t#$1 [R=301,L]\nRewriteRule ^b(.*)$ http://o.example/$1 [R,B]\n\
+         RewriteRule ^c(.*)$ http://o.example/$1 [NE]\nRewriteRule ^d$ /t?x=v [QSA,R]\nRewriteRule ^e$ mailto:a@b\n",
+    );
+    assert_eq!(ask(&site, &get("/a%20b")), "301 http://www.site.example/t%23%20b");
+    assert_eq!(ask(&site, &get("/b%20%25")), "302 http://o.example/+%2525");
+    assert_eq!(ask(&site, &get("/c%20%25")), "302 http://o.example/ %");
+    assert_eq!(ask(&site, &get("/d?y=1")), "302 http://www.site.example/t?x=v&y=1");
+    assert_eq!(ask(&site, &get("/e")), "302 mailto:a@b");
+}
+
+#[test]
+fn a_question_mark_of_the_request_is_not_put_into_a_path() {
+    let site = site("RewriteEngine On\nRewriteRule ^x(.*)$ /t$1 [L]\nRewriteRule ^y(.*)$ /t?q=$1 [L]\n");
+    assert_eq!(ask(&site, &get("/x%3fy")), "403");
+    assert_eq!(ask(&site, &get("/y%3fy")), "to /t?q=?y");
+    assert_eq!(ask(&site, &get("/y%20y")), "403");
+}
+
+#[test]
+fn what_is_unknown_decides_only_where_it_matters() {
+    let seed = site(SEED);
+    let world = get("/audio/x").without_knowing("Referer");
+    assert_eq!(ask(&seed, &world), "undecidable: %{HTTP:Referer}");
+    assert_eq!(ask(&seed, &get("/other/x").without_knowing("Referer")), "pass");
+    let either = site(
+        "RewriteEngine On\nRewriteCond %{HTTP_COOKIE} a\nRewriteRule ^ - [F]\nRewriteCond %{HTTP_COOKIE} !a\n\
+         RewriteRule ^ - [F]\n",
+    );
+    assert_eq!(ask(&either, &get("/").without_knowing("Cookie")), "403");
+    let many =
+        "RewriteCond %{HTTP_COOKIE} a\nRewriteCond %{REQUEST_URI} ^/never\nRewriteRule ^ - [F]\n".repeat(100);
+    assert_eq!(ask(&site(&format!("RewriteEngine On\n{many}")), &get("/").without_knowing("Cookie")), "pass");
+    let env = site("SetEnvIf Cookie a bad\nOrder allow,deny\nAllow from all\nDeny from env=bad\n");
+    assert_eq!(ask(&env, &get("/").without_knowing("Cookie")), "undecidable: %{HTTP:Cookie}");
+}
+
+#[test]
+fn what_can_be_asked_is_asked_for() {
+    let site = load(
+        &[("/", "RewriteEngine On\nRewriteCond %{REQUEST_FILENAME} !-f\nRewriteRule ^ /index.php [END]\n")],
+        Some("/www"),
+    );
+    let mut world = get("/dir/x");
+    world.files = Some(vec!["/www/dir/x"]);
+    assert_eq!(ask(&site, &world), "pass");
+    world.files = Some(Vec::new());
+    assert_eq!(ask(&site, &world), "to /index.php");
+    world.asks = true;
+    assert_eq!(ask(&site, &world), "asks 1");
+    world.asks = false;
+    world.files = None;
+    assert!(ask(&site, &world).starts_with("undecidable"));
+}
+
+#[test]
+fn loops_end() {
+    assert_eq!(ask(&site("RewriteEngine On\nRewriteRule ^a(.*)$ aa$1 [N]\n"), &get("/a")), "500");
+    assert_eq!(ask(&site("RewriteEngine On\nRewriteRule ^ - [N]\n"), &get("/a")), "500");
+    let doubling = "RewriteRule ^ - [E=a:%{ENV:a}%{ENV:a}x]\n".repeat(40);
+    assert_eq!(ask(&site(&format!("RewriteEngine On\n{doubling}")), &get("/a")), "500");
+}
+
+const LINES: [&str; 34] = [
+    "RewriteRule ^a(.*)$ /b$1 [L]",
+    "RewriteRule ^b(.*)$ c$1",
+    "RewriteRule (.*) - [F]",
+    "RewriteRule ^(.*)$ http://o.example/$1?%1 [R=301,L]",
+    "RewriteRule ^c /x?y=%{HTTP_COOKIE} [L]",
+    "RewriteRule ^a - [E=v:%{HTTP_COOKIE}]",
+    "RewriteRule ^ - [E=w:$0,C]",
+    "RewriteRule ^a b [S=1]",
+    "RewriteRule !^a - [G]",
+    "RewriteRule ^(b)(.*) $2$1 [N=3]",
+    "RewriteCond %{HTTP_REFERER} evil",
+    "RewriteCond %{HTTP_REFERER} !(e)vil [OR]",
+    "RewriteCond %{HTTP_COOKIE}%{HTTP_REFERER} ^(.)x [NC]",
+    "RewriteCond %{ENV:v} ^$",
+    "RewriteCond %{ENV:bad} 1 [OR]",
+    "RewriteCond %{HTTP_COOKIE} >b",
+    "RewriteCond %1 e",
+    "RewriteCond expr \"%{HTTP_COOKIE} == 'b' || %{REQUEST_URI} =~ /a/\"",
+    "RewriteCond %{REQUEST_FILENAME} -f",
+    "SetEnvIf Referer (e)vil bad=$1",
+    "SetEnvIf Cookie ^$ v",
+    "SetEnvIf bad e !v",
+    "Order allow,deny\nAllow from all\nDeny from env=bad",
+    "Deny from 192.0.2.0/24",
+    "<RequireAll>\nRequire all granted\nRequire not env bad\n</RequireAll>",
+    "Require expr %{HTTP_REFERER} != 'x'",
+    "Require ip 10.0.0.0/8",
+    "Satisfy any",
+    "Redirect /c http://o.example/",
+    "RedirectMatch ^/b(.*) /d$1",
+    "<If \"-n %{HTTP_COOKIE}\">\nDeny from all\n</If>",
+    "<Files \"b*\">\nRequire all denied\n</Files>",
+    "Header set X-A %{bad}e env=v",
+    "RewriteRule ^(.*)$ ${m:$1|/d$1} [L]",
+];
+
+fn text() -> impl Strategy<Value = String> {
+    prop::collection::vec(prop::sample::select(LINES.to_vec()), 0..8)
+        .prop_map(|lines| format!("RewriteEngine On\n{}\n", lines.join("\n")))
+}
+
+fn value() -> impl Strategy<Value = Option<String>> {
+    prop::option::of(
+        prop::sample::select(vec!["", "evil", "b", "x", "bx", "http://evil.example/"])
+            .prop_map(str::to_owned),
+    )
+}
+
+fn target() -> impl Strategy<Value = String> {
+    prop::sample::select(vec!["/", "/a", "/ab?q=1", "/b", "/c/d", "/%61%3f", "/x", "/a/../b", "/a%", "*"])
+        .prop_map(str::to_owned)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    #[test]
+    fn what_is_known_is_decided(
+        text in text(), target in target(), referer in value(), cookie in value(),
+    ) {
+        let world = get(&target)
+            .with("Referer", &referer.unwrap_or_default())
+            .with("Cookie", &cookie.unwrap_or_default());
+        let outcome = site(&text).evaluate(&world);
+        let is_open = matches!(outcome.verdict, Verdict::Undecidable { .. } | Verdict::Asks(_));
+        prop_assert!(!is_open, "{}\n{}", text, said(&outcome));
+    }
+
+    #[test]
+    fn a_verdict_without_knowledge_holds_whatever_is_true(
+        text in text(), target in target(),
+        referer in value(), cookie in value(), knows_referer: bool, knows_cookie: bool, knows_client: bool,
+        client in prop::sample::select(vec![[192, 0, 2, 1], [10, 0, 0, 1]]),
+    ) {
+        let all = |referer: Option<String>, cookie: Option<String>, client| World {
+            fields: vec![("Referer", referer), ("Cookie", cookie)],
+            client,
+            ..get(&target)
+        };
+        let known = |value: &Option<String>| Some(value.clone().unwrap_or_default());
+        let client = Some(IpAddr::from(client));
+        let some = all(
+            known(&referer).filter(|_| knows_referer),
+            known(&cookie).filter(|_| knows_cookie),
+            client.filter(|_| knows_client),
+        );
+        let site = site(&text);
+        let without = site.evaluate(&some);
+        if !matches!(without.verdict, Verdict::Undecidable { .. }) {
+            let with = site.evaluate(&all(known(&referer), known(&cookie), client));
+            prop_assert_eq!(said(&without), said(&with), "{}", text);
+        }
+    }
+
+    #[test]
+    fn no_file_and_no_request_brings_it_down(text in "(?s).{0,200}", path in "/(?s).{0,60}", referer in "(?s).{0,20}") {
+        let source = Arc::new(Source::new(".htaccess", text.into_bytes()));
+        let file = PlacedFile { prefix: b"/".to_vec(), file: Arc::new(parse(&source).file) };
+        if let Ok(site) = Site::new(&[file], SiteOptions::default()) {
+            site.evaluate(&get(&path).with("Referer", &referer));
+        }
+    }
+}
