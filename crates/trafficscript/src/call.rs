@@ -4,7 +4,8 @@ use crate::builtin::Host;
 use crate::byte_string::ByteString;
 use crate::fault::{Fault, FaultKind, Warning};
 use crate::limits::{
-    PATTERN_CACHE_MAX, PATTERN_COMPILE_COST, PATTERN_SIZE_RUNNING_MAX, PATTERN_STEPS_COST, RunLimits,
+    COPIED_BYTES_AN_INSTRUCTION, PATTERN_CACHE_MAX, PATTERN_COMPILE_COST, PATTERN_SIZE_RUNNING_MAX,
+    PATTERN_STEPS_COST, RunLimits,
 };
 use crate::program::Program;
 use crate::value::Value;
@@ -150,6 +151,27 @@ impl Scratch {
         }
     }
 
+    /// A value as it is stored: a container that somebody else holds is copied. What is copied counts before it is: a
+    /// rule without room or fuel for it should not have the work done.
+    pub(crate) fn own(&mut self, value: Value) -> Result<Value, FaultKind> {
+        let (value, bytes) = self.copy(value)?;
+        self.charge(bytes)?;
+        Ok(value)
+    }
+
+    /// The same, for whoever counts the bytes that had to be copied.
+    pub(crate) fn copy(&mut self, value: Value) -> Result<(Value, u64), FaultKind> {
+        if !value.is_shared() {
+            return Ok((value, 0));
+        }
+        let bytes = value.copied_bytes();
+        if bytes > self.memory_left {
+            return Err(FaultKind::OutOfMemory(self.limits.memory_bytes_max));
+        }
+        self.burn(bytes / COPIED_BYTES_AN_INSTRUCTION)?;
+        Ok((value.into_own()?, bytes))
+    }
+
     /// A pattern that this run has put together before.
     fn known_pattern(&self, text: &ByteString, case: Case) -> Option<Arc<Pattern>> {
         let known = self.patterns.iter().find(|(known, known_case, _)| known_case == &case && known == text);
@@ -293,6 +315,16 @@ impl<'a, H> Call<'a, H> {
     /// sum (a pattern may look for the end of the line each time), so long rests count: one for 32 KiB.
     pub(crate) fn burn_search(&mut self, pattern: &Pattern, left: usize) -> Result<(), FaultKind> {
         self.burn(if pattern.backtracks() { PATTERN_STEPS_COST } else { left as u64 >> 15 })
+    }
+
+    /// A value as an element of a container: one that somebody else holds is copied, and counted.
+    pub(crate) fn own(&mut self, value: &Value) -> Result<Value, FaultKind> {
+        self.scratch.own(value.clone())
+    }
+
+    /// The same, and the bytes that had to be copied: those are not counted.
+    pub(crate) fn copy(&mut self, value: Value) -> Result<(Value, u64), FaultKind> {
+        self.scratch.copy(value)
     }
 
     /// The pattern that was compiled with the rule, if this call has one.

@@ -5,7 +5,7 @@
 pub struct RunLimits {
     /// Instructions between two waits. A function call on long values counts one more for each 4 KiB of text or 64
     /// elements it is given (texts in elements count); arithmetic and comparisons count four times that, `foreach`
-    /// one for 16 elements, a long name of an element sixteen times.
+    /// one for 16 elements, a long name of an element sixteen times, an array or hash that is copied one for 64 bytes.
     pub instructions_max: u64,
     /// Bytes of strings, arrays and hashes *made* during the run, in sum: what is freed is not given back, so
     /// that the bound needs no book of what is alive. Strings of 22 bytes and less do not count.
@@ -24,6 +24,10 @@ impl Default for RunLimits {
 
 /// Arrays and hashes inside each other, when one is copied.
 pub(crate) const CONTAINER_DEPTH_MAX: u32 = 100;
+
+/// Bytes of an array or hash that are copied for one instruction: small hashes inside each other take a microsecond for
+/// hundred bytes.
+pub(crate) const COPIED_BYTES_AN_INSTRUCTION: u64 = 64;
 
 /// Patterns put together while running that one run, and a host for all its runs, keep compiled.
 pub(crate) const PATTERN_CACHE_MAX: usize = 57;

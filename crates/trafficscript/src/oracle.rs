@@ -203,7 +203,7 @@ impl<H: Host> Oracle<'_, H> {
             }
         };
         for item in items {
-            scope.slots[slot] = place::own(item.clone())?.0;
+            scope.slots[slot] = item.clone().into_own()?;
             if let Some(flow) = self.round(scope, body)? {
                 return Ok(flow);
             }

@@ -4,23 +4,7 @@
 
 use crate::byte_string::ByteString;
 use crate::table::Table;
-use crate::value::{NestedTooDeep, Value};
-use std::rc::Rc;
-
-/// What an entry of a hash takes besides its key and value, in bytes.
-pub(crate) const ENTRY_BYTES: u64 = 64;
-
-/// A value as it is stored, and how many bytes had to be copied for it.
-pub(crate) fn own(value: Value) -> Result<(Value, u64), NestedTooDeep> {
-    let is_shared = match &value {
-        Value::Array(items) => Rc::strong_count(items) > 1,
-        Value::Hash(table) => Rc::strong_count(table) > 1,
-        _ => false,
-    };
-    let value = value.into_own()?;
-    let copied = if is_shared { value.weight() } else { 0 };
-    Ok((value, copied))
-}
+use crate::value::{ENTRY_BYTES, Value};
 
 /// The position an index means; a negative one counts from the end. `None` where there is none.
 fn position(index: i64, length: usize) -> Option<usize> {

@@ -29,6 +29,11 @@ pub enum Value {
 }
 
 /// What a container is called where a text is wanted.
+/// What an element of an array takes besides its text, in bytes.
+pub(crate) const ELEMENT_BYTES: u64 = size_of::<Value>() as u64;
+/// What an entry of a hash takes besides its key and value: two links of the index.
+pub(crate) const ENTRY_BYTES: u64 = 64;
+
 const ARRAY_TEXT: &str = "[array]";
 const HASH_TEXT: &str = "[hash]";
 
@@ -144,14 +149,31 @@ impl Value {
 
     /// The value as it is stored: a container that somebody else holds is copied, all the way down.
     pub(crate) fn into_own(self) -> Result<Self, NestedTooDeep> {
-        match &self {
-            Self::Array(items) if Rc::strong_count(items) > 1 => {
-                self.deep_copy(crate::limits::CONTAINER_DEPTH_MAX)
-            }
-            Self::Hash(table) if Rc::strong_count(table) > 1 => {
-                self.deep_copy(crate::limits::CONTAINER_DEPTH_MAX)
-            }
-            _ => Ok(self),
+        if self.is_shared() { self.deep_copy(crate::limits::CONTAINER_DEPTH_MAX) } else { Ok(self) }
+    }
+
+    /// Whether it is a container that somebody else holds, so that storing it takes a copy.
+    #[inline]
+    pub(crate) fn is_shared(&self) -> bool {
+        match self {
+            Self::Array(items) => Rc::strong_count(items) > 1,
+            Self::Hash(table) => Rc::strong_count(table) > 1,
+            _ => false,
+        }
+    }
+
+    /// Bytes that a copy of it takes; texts of elements are not copied.
+    pub(crate) fn copied_bytes(&self) -> u64 {
+        match self {
+            Self::Integer(_) | Self::Double(_) | Self::String(_) => 0,
+            Self::Array(items) => items.borrow().iter().fold(ELEMENT_BYTES, |sum, item| {
+                sum.saturating_add(item.copied_bytes()).saturating_add(ELEMENT_BYTES)
+            }),
+            Self::Hash(table) => table.borrow().iter().fold(ELEMENT_BYTES, |sum, (key, value)| {
+                sum.saturating_add(key.len() as u64)
+                    .saturating_add(value.copied_bytes())
+                    .saturating_add(ENTRY_BYTES)
+            }),
         }
     }
 
@@ -174,17 +196,16 @@ impl Value {
 
     /// Bytes of memory this value keeps alive, whoever else does; what is held twice counts twice.
     pub(crate) fn held_bytes(&self) -> u64 {
-        const ELEMENT: u64 = size_of::<Value>() as u64;
-        const ENTRY: u64 = 64;
         match self {
             Self::Integer(_) | Self::Double(_) => 0,
             Self::String(text) => u64::from(text.shared_length()),
-            Self::Array(items) => items
-                .borrow()
-                .iter()
-                .fold(ELEMENT, |sum, item| sum.saturating_add(item.held_bytes()).saturating_add(ELEMENT)),
-            Self::Hash(table) => table.borrow().iter().fold(ELEMENT, |sum, (key, value)| {
-                sum.saturating_add(key.len() as u64).saturating_add(value.held_bytes()).saturating_add(ENTRY)
+            Self::Array(items) => items.borrow().iter().fold(ELEMENT_BYTES, |sum, item| {
+                sum.saturating_add(item.held_bytes()).saturating_add(ELEMENT_BYTES)
+            }),
+            Self::Hash(table) => table.borrow().iter().fold(ELEMENT_BYTES, |sum, (key, value)| {
+                sum.saturating_add(key.len() as u64)
+                    .saturating_add(value.held_bytes())
+                    .saturating_add(ENTRY_BYTES)
             }),
         }
     }
@@ -200,20 +221,18 @@ impl Value {
     }
 
     fn container_weight(&self) -> u64 {
-        /// What an element takes besides its text.
-        const ELEMENT: u64 = size_of::<Value>() as u64;
-        /// What an entry takes besides key and value: two links of the index.
-        const ENTRY: u64 = 64;
         match self {
             Self::Array(items) if Rc::strong_count(items) == 1 => {
                 let items = items.borrow();
-                items
-                    .iter()
-                    .fold(ELEMENT, |sum, item| sum.saturating_add(item.weight()).saturating_add(ELEMENT))
+                items.iter().fold(ELEMENT_BYTES, |sum, item| {
+                    sum.saturating_add(item.weight()).saturating_add(ELEMENT_BYTES)
+                })
             }
             Self::Hash(table) if Rc::strong_count(table) == 1 => {
-                table.borrow().iter().fold(ELEMENT, |sum, (key, value)| {
-                    sum.saturating_add(key.len() as u64).saturating_add(value.weight()).saturating_add(ENTRY)
+                table.borrow().iter().fold(ELEMENT_BYTES, |sum, (key, value)| {
+                    sum.saturating_add(key.len() as u64)
+                        .saturating_add(value.weight())
+                        .saturating_add(ENTRY_BYTES)
                 })
             }
             _ => 0,

@@ -5,7 +5,6 @@ use super::row;
 use crate::builtin::{Answer, Builtin, Host, Param};
 use crate::call::Call;
 use crate::fault::FaultKind;
-use crate::place;
 use crate::value::{Number, Value};
 use pattern::{Case, Groups};
 use std::cell::RefCell;
@@ -180,9 +179,7 @@ pub(super) fn itself<H: Host>(call: &mut Call<'_, H>) -> Answer {
 
 /// A value as an element: a container is copied, because its argument goes on to hold it.
 pub(super) fn element<H: Host>(call: &mut Call<'_, H>, value: &Value) -> Result<Value, FaultKind> {
-    let (value, copied) = place::own(value.clone())?;
-    call.charge(usize::try_from(copied).unwrap_or(usize::MAX))?;
-    Ok(value)
+    call.own(value)
 }
 
 fn insert<H: Host>(call: &mut Call<'_, H>, at: fn(usize) -> usize) -> Result<Answer, FaultKind> {
@@ -216,19 +213,20 @@ fn copy<H: Host>(call: &mut Call<'_, H>) -> Result<Answer, FaultKind> {
     if call.array(0).is_none() {
         return Ok(Answer::Value(Value::array(Vec::new())));
     }
-    let (value, _) = place::own(call.argument(0).cloned().unwrap_or_default())?;
+    // The machine counts what is answered.
+    let (value, _) = call.copy(call.argument(0).cloned().unwrap_or_default())?;
     Ok(Answer::Value(value))
 }
 
 /// So many copies of the value of an argument, or of the empty string, and the bytes they take: not yet counted, but
 /// not more than may be made.
 fn filled<H: Host>(
-    call: &Call<'_, H>,
+    call: &mut Call<'_, H>,
     count: usize,
     default: usize,
 ) -> Result<(Vec<Value>, usize), FaultKind> {
     let value = call.argument(default).cloned().unwrap_or_default();
-    let (first, copied) = place::own(value)?;
+    let (first, copied) = call.copy(value)?;
     let each = ELEMENT.saturating_add(usize::try_from(copied).unwrap_or(usize::MAX));
     let bytes = count.saturating_mul(each);
     if bytes > call.memory_left() {
@@ -238,7 +236,7 @@ fn filled<H: Host>(
         return Ok((vec![first; count], bytes));
     }
     // `first` is held here and again by its clone, so each is a copy.
-    let copies = (0..count).map(|_| Ok(place::own(first.clone())?.0)).collect::<Result<_, FaultKind>>()?;
+    let copies = (0..count).map(|_| Ok(call.copy(first.clone())?.0)).collect::<Result<_, FaultKind>>()?;
     Ok((copies, bytes))
 }
 

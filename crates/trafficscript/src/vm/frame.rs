@@ -7,7 +7,7 @@ use crate::operator::{self, Binary, Unary};
 use crate::place;
 use crate::program::{Constant, Op, Program, Register};
 use crate::table::Table;
-use crate::value::Value;
+use crate::value::{ENTRY_BYTES, Value};
 use std::sync::Arc;
 
 /// What a frame comes to.
@@ -150,9 +150,7 @@ impl<H: Host> Frame<'_, H> {
         if !value.is_container() {
             return Ok(value);
         }
-        let (value, copied) = place::own(value)?;
-        self.scratch.charge(copied)?;
-        Ok(value)
+        self.scratch.own(value)
     }
 
     #[cold]
@@ -241,7 +239,7 @@ impl<H: Host> Frame<'_, H> {
             let key = self.take(base.saturating_add(number * 2)).to_text();
             let value = self.take(base.saturating_add(number * 2 + 1));
             let value = self.own(value)?;
-            self.scratch.charge(place::ENTRY_BYTES + key.len() as u64)?;
+            self.scratch.charge(ENTRY_BYTES + key.len() as u64)?;
             table.insert(key, value);
         }
         self.set(to, Value::hash(table));

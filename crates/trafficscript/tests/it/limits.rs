@@ -111,6 +111,27 @@ fn long_strings_cost_fuel_wherever_they_are_read() {
 }
 
 #[test]
+fn copies_of_arrays_and_hashes_cost_fuel_before_they_are_made() {
+    // A few names, thousands of copies: there would be memory for many more than there is time for.
+    let nested =
+        "$a = [ \"a\" => [ \"b\" => 1 ], \"c\" => 2 ]; while( 1 ) $a = [ \"a\" => $a, \"c\" => $a ];";
+    assert_eq!(end(nested), Err(FUEL));
+    assert_eq!(end("$a = [ 1 ]; while( 1 ) array.push( $a, $a );"), Err(FUEL));
+    let large = "for( $i = 0; $i < 2000; $i++ ) $a[ \"name\" . $i ] = [ $i ]; ";
+    for more in [
+        "while( 1 ) $b = $a;",
+        "while( 1 ) $1 = $a;",
+        "while( 1 ) $b[ 0 ] = $a;",
+        "while( 1 ) array.push( $c, $a );",
+        "$c = [ $a ]; while( 1 ) array.copy( $c );",
+        "array.create( 150, $a );",
+    ] {
+        let got = end(&format!("{large}$c = []; {more}"));
+        assert_eq!(got, Err(FUEL), "{more}");
+    }
+}
+
+#[test]
 fn sorting_costs_fuel_by_what_is_compared() {
     let same = format!(
         "{MEGABYTE} $l = []; for( $i = 0; $i < 1000; $i++ ) array.push( $l, $m ); while( 1 ) array.sort( $l );"
