@@ -10,6 +10,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 const MILLISECONDS_MAX: u64 = 400;
 const MILLISECONDS_MAX_WATCHED: u64 = 2_000;
 
+/// From here on an input is shown, in microseconds: what is shipped may take so long.
+const LONG_MICROS: u64 = 100_000;
+
 /// Slowest input so far, in microseconds.
 static SLOWEST: AtomicU64 = AtomicU64::new(0);
 
@@ -26,6 +29,10 @@ pub fn timed(input: &[u8], work: impl FnOnce()) {
     let took = cpu_micros() - start;
     if took > SLOWEST.fetch_max(took, Ordering::Relaxed) && took > 10_000 {
         eprintln!("slowest input so far: {took} microseconds for {} bytes", input.len());
+    }
+    if took > LONG_MICROS {
+        // To be timed alone, in a build that counts nothing.
+        eprintln!("a slow input, {took} microseconds: {}", input.escape_ascii());
     }
     // As `RUSTFLAGS` of `cargo xtask test` say.
     let most = if cfg!(tidegate_watched) { MILLISECONDS_MAX_WATCHED } else { MILLISECONDS_MAX };

@@ -217,7 +217,11 @@ impl Lexer<'_> {
             self.skip_while(|byte| byte != b'\n');
             return self.wrong(start, "wrong-comment", "this is no comment", "comments start with `#`");
         }
-        if let Some(mark) = Mark::ALL.iter().find(|mark| self.looking_at(mark.text().as_bytes())) {
+        let first = self.bytes.get(start);
+        let begins_so = |mark: &&Mark| mark.text().as_bytes().first() == first;
+        if let Some(mark) =
+            Mark::ALL.iter().filter(begins_so).find(|mark| self.looking_at(mark.text().as_bytes()))
+        {
             self.at += mark.text().len();
             return self.push(TokenKind::Mark(*mark), start);
         }
