@@ -91,7 +91,7 @@ pub struct Rehearsal {
 
 /// A visit under way.
 struct Held {
-    transaction: Transaction,
+    transaction: Box<Transaction>,
     /// When it was sent to a node.
     forwarded_at: Option<Duration>,
     /// What it waits with, if it does.
@@ -216,7 +216,7 @@ impl Rehearsal {
         Some(held)
     }
 
-    fn arrive(&mut self, number: usize, now: Now) -> Transaction {
+    fn arrive(&mut self, number: usize, now: Now) -> Box<Transaction> {
         let visit = &self.visits[number];
         let facts = ConnectionFacts {
             id: visit.connection,

@@ -15,19 +15,26 @@ pub struct ByteString(Repr);
 
 #[derive(Clone)]
 enum Repr {
-    Inline { length: u8, bytes: [u8; INLINE_MAX] },
+    Inline(Short),
     Shared { start: u32, length: u32, bytes: Arc<Vec<u8>> },
+}
+
+/// Kept together, so that a copy is one move.
+#[derive(Clone, Copy)]
+struct Short {
+    length: u8,
+    bytes: [u8; INLINE_MAX],
 }
 
 impl ByteString {
     /// The empty string.
-    pub const EMPTY: Self = Self(Repr::Inline { length: 0, bytes: [0; INLINE_MAX] });
+    pub const EMPTY: Self = Self(Repr::Inline(Short { length: 0, bytes: [0; INLINE_MAX] }));
 
     /// All bytes.
     #[inline]
     pub fn as_bytes(&self) -> &[u8] {
         match &self.0 {
-            Repr::Inline { length, bytes } => bytes.get(..usize::from(*length)).unwrap_or(bytes),
+            Repr::Inline(Short { length, bytes }) => bytes.get(..usize::from(*length)).unwrap_or(bytes),
             Repr::Shared { start, length, bytes } => {
                 let start = *start as usize;
                 bytes.get(start..start + *length as usize).unwrap_or(&[])
@@ -57,7 +64,7 @@ impl ByteString {
             return;
         }
         match &mut self.0 {
-            Repr::Inline { length, bytes } => {
+            Repr::Inline(Short { length, bytes }) => {
                 let used = usize::from(*length);
                 if let Some(free) = bytes.get_mut(used..used + more.len()) {
                     free.copy_from_slice(more);
@@ -96,7 +103,7 @@ impl ByteString {
     #[inline]
     pub(crate) fn shared_length(&self) -> u32 {
         match &self.0 {
-            Repr::Inline { .. } => 0,
+            Repr::Inline(_) => 0,
             Repr::Shared { length, .. } => *length,
         }
     }
@@ -122,7 +129,7 @@ impl From<&[u8]> for ByteString {
         for (to, from) in inline.iter_mut().zip(bytes) {
             *to = *from;
         }
-        Self(Repr::Inline { length: u8::try_from(bytes.len()).unwrap_or(0), bytes: inline })
+        Self(Repr::Inline(Short { length: u8::try_from(bytes.len()).unwrap_or(0), bytes: inline }))
     }
 }
 

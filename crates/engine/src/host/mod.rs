@@ -293,6 +293,7 @@ pub struct Host {
 
 impl Host {
     /// At the arrival of a request, or of a raw connection.
+    #[inline]
     pub(crate) fn new(
         shared: &Arc<Shared>,
         catalog: &Arc<Catalog>,

@@ -135,23 +135,24 @@ pub struct Transaction {
 }
 
 impl Transaction {
-    /// A request whose head is complete. Nothing is decided before the first [`Self::advance`].
+    /// A request whose head is complete. Nothing is decided before the first [`Self::advance`]. It is large, and made
+    /// where it stays.
     pub fn begin(
         shared: &Arc<Shared>,
         catalog: &Arc<Catalog>,
         arrival: Arrival,
         (connection, mut heads): (&Rc<Connection>, Heads),
         now: Now,
-    ) -> Self {
+    ) -> Box<Self> {
         // What is never answered is logged without anybody else's answer.
         heads.response.clear();
         shared.counters().requests.add_one();
-        let mut transaction = Self {
+        let mut transaction = Box::new(Self {
             host: Host::new(shared, catalog, arrival, (connection, heads), now),
             state: State::RequestRules,
             rules: Runner::new(Stage::Request),
             origin: Origin::Undecided,
-        };
+        });
         transaction.host.set_deadline();
         transaction
     }

@@ -237,7 +237,7 @@ fn accept<S, D: Dial>(
     let transaction = Transaction::begin(&worker.shared, &pinned.catalog, arrival, (connection, heads), now);
     let patience = transaction.patience();
     let request = Request { pinned, virtual_server, body, head_bytes: consumed, patience };
-    Ok(Taken { request, transaction: Box::new(transaction), now })
+    Ok(Taken { request, transaction, now })
 }
 
 #[cold]

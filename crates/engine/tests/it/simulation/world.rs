@@ -80,7 +80,7 @@ enum What {
 type Queue = (String, Option<String>);
 
 struct Held {
-    transaction: Transaction,
+    transaction: Box<Transaction>,
     /// When its rules may wait no more.
     deadline: Tick,
     arrived: Tick,

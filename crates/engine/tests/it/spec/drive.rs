@@ -193,7 +193,7 @@ struct Drive<'a> {
     shared: Arc<Shared>,
     woken: Woken,
     events: BTreeSet<(u64, Event, usize)>,
-    running: BTreeMap<usize, Transaction>,
+    running: BTreeMap<usize, Box<Transaction>>,
     waiting: BTreeMap<TicketId, usize>,
     visitors: BTreeMap<String, Visitor>,
     happened: Vec<Happened>,
