@@ -1,7 +1,13 @@
 //! Measurements beside other programs; thin wrappers that start them with the same settings each time.
 
+mod added;
+mod htaccess;
+mod starter;
+
 use crate::process::{cargo, find_program, succeed, target_folder};
+use added::{Costs, Pair};
 use anyhow::{Context, Result, bail};
+use starter::{Decision, starter};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -20,7 +26,13 @@ pub(crate) enum What {
         rule: bool,
     },
     /// What the abusive-referer decision adds to a request: tidegate's rule beside Lua under nginx and under HAProxy
-    Peers,
+    Peers {
+        /// What to compare: load, insn
+        #[arg(default_value = "load")]
+        mode: String,
+    },
+    /// What an `.htaccess` against hot-linking adds to a request: here and in Apache
+    Htaccess,
     /// User instructions of one run of the abusive-referer rule, and of loading it, by callgrind
     Rule,
     /// The abusive-referer decision in one process, beside rhai and LuaJIT
@@ -41,7 +53,8 @@ pub(crate) enum What {
 pub(crate) fn run(root: &Path, what: &What) -> Result<()> {
     match what {
         What::Proxy { mode, rule } => proxy(root, mode, *rule),
-        What::Peers => peers(root),
+        What::Peers { mode } => peers(root, mode),
+        What::Htaccess => htaccess::run(root),
         What::Rule => rule_alone(root),
         What::Language { rounds, runs } => language(root, &[rounds.to_string(), runs.to_string()]),
     }
@@ -53,7 +66,8 @@ fn proxy(root: &Path, mode: &str, with_rule: bool) -> Result<()> {
         bail!("the comparison needs ../shared/tools/engine_compare.sh, which is not there");
     }
     succeed(&mut cargo(root, &["build", "--profile", PROFILE, "--package", "tidegate", "--quiet"]))?;
-    let starter = starter(root, with_rule)?;
+    let decision = if with_rule { Decision::Rule } else { Decision::None };
+    let starter = starter(root, decision)?;
     let folder = cleared_folder(root)?;
     let mut command = Command::new(&compare);
     command.arg(mode).env("BIN_tidegate", &starter).env("TMP", &folder);
@@ -67,7 +81,7 @@ fn proxy(root: &Path, mode: &str, with_rule: bool) -> Result<()> {
 }
 
 /// Each proxy with the decision and without it, in one run: what the decision adds is the difference.
-fn peers(root: &Path) -> Result<()> {
+fn peers(root: &Path, mode: &str) -> Result<()> {
     let tools = root.join("../shared/tools");
     let compare = tools.join("engine_compare.sh");
     if !compare.is_file() {
@@ -78,16 +92,35 @@ fn peers(root: &Path) -> Result<()> {
     }
     succeed(&mut cargo(root, &["build", "--profile", PROFILE, "--package", "tidegate", "--quiet"]))?;
     let mut command = Command::new(&compare);
-    command.arg("load").env("TMP", cleared_folder(root)?);
-    command.env("BIN_tidegate", starter(root, false)?).env("BIN_tidegate_rule", starter(root, true)?);
+    let folder = cleared_folder(root)?;
+    command.arg(mode).env("TMP", &folder);
+    command
+        .env("BIN_tidegate", starter(root, Decision::None)?)
+        .env("BIN_tidegate_rule", starter(root, Decision::Rule)?);
     command.env("BIN_nginx_lua", tools.join("lua_peers/nginx_lua.sh"));
     command.env("BIN_haproxy_lua", tools.join("lua_peers/haproxy_lua.sh"));
-    command.env("ENGINES", "nginx nginx_lua haproxy haproxy_lua tidegate tidegate_rule");
-    if std::env::var("LOADS").is_err() {
-        command.env("LOADS", "k1");
-    }
+    command.env("ENGINES", "nginx nginx_lua tidegate tidegate_rule haproxy haproxy_lua");
+    short_rounds(&mut command, "k1");
     give_referer(&mut command);
-    succeed(&mut command)
+    succeed(&mut command)?;
+    if mode == "load" {
+        let ours = Pair { plain: "tidegate", deciding: "tidegate_rule" };
+        let others = [
+            Pair { plain: "nginx", deciding: "nginx_lua" },
+            Pair { plain: "haproxy", deciding: "haproxy_lua" },
+        ];
+        Costs::read(&folder.join("out-load/load.tsv"))?.tell(&ours, &others);
+    }
+    Ok(())
+}
+
+/// Many short rounds: the busier the machine, the closer together must stand what is compared.
+fn short_rounds(command: &mut Command, load: &str) {
+    for (name, value) in [("LOADS", load), ("ROUNDS", "15"), ("SECS", "2")] {
+        if std::env::var(name).is_err() {
+            command.env(name, value);
+        }
+    }
 }
 
 /// Without a referer the rule is left after three lines.
@@ -105,70 +138,6 @@ fn cleared_folder(root: &Path) -> Result<PathBuf> {
     }
     Ok(folder)
 }
-
-/// Writes the program that the comparison calls: it makes a catalog from the environment and becomes tidegate.
-fn starter(root: &Path, with_rule: bool) -> Result<PathBuf> {
-    let target = target_folder(root)?;
-    let folder = target.join("bench");
-    std::fs::create_dir_all(folder.join("rules")).context("cannot make the folder of the measurement")?;
-    let program = target.join(PROFILE).join("tidegate");
-    let rules = if with_rule {
-        std::fs::copy(root.join("spec/rules/abusive-referer.rts"), folder.join("rules/abusive-referer.rts"))
-            .context("cannot copy the rule")?;
-        RULE
-    } else {
-        ""
-    };
-    let attach = if with_rule { "request_rules = [\"abusive-referer\"]" } else { "" };
-    let script = STARTER
-        .replace("{folder}", &folder.to_string_lossy())
-        .replace("{program}", &program.to_string_lossy())
-        .replace("{attach}", attach)
-        .replace("{rules}", rules);
-    let path = folder.join(if with_rule { "start-rule.sh" } else { "start.sh" });
-    std::fs::write(&path, script).context("cannot write the starter")?;
-    succeed(Command::new("chmod").arg("+x").arg(&path))?;
-    Ok(path)
-}
-
-const STARTER: &str = r#"#!/bin/sh
-# LISTEN, UPSTREAM, WORKERS and PACE come from the comparison
-set -eu
-catalog="{folder}/tidegate-${LISTEN##*:}.toml"
-class=""
-[ "${PACE:-0}" != 0 ] && class='bandwidth_class = "paced"'
-cat > "$catalog" <<TOML
-[virtual_servers.bench]
-listen = "$LISTEN"
-pool = "bench"
-via = true
-keepalive_timeout = "300s"
-$class
-{attach}
-[pools.bench]
-nodes = ["$UPSTREAM"]
-max_idle_connections_pernode = 1024
-TOML
-[ "${PACE:-0}" != 0 ] && cat >> "$catalog" <<TOML
-[bandwidth_classes.paced]
-maximum = "$((PACE * 8)) bit/s"
-sharing = "connection"
-TOML
-cat >> "$catalog" <<'TOML'
-{rules}
-TOML
-exec "{program}" run -c "$catalog" --workers "$WORKERS"
-"#;
-
-/// Classes wide enough that nobody waits: the decision is measured, not the waiting.
-const RULE: &str = r#"
-[rate_classes.StandardReferer]
-max_rate_per_second = 1000000
-[rate_classes.BusyReferer]
-max_rate_per_second = 1000000
-[bandwidth_classes.AbusiveReferer]
-maximum = "20 Gbit/s"
-"#;
 
 /// Lengths of the Referer that are measured, in bytes.
 const REFERERS: [&str; 2] = ["27", "100"];
