@@ -1,13 +1,14 @@
 //! Who may come in: `Order`, `Allow`, `Deny`, `Satisfy`, `Require`.
 
 use crate::directive::{
-    self, AccessList, AccessOrder, AccessSource, Limit, LoginNeed, RequirementKind, Satisfy,
+    self, AccessList, AccessOrder, AccessSource, Limit, LoginNeed, Merging, RequirementKind, Satisfy,
 };
 use crate::expand::Matched;
 use crate::expression::{Expression, StringExpression};
 use crate::known::{Known, either, known};
 use crate::load::Loader;
 use crate::request::Request;
+use crate::section::Section;
 use crate::{Question, Variable};
 use source::Span;
 use std::sync::Arc;
@@ -282,6 +283,25 @@ fn any(list: &[Requirement], method: &[u8], request: &mut Request<'_>) -> Known<
             Answer::Denied if so_far == Answer::Neutral => so_far = Answer::Denied,
             Answer::Denied | Answer::Neutral => {}
         }
+    }
+    Ok(so_far)
+}
+
+/// What the requirements of sections say that `AuthMerging` puts together, the outermost first.
+pub(crate) fn together(sections: &[&Section], method: &[u8], request: &mut Request<'_>) -> Known<Answer> {
+    let mut so_far = Answer::Neutral;
+    for (number, section) in sections.iter().enumerate() {
+        let is_or = section.merging == Some(Merging::Or);
+        let decides = if is_or { Answer::Granted } else { Answer::Denied };
+        if number > 0 && so_far == decides {
+            continue;
+        }
+        let answer = required(&section.requirements, method, request)?;
+        so_far = match (so_far, answer) {
+            (Answer::LoginNeeded, Answer::Denied) if is_or => Answer::LoginNeeded,
+            (Answer::LoginNeeded, Answer::Granted) if !is_or => Answer::LoginNeeded,
+            (_, answer) => answer,
+        };
     }
     Ok(so_far)
 }

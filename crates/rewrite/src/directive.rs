@@ -16,8 +16,8 @@ mod rewriting;
 mod template;
 
 pub use access::{
-    AccessList, AccessOrder, AccessSource, AddressRange, Limit, LoginNeed, Requirement, RequirementKind,
-    Satisfy,
+    AccessList, AccessOrder, AccessSource, AddressRange, Limit, LoginNeed, Merging, Requirement,
+    RequirementKind, Satisfy,
 };
 pub use answer::{
     DocumentKind, ErrorDocumentDirective, HeaderChange, HeaderCondition, HeaderDirective, HeaderSide,
@@ -89,6 +89,8 @@ pub enum DirectiveKind {
     Satisfy(Satisfy),
     /// `Require`, `<RequireAll>`, `<RequireAny>`, `<RequireNone>`
     Require(Requirement),
+    /// `AuthMerging`
+    AuthMerging(Merging),
     /// `ErrorDocument`
     ErrorDocument(ErrorDocumentDirective),
     /// `Redirect`, `RedirectTemp`, `RedirectPermanent`

@@ -7,6 +7,7 @@
 //! ```
 
 use crate::access::{self, Answer};
+use crate::directive::Merging;
 use crate::environment::Fixed;
 use crate::escape::escape_path;
 use crate::expand::Matched;
@@ -324,8 +325,8 @@ impl<'a> Run<'a> {
     /// `Order` and `Require`: a verdict if the request is not let in.
     fn refuse(&mut self, sections: &[&'a Section]) -> Known<Option<Verdict>> {
         let lists = sections.iter().rev().find_map(|section| Some((section.file, section.lists.as_ref()?)));
-        let requirements = sections.iter().rev().find(|section| !section.requirements.is_empty());
-        if lists.is_none() && requirements.is_none() {
+        let requirements = required_together(sections);
+        if lists.is_none() && requirements.is_empty() {
             return Ok(None);
         }
         let method = self.request.fixed(Variable::RequestMethod)?;
@@ -342,8 +343,8 @@ impl<'a> Run<'a> {
                 _ => {}
             }
         }
-        let Some(section) = requirements else { return Ok(None) };
-        let answer = access::required(&section.requirements, &method, &mut self.request)?;
+        let Some(section) = requirements.last() else { return Ok(None) };
+        let answer = access::together(&requirements, &method, &mut self.request)?;
         let status = match answer {
             Answer::Granted => return Ok(None),
             Answer::LoginNeeded if !one_is_enough => 401,
@@ -459,6 +460,22 @@ impl<'a> Run<'a> {
         outcome.content_type = self.request.content_type;
         Ok(outcome)
     }
+}
+
+/// The sections whose requirements count, the outermost first: the last that has some, and as many before it as
+/// `AuthMerging` adds to it.
+fn required_together<'a>(sections: &[&'a Section]) -> Vec<&'a Section> {
+    let mut together: Vec<&Section> = Vec::new();
+    for section in sections {
+        let adds = matches!(section.merging, Some(Merging::And | Merging::Or));
+        if !adds && (!section.requirements.is_empty() || section.merging.is_some()) {
+            together.clear();
+        }
+        if !section.requirements.is_empty() {
+            together.push(section);
+        }
+    }
+    together
 }
 
 /// A file's name up to its last slash.

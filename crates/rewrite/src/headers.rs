@@ -41,7 +41,7 @@ enum Condition {
 }
 
 impl Change {
-    /// `None` also for what has no effect here: a note for logs.
+    /// `None` also for what has no effect here: a note for logs, and what would have to be early.
     pub(crate) fn new(written: &directive::HeaderDirective, loader: &mut Loader<'_>) -> Option<Self> {
         let one = |action| Action::One(action, None);
         let (action, value) = match &written.change {
@@ -73,6 +73,7 @@ impl Change {
         };
         let condition = match &written.condition {
             directive::HeaderCondition::None => Condition::None,
+            directive::HeaderCondition::Never => return None,
             directive::HeaderCondition::Environment(name) => Condition::Environment(name.clone()),
             directive::HeaderCondition::NoEnvironment(name) => Condition::NoEnvironment(name.clone()),
             directive::HeaderCondition::Expression(expression) => {

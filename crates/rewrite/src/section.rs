@@ -2,7 +2,7 @@
 
 use crate::access::{Lists, Requirement};
 use crate::answer::{Document, Redirect};
-use crate::directive::{Container, ContainerCondition, Directive, DirectiveKind, RewriteOption};
+use crate::directive::{Container, ContainerCondition, Directive, DirectiveKind, Merging, RewriteOption};
 use crate::environment::{Fixed, SetEnvIf};
 use crate::expression::Expression;
 use crate::glob::{self, Slashes};
@@ -27,6 +27,8 @@ pub(crate) struct Section {
     pub(crate) lists: Option<Lists>,
     /// `Require`; empty where there is none: then the parent's count.
     pub(crate) requirements: Vec<Requirement>,
+    /// `AuthMerging`: what they are to the parent's.
+    pub(crate) merging: Option<Merging>,
     pub(crate) redirects: Vec<Redirect>,
     pub(crate) documents: Vec<Document>,
     pub(crate) header_changes: Vec<Change>,
@@ -138,6 +140,7 @@ impl Section {
             fixed_variables: Vec::new(),
             lists: None,
             requirements: Vec::new(),
+            merging: None,
             redirects: Vec::new(),
             documents: Vec::new(),
             header_changes: Vec::new(),
@@ -187,6 +190,7 @@ impl Section {
             DirectiveKind::Container(container) => self.add_container(container, loader),
             // maps are of the site; variables of the server's own environment are not told to anyone
             DirectiveKind::RewriteMap(_) | DirectiveKind::PassEnv(_) => {}
+            DirectiveKind::AuthMerging(merging) => self.merging = Some(*merging),
             _ => self.add_access(directive, loader),
         }
     }

@@ -74,6 +74,17 @@ pub enum Satisfy {
     Any,
 }
 
+/// `AuthMerging`: what the requirements of a folder are to those of the folder above.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Merging {
+    /// They replace them.
+    Off,
+    /// Both must hold.
+    And,
+    /// One of them is enough.
+    Or,
+}
+
 /// Addresses that begin alike.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AddressRange {

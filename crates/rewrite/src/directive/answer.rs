@@ -103,6 +103,8 @@ pub enum HeaderChange {
 pub enum HeaderCondition {
     /// Always.
     None,
+    /// `early`: in the file of a folder it is too late for that, and Apache takes it and does nothing.
+    Never,
     /// `env=name`
     Environment(Vec<u8>),
     /// `env=!name`

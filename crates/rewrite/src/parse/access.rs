@@ -5,7 +5,7 @@ use super::known::Known;
 use super::reader::Reader;
 use super::words::{Word, Words};
 use crate::directive::{
-    AccessList, AccessOrder, AccessSource, AddressRange, DirectiveKind, LoginNeed, Requirement,
+    AccessList, AccessOrder, AccessSource, AddressRange, DirectiveKind, LoginNeed, Merging, Requirement,
     RequirementKind, Satisfy,
 };
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -235,6 +235,25 @@ pub(super) fn satisfy(
     }
     reader.error("wrong-arguments", "`Satisfy` is All or Any", (word.span, "neither"), known.help());
     None
+}
+
+pub(super) fn merging(
+    reader: &mut Reader<'_>,
+    known: &Known,
+    words: &mut Words<'_>,
+) -> Option<DirectiveKind> {
+    let [word] = exactly(reader, known, words)?;
+    let merging = match word.text.to_ascii_lowercase().as_slice() {
+        b"off" => Merging::Off,
+        b"and" => Merging::And,
+        b"or" => Merging::Or,
+        _ => {
+            let what = "`AuthMerging` is Off, And or Or";
+            reader.error("wrong-arguments", what, (word.span, "none of them"), known.help());
+            return None;
+        }
+    };
+    Some(DirectiveKind::AuthMerging(merging))
 }
 
 pub(super) fn require(

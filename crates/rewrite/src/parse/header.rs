@@ -68,11 +68,22 @@ pub(super) fn header(reader: &mut Reader<'_>, known: &Known, words: &mut Words<'
     if name.ends_with(b":") {
         name.pop();
     }
+    if action_name != b"echo" && !is_field_name(&name) {
+        let what = "no field can have this name; Apache answers 500 where it is to be sent";
+        let help = "names are of letters, digits, `-` and `_`";
+        reader.error("wrong-arguments", what, (name_span, "not a name"), help);
+        return None;
+    }
     let values = rest.get(1..=takes).unwrap_or_default();
     let condition = condition(reader, known, rest.get(takes + 1..).unwrap_or_default())?;
     let change = change(reader, &action_name, (&rest[0], values))?;
     let directive = HeaderDirective { side, name, name_span, change, condition };
     Some(DirectiveKind::Header(Box::new(directive)))
+}
+
+fn is_field_name(name: &[u8]) -> bool {
+    !name.is_empty()
+        && name.iter().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte))
 }
 
 fn change(reader: &mut Reader<'_>, action: &[u8], (name, values): (&Word, &[Word])) -> Option<HeaderChange> {
@@ -116,8 +127,9 @@ fn condition(reader: &mut Reader<'_>, known: &Known, words: &[Word]) -> Option<H
         return None;
     }
     if word.text.eq_ignore_ascii_case(b"early") {
-        // In a folder's file it is not early any more: Apache takes it and does nothing with it.
-        return Some(HeaderCondition::None);
+        let what = "`early` is for the server's configuration: in a folder's file the directive does nothing";
+        reader.warning("wrong-arguments", what, (word.span, "too late"), "take the word out");
+        return Some(HeaderCondition::Never);
     }
     if let Some(expression) = word.text.strip_prefix(b"expr=") {
         return Some(HeaderCondition::Expression(reader.expression(expression, word.span)?));

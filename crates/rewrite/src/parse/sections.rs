@@ -429,6 +429,10 @@ impl Reader<'_> {
             );
             return;
         }
+        if matches!(kind, RequirementKind::None(_)) && !self.in_require_all() {
+            self.negated_requirement(span);
+            return;
+        }
         if !matches!(kind, RequirementKind::All(_)) {
             let negated: Vec<Span> = inner.iter().filter(|one| one.negated).map(|one| one.span).collect();
             for span in negated {
@@ -440,9 +444,16 @@ impl Reader<'_> {
         self.put(Directive { span, name, limit, kind: DirectiveKind::Require(requirement) });
     }
 
-    /// `Require not ...` where one holding is enough.
+    /// Whether all requirements that stand here must hold.
+    fn in_require_all(&self) -> bool {
+        let around = self.sections.iter().rev().find(|section| matches!(section.what, What::Requires(_)));
+        around.is_some_and(|section| section.name.eq_ignore_ascii_case(b"RequireAll"))
+    }
+
+    /// What only takes away, where one holding is enough.
     pub(super) fn negated_requirement(&mut self, span: Span) {
-        let what = "`Require not` has no effect where one requirement is enough, and Apache refuses it";
+        let what =
+            "what only takes away has no effect where one requirement is enough, and Apache refuses it";
         let help = "put it between <RequireAll> and </RequireAll>, with `Require all granted` beside it";
         self.error("negated-requirement", what, (span, "cannot let anybody in"), help);
     }

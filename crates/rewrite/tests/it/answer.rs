@@ -37,7 +37,6 @@ impl Answer {
         Self { outcome: parts.next().unwrap_or_default(), details: parts.collect() }
     }
 
-    #[expect(dead_code, reason = "for the comparison with our own evaluation, which comes next")]
     /// In what two answers differ: `outcome`, `env`, `type`, `cookie`, `field`, `sees`.
     pub(crate) fn differences(&self, other: &Self) -> Vec<&'static str> {
         let mut differences = Vec::new();

@@ -140,7 +140,8 @@ impl Apache {
         } else {
             let told = echo.iter().filter(|(kind, _)| matches!(*kind, "env" | "type"));
             details.extend(told.map(|(kind, value)| format!("{kind} {value}")));
-            details.extend(changed_fields(request, &echo));
+            let seen = echo.iter().filter(|(kind, _)| *kind == "sees").map(|(_, value)| value.clone());
+            details.extend(changed_fields(request, &seen.collect::<Vec<_>>()));
             let shown = asked_for(request, &echo);
             if status == "200" { shown } else { format!("{status} {}", shown.replacen("to ", "shows ", 1)) }
         };
@@ -186,12 +187,11 @@ fn has(fields: &[(String, String)], wanted: &str) -> bool {
     fields.iter().any(|(name, _)| name == wanted)
 }
 
-/// Fields of the request that a rule put there, changed or took away.
-fn changed_fields(request: &Request, echo: &[(&str, String)]) -> Vec<String> {
-    let mut seen: Vec<&str> =
-        echo.iter().filter(|(kind, _)| *kind == "sees").map(|(_, value)| value.as_str()).collect();
+/// Fields of the request that a rule put there, changed or took away; `seen` is what the origin gets.
+pub(crate) fn changed_fields(request: &Request, seen: &[String]) -> Vec<String> {
+    let mut seen: Vec<&str> = seen.iter().map(String::as_str).collect();
     let mut changed = Vec::new();
-    for (name, value) in &request.fields {
+    for (name, value) in &request.joined_fields() {
         let sent = format!("{name}: {}", escaped(value));
         match seen.iter().position(|field| *field == sent) {
             Some(at) => {
@@ -203,8 +203,7 @@ fn changed_fields(request: &Request, echo: &[(&str, String)]) -> Vec<String> {
     changed.extend(
         seen.iter().filter(|field| **field != "Connection: close").map(|field| format!("sees {field}")),
     );
-    // several of one name come as one, unless a rule had to do with them
-    if changed.iter().all(|change| change.starts_with("sees no ")) { Vec::new() } else { changed }
+    changed
 }
 
 /// What an origin is asked for, by the handler's own words.

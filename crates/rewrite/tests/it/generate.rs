@@ -262,12 +262,13 @@ impl Words {
         let mut query = if !self.queries.is_empty() && dice.percent(70) {
             some_of(&self.queries, dice)
         } else {
-            dice.one_of(&["a=1", "", "a=1&b=2", "q=%25", "x=%20y+z", "id=7&id=8", "?", "A=B%26C"])
+            dice.one_of(&["a=1", "=", "a=1&b=2", "q=%25", "x=%20y+z", "id=7&id=8", "??", "A=B%26C"])
                 .as_bytes()
                 .to_vec()
         };
         query.retain(|byte| (0x21..0x7f).contains(byte) && *byte != b'#');
-        query
+        // a question mark with nothing behind it has a case of its own
+        if query.is_empty() { b"a".to_vec() } else { query }
     }
 
     fn client(&self, request: &mut Request, dice: &mut Dice) {
@@ -331,7 +332,11 @@ fn field_value(name: &str, pattern: &[u8], dice: &mut Dice) -> Vec<u8> {
     if name.eq_ignore_ascii_case("Host") {
         value.retain(|byte| byte.is_ascii_alphanumeric() || b".-:".contains(byte));
         let port = value.iter().position(|byte| *byte == b':').map(|at| value.split_off(at));
-        let odd = value.starts_with(b"-") || value.starts_with(b".") || find(&value, b"..").is_some();
+        let last = value.rsplit(|byte| *byte == b'.').next().unwrap_or_default();
+        let odd = !value[..value.len().min(1)].iter().all(u8::is_ascii_alphanumeric)
+            || find(&value, b"..").is_some()
+            || !last.first().is_some_and(u8::is_ascii_alphabetic)
+            || value.split(|byte| *byte == b'.').any(|label| label.starts_with(b"-"));
         if value.is_empty() || odd {
             value = HOST.into();
         }

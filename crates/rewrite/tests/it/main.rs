@@ -7,6 +7,7 @@ mod apache;
 mod corpus;
 mod differential;
 mod generate;
+mod ours;
 mod recorded;
 mod request;
 mod sample;

@@ -53,6 +53,18 @@ impl Request {
         Some(&found.1)
     }
 
+    /// As servers give them to rules: those of one name are one.
+    pub(crate) fn joined_fields(&self) -> Vec<(String, Vec<u8>)> {
+        let mut joined: Vec<(String, Vec<u8>)> = Vec::new();
+        for (name, value) in &self.fields {
+            match joined.iter_mut().find(|(known, _)| known.eq_ignore_ascii_case(name)) {
+                Some((_, known)) => known.extend([b", ", value.as_slice()].concat()),
+                None => joined.push((name.clone(), value.clone())),
+            }
+        }
+        joined
+    }
+
     /// As the request line has it, and split at the first `?`.
     pub(crate) fn path_and_query(&self) -> (&[u8], Option<&[u8]>) {
         match self.target.iter().position(|byte| *byte == b'?') {
