@@ -277,7 +277,7 @@ impl ErrandKind {
         match self {
             Self::Fetch => fetched(result, captures),
             Self::Resolve => match result {
-                Ok(Report::Address(address)) => address.to_string().into(),
+                Ok(Report::Address(address)) => trafficscript::address_text(address).into(),
                 _ => Value::EMPTY,
             },
             Self::ResolveAddress(address) => match result {

@@ -47,7 +47,7 @@ pub use nodes::{InFlight, NodeIndex, NodeReading, Nodes};
 pub use raw::{RawEnd, RawNext, RawRehearsal, RawTransaction, RawVisit, RawVisited};
 pub use rehearsal::{Rehearsal, Visit, Visited};
 pub use resources::Resources;
-pub use settings::NodeEnds;
+pub use settings::{Forwarding, NodeEnds};
 pub use shared::{Shared, SharedOptions, Stopwatch, Wake};
 pub use stores::DataStore;
 pub use time::{Now, WallTime};

@@ -49,6 +49,27 @@ pub struct Visit {
     pub tls: bool,
 }
 
+impl Visit {
+    /// At the start, to the first virtual server, in the clear and alone on its connection, by one who stays; the node
+    /// answers with the head and no body.
+    pub fn of(request: RequestHead, reply: ResponseHead) -> Self {
+        Self {
+            at: Duration::ZERO,
+            connection: 1,
+            client: SocketAddr::from(([192, 0, 2, 1], 50_000)),
+            virtual_server: VirtualServerId(0),
+            request,
+            body: Vec::new(),
+            reply,
+            reply_body: Vec::new(),
+            later_replies: Vec::new(),
+            leaves_at: None,
+            knowledge: Knowledge::All,
+            tls: false,
+        }
+    }
+}
+
 /// What became of a visit.
 #[derive(Clone, Debug)]
 pub struct Visited {

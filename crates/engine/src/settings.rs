@@ -2,7 +2,7 @@
 
 use crate::catalog::{Node, Timeouts};
 use core::time::Duration;
-use message::RequestHead;
+use message::{Known, RequestHead};
 use shaping::Tick;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -27,6 +27,8 @@ pub(crate) struct Settings {
     pub(crate) is_logged: Option<bool>,
     /// A rule has named the client's address, and nodes are to be told that one.
     pub(crate) has_client: bool,
+    /// What a rule has said of that in the request's own fields.
+    pub(crate) forwarding: Forwarding,
     /// The type-of-service byte of packets to the client, and to the node.
     pub(crate) mark_to_client: Option<u8>,
     pub(crate) mark_to_node: Option<u8>,
@@ -36,6 +38,43 @@ pub(crate) struct Settings {
     pub(crate) preferred: Option<ByteString>,
     /// The one node that is asked, member of the pool or not.
     pub(crate) named: Option<Box<Node>>,
+}
+
+/// Fields that tell a node of the client, and that a rule has written: `X-Forwarded-For` and kin. They go on as they
+/// are; those of a client that nobody trusts do not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Forwarding(u8);
+
+impl Forwarding {
+    const fn bit(known: Known) -> u8 {
+        match known {
+            Known::XForwardedFor => 1,
+            Known::XForwardedProto => 2,
+            Known::XForwardedHost => 4,
+            Known::Forwarded => 8,
+            _ => 0,
+        }
+    }
+
+    /// Whether the field is one of them, and written by a rule.
+    pub const fn has(self, known: Known) -> bool {
+        self.0 & Self::bit(known) != 0
+    }
+
+    /// Whether a rule has written none.
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Whether the field is one of them, and no rule has written it yet.
+    pub(crate) const fn lacks(self, known: Known) -> bool {
+        Self::bit(known) != 0 && !self.has(known)
+    }
+
+    /// A rule has written a field.
+    pub(crate) fn note(&mut self, known: Known) {
+        self.0 |= Self::bit(known);
+    }
 }
 
 /// A limit of time that may be taken away.

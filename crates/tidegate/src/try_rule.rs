@@ -11,7 +11,7 @@ use anyhow::{Context, bail};
 use engine::builtins::builtins;
 use engine::catalog::{EmbeddedOptions, Guard, Rule, RuleStage, VirtualServerId, check_rule};
 use engine::errand::World;
-use engine::{Catalog, Knowledge, Rehearsal, SharedOptions, Visit, Visited, WallTime};
+use engine::{Catalog, Rehearsal, SharedOptions, Visit, Visited, WallTime};
 use message::{RequestHead, ResponseHead, Version, reason_of};
 use report::Tried;
 use source::{Diagnostic, Severity, render_human};
@@ -184,18 +184,12 @@ fn visit(options: &TryOptions, virtual_server: VirtualServerId) -> anyhow::Resul
         reply.fields_mut().set(b"Content-Length", answered.len().to_string().as_bytes())?;
     }
     Ok(Visit {
-        at: std::time::Duration::ZERO,
-        connection: 1,
         client: SocketAddr::new(options.client, CLIENT_PORT),
         virtual_server,
-        request,
         body: sent,
-        reply,
         reply_body: answered,
-        later_replies: Vec::new(),
-        leaves_at: None,
-        knowledge: Knowledge::All,
         tls,
+        ..Visit::of(request, reply)
     })
 }
 

@@ -68,6 +68,7 @@ pub use fault::{Fault, FaultKind, Warning};
 pub use limits::RunLimits;
 pub use pattern_cache::PatternCache;
 pub use program::Program;
+pub use stdlib::address_text;
 pub use table::Table;
 pub use value::Value;
 pub use vm::{Run, Step};

@@ -1,6 +1,6 @@
 //! Packed bodies, unpacked as far as somebody wants to read, so that a small body cannot become a large one.
 
-use flate2::{Decompress, FlushDecompress, Status};
+use flate2::{Crc, Decompress, FlushDecompress, Status};
 
 /// What is unpacked at once.
 const STEP_BYTES: usize = 16 << 10;
@@ -32,6 +32,10 @@ pub(crate) struct Inflate {
     packing: Packing,
     /// None until the first bytes tell which form they have.
     machine: Option<Decompress>,
+    /// Of what was unpacked, where gzip's own sum is to be compared with it.
+    sum: Crc,
+    /// The deflated data is over, and that sum comes next.
+    is_at_sum: bool,
     /// Packed bytes used so far.
     pub(crate) used: usize,
     pub(crate) out: Vec<u8>,
@@ -48,6 +52,8 @@ impl Inflate {
         Self {
             packing,
             machine: None,
+            sum: Crc::new(),
+            is_at_sum: false,
             used: 0,
             out: Vec::new(),
             is_over: false,
@@ -63,10 +69,13 @@ impl Inflate {
             if self.machine.is_none() && (rest.is_empty() || !self.begin(rest)) {
                 return;
             }
+            if self.is_at_sum {
+                return self.compare_sum(rest);
+            }
             // The machine can have taken all and still hold some of what it made of it.
             let before = (self.used, self.out.len());
             self.step(packed);
-            if before == (self.used, self.out.len()) {
+            if before == (self.used, self.out.len()) && !self.is_at_sum {
                 return;
             }
         }
@@ -103,8 +112,12 @@ impl Inflate {
         let status = machine.decompress_vec(rest, &mut self.out, FlushDecompress::None);
         self.used =
             self.used.saturating_add(usize::try_from(machine.total_in() - read).unwrap_or(usize::MAX));
+        if self.packing == Packing::Gzip {
+            self.sum.update(self.out.get(written..).unwrap_or_default());
+        }
         match status {
-            // What follows (a checksum, another member) is not read.
+            // What zlib's format has for a sum, the machine has compared. Another member of gzip data is not read.
+            Ok(Status::StreamEnd) if self.packing == Packing::Gzip => self.is_at_sum = true,
             Ok(Status::StreamEnd) => self.is_over = true,
             Ok(Status::Ok | Status::BufError) => {
                 let stands = machine.total_in() == read && self.out.len() == written;
@@ -112,6 +125,15 @@ impl Inflate {
             }
             Err(_) => self.is_bad = true,
         }
+    }
+
+    /// RFC 1952: the sum of the unpacked bytes, and their number.
+    fn compare_sum(&mut self, rest: &[u8]) {
+        let Some(&[a, b, c, d, e, f, g, h]) = rest.get(..8) else { return };
+        let is_it =
+            [self.sum.sum(), self.sum.amount()] == [[a, b, c, d], [e, f, g, h]].map(u32::from_le_bytes);
+        self.used += 8;
+        (self.is_over, self.is_bad) = (is_it, !is_it);
     }
 
     /// Whether any packed byte has come. An empty body is not packed data that stops early.
@@ -209,7 +231,24 @@ mod tests {
         let packed = gzip(&vec![0; 1 << 20]);
         let mut inflate = Inflate::new(Packing::Gzip);
         inflate.feed(&packed[..packed.len() - 8], usize::MAX);
-        assert!(inflate.is_over && inflate.out.len() == 1 << 20, "{}", inflate.out.len());
+        assert!(!inflate.is_over && inflate.out.len() == 1 << 20, "{}", inflate.out.len());
+        inflate.feed(&packed, usize::MAX);
+        assert!(inflate.is_over && !inflate.is_bad);
+    }
+
+    #[test]
+    fn a_sum_or_a_length_that_is_another_is_damage() {
+        for from_the_end in [1, 8] {
+            let mut packed = gzip(TEXT);
+            let at = packed.len() - from_the_end;
+            packed[at] ^= 1;
+            let mut inflate = Inflate::new(Packing::Gzip);
+            for end in 0..=packed.len() {
+                inflate.feed(&packed[..end], usize::MAX);
+            }
+            assert_eq!(inflate.out, TEXT);
+            assert!(inflate.is_bad && !inflate.is_over);
+        }
     }
 
     #[test]

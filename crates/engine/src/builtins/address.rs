@@ -4,7 +4,7 @@ use super::{EVERYWHERE, LIVE, decides, row};
 use crate::host::Host;
 use crate::settings::NodeEnds;
 use std::net::{IpAddr, SocketAddr};
-use trafficscript::{Answer, Builtin, Call, Param};
+use trafficscript::{Answer, Builtin, Call, Param, address_text};
 
 pub(super) const ROWS: [Builtin<Host>; 11] = [
     row!(
@@ -13,7 +13,7 @@ pub(super) const ROWS: [Builtin<Host>; 11] = [
         String, EVERYWHERE, Reads, "",
         ["request.getRemoteIP()" => "192.0.2.1"],
         "Behind a trusted proxy, the address that it reported; after `request.setRemoteIP`, that one.",
-        |call| call.host.arrival.client.to_string().into(),
+        |call| address_text(call.host.arrival.client).into(),
     ),
     row!(
         "request.setRemoteIP", "Names another address as the client's.",
@@ -104,7 +104,7 @@ pub(super) const ROWS: [Builtin<Host>; 11] = [
 
 /// As people write it: an IPv4 address that came over an IPv6 socket is one.
 fn ip(address: SocketAddr) -> String {
-    address.ip().to_canonical().to_string()
+    address_text(address.ip().to_canonical())
 }
 
 fn port(address: Option<SocketAddr>) -> Answer {

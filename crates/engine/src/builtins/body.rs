@@ -76,7 +76,7 @@ pub(super) const ROWS: [Builtin<Host>; 6] = [
             => "new3",
          "http.setResponseBody( \"new\" ); $1 = http.getResponseHeader( \"ETag\" );" => "W/\"x\""],
         "The client gets it with its Content-Length. Content-Encoding goes, and so do the old body's sums and \
-         Accept-Ranges; a strong ETag becomes a weak one. An answer that has no body (to HEAD, 204, 304) gets none.",
+         Accept-Ranges; a strong ETag becomes a weak one. An answer that has no body (to HEAD, 204, 304) gets none, and to HEAD it does not say how long one would be.",
         set_response_body
     ),
 ];
@@ -145,8 +145,11 @@ fn set_response_body(call: &mut Call<'_, Host>) -> Answer {
         return "".into();
     }
     call.host.amend_answer();
-    let length = body.len().to_string();
-    let _fits = call.host.response.fields_mut().set(b"Content-Length", length.as_bytes());
+    // Made of the empty body of a node's answer to HEAD it says nothing of what a GET would have got: no length then.
+    if call.host.request.method() != b"HEAD" || !call.host.is_from_node {
+        let length = body.len().to_string();
+        let _fits = call.host.response.fields_mut().set(b"Content-Length", length.as_bytes());
+    }
     call.host.body = body.into_owned();
     call.host.has_own_answer = true;
     if in_chunks || call.host.bodies.is_some() {

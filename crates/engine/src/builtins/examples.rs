@@ -4,7 +4,6 @@ use super::{COMPLETION, RAW, RAW_REQUEST, REQUEST, builtins};
 use crate::catalog::{Catalog, MemoryFiles, RuleStage, VirtualServerId, check_rule};
 use crate::decision::{Event, RulePlace};
 use crate::errand::World;
-use crate::host::Knowledge;
 use crate::log_text::log_text;
 use crate::machine::Machine;
 use crate::raw::{RawRehearsal, RawVisit};
@@ -77,20 +76,7 @@ fn outcome<H>(row: &Builtin<H>, example: &Example) -> Result<String, String> {
     let world = World::parse(&told.join("\n")).map_err(|wrong| wrong.to_string())?;
     let mut rehearsal = Rehearsal::new(catalog, &options, WallTime(1_000_000)).in_world(world);
     let ((request, body), (reply, reply_body)) = given(&seen.join("\n"));
-    rehearsal.add(Visit {
-        at: Duration::ZERO,
-        connection: 1,
-        client: SocketAddr::from(([192, 0, 2, 1], 50_000)),
-        virtual_server: VirtualServerId(0),
-        request,
-        body,
-        reply,
-        reply_body,
-        later_replies: Vec::new(),
-        leaves_at: None,
-        knowledge: Knowledge::All,
-        tls: false,
-    });
+    rehearsal.add(Visit { body, reply_body, ..Visit::of(request, reply) });
     let visited = rehearsal.run();
     Ok(logged(visited.iter().flat_map(|visited| &visited.record.events)).last().unwrap_or_default())
 }

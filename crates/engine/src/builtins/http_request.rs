@@ -73,7 +73,8 @@ pub(super) const ROWS: [Builtin<Host>; 10] = [
         Nothing, BOTH, Changes, "GET /",
         ["http.setHeader( \"X-A\", \"1\" ); $1 = http.getHeader( \"x-a\" );" => "1"],
         "The node sees it. Other fields of the name go. Fields that frame the message or belong to the connection \
-         are the traffic manager's own and are written anew. A name or value that HTTP cannot carry is a warning and \
+         are the traffic manager's own and are written anew. `X-Forwarded-For`, `-Proto`, `-Host` and `Forwarded` go on as \
+         a rule writes them. A name or value that HTTP cannot carry is a warning and \
          changes nothing. In a response rule it is what a `request.retry` sends.",
         |call| edit(call, Edit::Set),
     ),
@@ -210,15 +211,30 @@ fn edit_request(host: &mut Host, edit: Edit, name: &ByteString, value: &ByteStri
     if edit != Edit::Remove && name.eq_ignore_ascii_case(b"Host") && !value.iter().all(u8::is_ascii_graphic) {
         return Err(format!("\"{value}\" is not a host"));
     }
+    if name.eq_ignore_ascii_case(b"Host") && host.asked_host.is_none() {
+        host.asked_host = Some(host.request.host().map(Box::from));
+    }
+    // What the client has said there of itself counts for nothing, unless it is a proxy that we trust.
+    let known = Known::of(name);
+    let is_trusted = || host.virtual_server().trusts(host.connection.facts().peer.ip());
+    let is_to_go = edit == Edit::Add && host.settings.forwarding.lacks(known) && !is_trusted();
+    let fields = host.request.fields_mut();
+    if is_to_go {
+        fields.remove(name);
+    }
     let told = |error: InvalidField| error.to_string();
-    match edit {
+    let done = match edit {
         Edit::Set => fields.set(name, value).map_err(told),
         Edit::Add => fields.add(name, value).map_err(told),
         Edit::Remove => {
             fields.remove(name);
-            Ok(())
+            return Ok(());
         }
+    };
+    if done.is_ok() {
+        host.settings.forwarding.note(known);
     }
+    done
 }
 
 /// Which of the two heads.

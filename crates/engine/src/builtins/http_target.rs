@@ -138,7 +138,8 @@ pub(super) const ROWS: [Builtin<Host>; 14] = [
         ["http.normalizePath( \"/a//b/./c/../d/\" )" => "/a/b/d/",
          "http.normalizePath( \"/../etc/passwd\" )" => ""],
         "Folds `//`, `/./` and `/a/../`. Gives the empty string for a path that leaves the root, does not begin with \
-         `/`, or holds a control character: no file has such a name, and a request for it means no good.",
+         `/`, or holds a control character or a `%` without two hexadecimal digits: no file has such a name, and a \
+         request for it means no good.",
         |call| normalized(&call.bytes(0)).unwrap_or_default().into(),
     ),
 ];
@@ -264,7 +265,15 @@ pub(super) fn split_port(host: &[u8]) -> (&[u8], Option<&[u8]>) {
 /// `None` for a path that is none, or that leaves the root.
 fn normalized(path: &[u8]) -> Option<Vec<u8>> {
     let relative = path.strip_prefix(b"/")?;
-    if path.iter().any(u8::is_ascii_control) {
+    let is_escape = |at: usize| {
+        let digits = path.get(at + 1..at + 3);
+        digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+    };
+    let is_odd = |at: usize| match path.get(at) {
+        Some(b'%') => !is_escape(at),
+        byte => byte.is_some_and(u8::is_ascii_control),
+    };
+    if (0..path.len()).any(is_odd) {
         return None;
     }
     let mut kept: Vec<&[u8]> = Vec::new();

@@ -200,30 +200,10 @@ fn written(call: &mut Call<'_, Host>, format: &[u8], time: &Zoned, zone: &str) -
     Answer::Value(out.into())
 }
 
-const WEEKDAYS: [&str; 7] = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
-const MONTHS: [&str; 12] = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-];
-
 /// What a letter stands for; `None` for one that stands for nothing.
 fn letter_text(letter: u8, time: &Zoned) -> Option<String> {
-    let name = |names: &[&'static str], at: i8, letters: usize| {
-        let name = usize::try_from(at).ok().and_then(|at| names.get(at)).copied().unwrap_or_default();
-        name.get(..letters).unwrap_or(name).to_owned()
-    };
-    let weekday = |letters| name(&WEEKDAYS, time.weekday().to_sunday_zero_offset(), letters);
-    let month = |letters| name(&MONTHS, time.month() - 1, letters);
+    // The library knows the English names.
+    let name = |form: &str| time.strftime(form).to_string();
     let all = |letters: &[u8]| {
         let mut out = String::new();
         for letter in letters {
@@ -237,10 +217,10 @@ fn letter_text(letter: u8, time: &Zoned) -> Option<String> {
     };
     let hour_of_twelve = (time.hour() + 11) % 12 + 1;
     Some(match letter {
-        b'a' => weekday(3),
-        b'A' => weekday(usize::MAX),
-        b'b' | b'h' => month(3),
-        b'B' => month(usize::MAX),
+        b'a' => name("%a"),
+        b'A' => name("%A"),
+        b'b' | b'h' => name("%b"),
+        b'B' => name("%B"),
         b'd' => format!("{:02}", time.day()),
         b'D' => all(b"m/d/y"),
         b'e' => format!("{:2}", time.day()),

@@ -80,6 +80,9 @@ impl World {
             (None, "file") => Ok(Report::File(file(answer)?)),
             (None, _) => Ok(page(answer)?),
         };
+        // A URL of a host alone means its root.
+        let is_root = to.split_once("://").is_some_and(|(_, rest)| rest.find('/') == Some(rest.len() - 1));
+        let to = if is_root { to.trim_end_matches('/') } else { to };
         self.answers.insert(format!("{verb} {to}"), answer);
         Ok(())
     }

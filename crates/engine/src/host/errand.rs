@@ -130,7 +130,7 @@ impl Host {
 fn told_of(report: &Report) -> String {
     match report {
         Report::Fetched(fetched) => format!("{}, {} bytes", fetched.status, fetched.body.len()),
-        Report::Address(address) => address.to_string(),
+        Report::Address(address) => trafficscript::address_text(*address),
         Report::Name(name) => log_text(name.as_bytes(), 253),
         Report::File(state) => match state {
             _ if state.is_folder => "a folder",

@@ -4,7 +4,7 @@ use super::Transaction;
 use crate::catalog::{Node, Pool, PoolId};
 use crate::error::{ErrorKind, TransactionError, is_idempotent};
 use crate::nodes::NodeIndex;
-use crate::settings::NodeEnds;
+use crate::settings::{Forwarding, NodeEnds};
 use crate::time::Now;
 use core::time::Duration;
 use shaping::Tick;
@@ -103,6 +103,19 @@ impl Transaction {
     pub fn ends_by(&self) -> Tick {
         let limit = self.host.settings.timeouts(&self.virtual_server().timeouts).transaction;
         limit.map_or(Tick::MAX, |limit| self.host.arrived.tick.saturating_add(limit))
+    }
+
+    /// The Host that the client sent, whatever rules made of it; `None` where it sent none.
+    pub fn asked_host(&self) -> Option<&[u8]> {
+        match &self.host.asked_host {
+            Some(asked) => asked.as_deref(),
+            None => self.host.request.host(),
+        }
+    }
+
+    /// What rules have written of the client into the request's fields.
+    pub fn forwarding(&self) -> Forwarding {
+        self.host.settings.forwarding
     }
 
     /// The client's address, where a rule has named another one than the connection tells.

@@ -1,6 +1,5 @@
 //! What the decision record and the process log say.
 
-use core::time::Duration;
 use engine::builtins::builtins;
 use engine::catalog::{MemoryFiles, VirtualServerId};
 use engine::decision::Event;
@@ -18,20 +17,10 @@ use std::rc::Rc;
 fn visit(target: &str, rule: &str, library: &str) -> Visited {
     let mut rehearsal =
         Rehearsal::new(catalog(rule, library), &SharedOptions::default(), WallTime(1_000_000));
-    rehearsal.add(Visit {
-        at: Duration::ZERO,
-        connection: 1,
-        client: SocketAddr::from(([192, 0, 2, 1], 50_000)),
-        virtual_server: VirtualServerId(0),
-        request: RequestHead::new(b"GET", target.as_bytes(), Version::Http11).unwrap(),
-        body: Vec::new(),
-        reply: ResponseHead::new(200, b"OK", Version::Http11).unwrap(),
-        reply_body: Vec::new(),
-        later_replies: Vec::new(),
-        leaves_at: None,
-        knowledge: Knowledge::All,
-        tls: false,
-    });
+    rehearsal.add(Visit::of(
+        RequestHead::new(b"GET", target.as_bytes(), Version::Http11).unwrap(),
+        ResponseHead::new(200, b"OK", Version::Http11).unwrap(),
+    ));
     rehearsal.run().remove(0)
 }
 

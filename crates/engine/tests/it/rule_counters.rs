@@ -2,14 +2,11 @@
 
 use core::time::Duration;
 use engine::builtins::builtins;
-use engine::catalog::{MemoryFiles, VirtualServerId};
+use engine::catalog::MemoryFiles;
 use engine::decision::Event;
-use engine::{
-    Catalog, Knowledge, Now, Rehearsal, RuleCounters, SharedOptions, Stopwatch, Visit, Visited, WallTime,
-};
+use engine::{Catalog, Now, Rehearsal, RuleCounters, SharedOptions, Stopwatch, Visit, Visited, WallTime};
 use message::{RequestHead, ResponseHead, Version};
 use shaping::Tick;
-use std::net::SocketAddr;
 use std::path::Path;
 
 fn catalog(rules: &[(&str, &str)], more: &str) -> Catalog {
@@ -28,20 +25,10 @@ fn catalog(rules: &[(&str, &str)], more: &str) -> Catalog {
 
 fn visits(rehearsal: &mut Rehearsal, targets: &[&str]) -> Vec<Visited> {
     for target in targets {
-        rehearsal.add(Visit {
-            at: Duration::ZERO,
-            connection: 1,
-            client: SocketAddr::from(([192, 0, 2, 1], 50_000)),
-            virtual_server: VirtualServerId(0),
-            request: RequestHead::new(b"GET", target.as_bytes(), Version::Http11).unwrap(),
-            body: Vec::new(),
-            reply: ResponseHead::new(200, b"OK", Version::Http11).unwrap(),
-            reply_body: Vec::new(),
-            later_replies: Vec::new(),
-            leaves_at: None,
-            knowledge: Knowledge::All,
-            tls: false,
-        });
+        rehearsal.add(Visit::of(
+            RequestHead::new(b"GET", target.as_bytes(), Version::Http11).unwrap(),
+            ResponseHead::new(200, b"OK", Version::Http11).unwrap(),
+        ));
     }
     rehearsal.run()
 }

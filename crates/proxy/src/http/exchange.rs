@@ -476,6 +476,8 @@ impl<'a, S: Wire, D: Dial> Exchange<'a, S, D> {
             304 => Framing::Bodiless,
             204 => Framing::Nothing,
             status if status < 200 => Framing::Nothing,
+            // What rules made of a node's answer to HEAD has no length that anybody knows.
+            _ if self.terms.is_head && self.transaction.is_from_node() => Framing::Bodiless,
             _ if self.transaction.wants_chunks() && self.terms.version == Version::Http11 => Framing::Chunked,
             _ => Framing::Length(self.transaction.body().len() as u64),
         };

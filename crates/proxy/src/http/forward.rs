@@ -1,5 +1,6 @@
 //! Heads as they go on: which fields end here, which are ours.
 
+use engine::Forwarding;
 use engine::catalog::VirtualServer;
 use http1::{BodyKind, connection_options, encode};
 use message::{Known, RequestHead, ResponseHead, Version};
@@ -65,6 +66,10 @@ pub(crate) struct Onward<'a> {
     pub(crate) head: &'a RequestHead,
     pub(crate) body: BodyKind,
     pub(crate) peer: &'a Peer,
+    /// The Host that the client sent.
+    pub(crate) asked_host: Option<&'a [u8]>,
+    /// What rules have written of the client.
+    pub(crate) forwarding: Forwarding,
     /// The client's address, where a rule has named another one.
     pub(crate) named_client: Option<IpAddr>,
     pub(crate) server: &'a VirtualServer,
@@ -82,6 +87,7 @@ pub(crate) fn write_request(onward: &Onward<'_>, out: &mut Vec<u8>) {
     let options = connection_options(fields);
     let trusted = !onward.server.trusted_proxies.is_empty() && onward.server.trusts(onward.peer.address);
     encode::request_head(out, head, |name, _, known| match known {
+        _ if onward.forwarding.has(known) => true,
         Known::XForwardedFor | Known::ContentLength | Known::Expect => false,
         Known::XForwardedProto | Known::XForwardedHost | Known::Forwarded => trusted,
         _ => !options.is_hop_by_hop(name, known),
@@ -95,7 +101,7 @@ pub(crate) fn write_request(onward: &Onward<'_>, out: &mut Vec<u8>) {
         write_trusted(onward, out);
     } else {
         write_peer(onward, out);
-        if let Some(host) = head.host() {
+        if let Some(host) = onward.asked_host.filter(|_| !onward.forwarding.has(Known::XForwardedHost)) {
             write_line(out, b"X-Forwarded-Host: ", host);
         }
     }
@@ -123,8 +129,21 @@ pub(crate) fn write_request(onward: &Onward<'_>, out: &mut Vec<u8>) {
 #[inline]
 fn write_peer(onward: &Onward<'_>, out: &mut Vec<u8>) {
     match onward.named_client {
+        _ if !onward.forwarding.is_empty() => write_peer_beside(onward, out),
         None => out.extend_from_slice(&onward.peer.lines),
         Some(client) => out.extend_from_slice(&Peer::new(client, onward.peer.tls).lines),
+    }
+}
+
+/// A rule has told some of it already.
+#[cold]
+fn write_peer_beside(onward: &Onward<'_>, out: &mut Vec<u8>) {
+    if !onward.forwarding.has(Known::XForwardedFor) {
+        let client = onward.named_client.unwrap_or(onward.peer.address);
+        write_line(out, b"X-Forwarded-For: ", client.to_string().as_bytes());
+    }
+    if !onward.forwarding.has(Known::XForwardedProto) {
+        write_line(out, b"X-Forwarded-Proto: ", scheme(onward.peer.tls).as_bytes());
     }
 }
 
@@ -132,11 +151,13 @@ fn write_peer(onward: &Onward<'_>, out: &mut Vec<u8>) {
 #[cold]
 fn write_trusted(onward: &Onward<'_>, out: &mut Vec<u8>) {
     let fields = onward.head.fields();
-    out.extend_from_slice(b"X-Forwarded-For: ");
     // Writing to a vector cannot fail.
-    if let Some(client) = onward.named_client {
-        let _infallible = write!(out, "{client}\r\n");
+    if onward.forwarding.has(Known::XForwardedFor) {
+        // A rule has written it whole.
+    } else if let Some(client) = onward.named_client {
+        let _infallible = write!(out, "X-Forwarded-For: {client}\r\n");
     } else {
+        out.extend_from_slice(b"X-Forwarded-For: ");
         for hop in fields.all_known(Known::XForwardedFor) {
             out.extend_from_slice(hop);
             out.extend_from_slice(b", ");
@@ -147,7 +168,7 @@ fn write_trusted(onward: &Onward<'_>, out: &mut Vec<u8>) {
         write_line(out, b"X-Forwarded-Proto: ", scheme(onward.peer.tls).as_bytes());
     }
     if !fields.has(Known::XForwardedHost)
-        && let Some(host) = onward.head.host()
+        && let Some(host) = onward.asked_host
     {
         write_line(out, b"X-Forwarded-Host: ", host);
     }

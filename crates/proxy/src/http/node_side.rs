@@ -220,6 +220,8 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
             head: self.transaction.request(),
             body,
             peer: &self.client.peer,
+            asked_host: self.transaction.asked_host(),
+            forwarding: self.transaction.forwarding(),
             named_client: self.transaction.named_client(),
             server,
             node_name: self.transaction.node(pool, place.node).map_or("", |node| &*node.name),

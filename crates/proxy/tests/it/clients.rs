@@ -113,6 +113,45 @@ fn the_client_is_told_to_the_node_and_cannot_tell_it_otherwise() {
 }
 
 #[test]
+fn a_node_is_told_the_host_the_client_asked_for_whatever_a_rule_makes_of_it() {
+    on_paused_time(async {
+        let text = PLAIN.replace("pool = ", "request_rules = [\"host\"]\npool = ");
+        let rule = "http.setHeader( \"Host\", \"inner.example\" ); http.setHeader( \"Host\", \"inner.example:81\" );";
+        let site = Site::with(catalog(&text, &[("host", rule)]), |_| Reach::Accepts);
+        let mut client = site.client();
+        client.say(GET).await;
+        let head = site.node().await.head().await;
+        assert!(head.contains("\r\nHost: inner.example:81\r\n"), "{head}");
+        assert!(head.contains("\r\nX-Forwarded-Host: site.example\r\n"), "{head}");
+    });
+}
+
+#[test]
+fn what_a_rule_says_of_the_client_goes_to_the_node_as_it_says_it() {
+    on_paused_time(async {
+        let text = PLAIN.replace("pool = ", "request_rules = [\"tell\"]\npool = ");
+        let rule = "http.addHeader( \"X-Forwarded-For\", request.getRemoteIP() . \", 10.9.9.9\" );
+                    http.addHeader( \"X-Forwarded-Port\", request.getLocalPort() );
+                    if( string.endsWith( connection.getVirtualServer(), \"site\" ) ) http.addHeader( \"X-Forwarded-Proto\", \"https\" );
+                    if( http.getPath() == \"/host\" ) http.setHeader( \"X-Forwarded-Host\", \"public.example\" );";
+        let site = Site::with(catalog(&text, &[("tell", rule)]), |_| Reach::Accepts);
+        for (path, host) in [("/", "site.example"), ("/host", "public.example")] {
+            let mut client = site.client();
+            let spoof = "X-Forwarded-For: 1.2.3.4\r\nX-Forwarded-Proto: evil\r\n";
+            client.say(&format!("GET {path} HTTP/1.1\r\nHost: site.example\r\n{spoof}\r\n")).await;
+            let head = site.node().await.head().await;
+            for (name, value) in
+                [("For", "192.0.2.1, 10.9.9.9"), ("Proto", "https"), ("Host", host), ("Port", "80")]
+            {
+                let line = format!("\r\nX-Forwarded-{name}: ");
+                assert!(head.contains(&format!("{line}{value}\r\n")), "{head}");
+                assert_eq!(head.matches(&line).count(), 1, "{head}");
+            }
+        }
+    });
+}
+
+#[test]
 fn a_trusted_proxy_is_believed_and_added() {
     on_paused_time(async {
         let text = PLAIN.replace("pool = ", "trusted_proxies = [\"192.0.2.0/24\"]\nvia = true\npool = ");

@@ -1,9 +1,9 @@
 //! One trace, once through the proxy over in-memory streams on paused time and once through the event queue of
 //! `try`: the decisions are the same, record for record.
 
-use engine::catalog::{MemoryFiles, Node, VirtualServerId};
+use engine::catalog::{MemoryFiles, Node};
 use engine::decision::{DecisionRecord, Event, Outcome};
-use engine::{Catalog, Knowledge, Rehearsal, Shared, SharedOptions, Visit, WallTime};
+use engine::{Catalog, Rehearsal, Shared, SharedOptions, Visit, WallTime};
 use message::{RequestHead, ResponseHead, Version};
 use proxy::{Clock, Dial, Ends, Wakes, Worker, WorkerSettings};
 use std::cell::RefCell;
@@ -141,15 +141,8 @@ fn through_the_queue(trace: &[Guest]) -> Vec<DecisionRecord> {
             at: guest.at,
             connection: number,
             client: guest.client,
-            virtual_server: VirtualServerId(0),
-            request,
-            body: Vec::new(),
-            reply: ResponseHead::new(200, b"OK", Version::Http11).unwrap(),
-            reply_body: Vec::new(),
-            later_replies: Vec::new(),
             leaves_at: guest.leaves_at,
-            knowledge: Knowledge::All,
-            tls: false,
+            ..Visit::of(request, ResponseHead::new(200, b"OK", Version::Http11).unwrap())
         });
     }
     rehearsal.run().into_iter().map(|visited| visited.record).collect()

@@ -118,10 +118,14 @@ pub(super) fn address(text: &[u8]) -> Option<IpAddr> {
 }
 
 fn normalize(text: &[u8]) -> Option<String> {
-    match address(text) {
-        Some(IpAddr::V4(address)) => Some(address.to_string()),
-        Some(IpAddr::V6(address)) => Some(shortened(address)),
-        None => without_leading_zeros(text),
+    address(text).map(address_text).or_else(|| without_leading_zeros(text))
+}
+
+/// An address in the one form in which rules see it, and compare it: as `string.normalizeIPAddress` gives it.
+pub fn address_text(address: IpAddr) -> String {
+    match address {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => shortened(address),
     }
 }
 

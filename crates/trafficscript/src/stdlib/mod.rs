@@ -18,6 +18,7 @@ mod regex;
 mod search;
 
 use crate::builtin::{Builtin, Host};
+pub use address::address_text;
 
 /// Other names of functions, `(alias, name)`.
 pub(crate) const ALIASES: &[(&str, &str)] = &[
