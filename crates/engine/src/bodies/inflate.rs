@@ -30,12 +30,9 @@ impl Packing {
 #[derive(Debug)]
 pub(crate) struct Inflate {
     packing: Packing,
-    /// None until the first bytes tell which form they have.
-    machine: Option<Decompress>,
+    machine: Machine,
     /// Of what was unpacked, where gzip's own sum is to be compared with it.
     sum: Crc,
-    /// The deflated data is over, and that sum comes next.
-    is_at_sum: bool,
     /// Packed bytes used so far.
     pub(crate) used: usize,
     pub(crate) out: Vec<u8>,
@@ -47,13 +44,22 @@ pub(crate) struct Inflate {
     pub(crate) is_short: bool,
 }
 
+/// How far it is.
+#[derive(Debug)]
+enum Machine {
+    /// The first bytes have not told yet which form they have.
+    Waits,
+    Unpacks(Decompress),
+    /// The deflated data is over, and gzip's sum comes next.
+    Compares,
+}
+
 impl Inflate {
     pub(crate) fn new(packing: Packing) -> Self {
         Self {
             packing,
-            machine: None,
+            machine: Machine::Waits,
             sum: Crc::new(),
-            is_at_sum: false,
             used: 0,
             out: Vec::new(),
             is_over: false,
@@ -66,16 +72,16 @@ impl Inflate {
     pub(crate) fn feed(&mut self, packed: &[u8], wanted: usize) {
         while self.out.len() < wanted && !self.is_over && !self.is_bad {
             let rest = packed.get(self.used..).unwrap_or_default();
-            if self.machine.is_none() && (rest.is_empty() || !self.begin(rest)) {
+            if matches!(self.machine, Machine::Waits) && (rest.is_empty() || !self.begin(rest)) {
                 return;
             }
-            if self.is_at_sum {
+            if matches!(self.machine, Machine::Compares) {
                 return self.compare_sum(rest);
             }
             // The machine can have taken all and still hold some of what it made of it.
             let before = (self.used, self.out.len());
             self.step(packed);
-            if before == (self.used, self.out.len()) && !self.is_at_sum {
+            if before == (self.used, self.out.len()) && !matches!(self.machine, Machine::Compares) {
                 return;
             }
         }
@@ -101,12 +107,14 @@ impl Inflate {
             }
             (Packing::Deflate, _) => return false,
         };
-        self.machine = Some(machine);
+        self.machine = Machine::Unpacks(machine);
         true
     }
 
     fn step(&mut self, packed: &[u8]) {
-        let (Some(machine), Some(rest)) = (&mut self.machine, packed.get(self.used..)) else { return };
+        let (Machine::Unpacks(machine), Some(rest)) = (&mut self.machine, packed.get(self.used..)) else {
+            return;
+        };
         let (read, written) = (machine.total_in(), self.out.len());
         self.out.reserve(STEP_BYTES);
         let status = machine.decompress_vec(rest, &mut self.out, FlushDecompress::None);
@@ -117,7 +125,7 @@ impl Inflate {
         }
         match status {
             // What zlib's format has for a sum, the machine has compared. Another member of gzip data is not read.
-            Ok(Status::StreamEnd) if self.packing == Packing::Gzip => self.is_at_sum = true,
+            Ok(Status::StreamEnd) if self.packing == Packing::Gzip => self.machine = Machine::Compares,
             Ok(Status::StreamEnd) => self.is_over = true,
             Ok(Status::Ok | Status::BufError) => {
                 let stands = machine.total_in() == read && self.out.len() == written;
@@ -129,16 +137,16 @@ impl Inflate {
 
     /// RFC 1952: the sum of the unpacked bytes, and their number.
     fn compare_sum(&mut self, rest: &[u8]) {
-        let Some(&[a, b, c, d, e, f, g, h]) = rest.get(..8) else { return };
-        let is_it =
-            [self.sum.sum(), self.sum.amount()] == [[a, b, c, d], [e, f, g, h]].map(u32::from_le_bytes);
-        self.used += 8;
+        let expected = [self.sum.sum().to_le_bytes(), self.sum.amount().to_le_bytes()].concat();
+        let Some(told) = rest.get(..expected.len()) else { return };
+        let is_it = told == expected;
+        self.used += expected.len();
         (self.is_over, self.is_bad) = (is_it, !is_it);
     }
 
     /// Whether any packed byte has come. An empty body is not packed data that stops early.
     pub(crate) fn has_seen(&self, packed: &[u8]) -> bool {
-        self.machine.is_some() || !packed.is_empty()
+        !matches!(self.machine, Machine::Waits) || !packed.is_empty()
     }
 
     /// Forgets packed bytes that are used, and says how many they were.

@@ -211,8 +211,8 @@ fn edit_request(host: &mut Host, edit: Edit, name: &ByteString, value: &ByteStri
     if edit != Edit::Remove && name.eq_ignore_ascii_case(b"Host") && !value.iter().all(u8::is_ascii_graphic) {
         return Err(format!("\"{value}\" is not a host"));
     }
-    if name.eq_ignore_ascii_case(b"Host") && host.asked_host.is_none() {
-        host.asked_host = Some(host.request.host().map(Box::from));
+    if name.eq_ignore_ascii_case(b"Host") && host.asked_name.is_none() {
+        host.asked_name = Some(host.request.host().unwrap_or_default().into());
     }
     // What the client has said there of itself counts for nothing, unless it is a proxy that we trust.
     let known = Known::of(name);

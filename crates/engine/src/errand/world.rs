@@ -125,9 +125,8 @@ impl World {
     }
 
     fn confirmed_name(&mut self, address: IpAddr) -> Result<Report, ErrandError> {
-        let told = |asked: String| {
-            self.answers.get(&asked).cloned().unwrap_or_else(|| Err(ErrandError::Rehearsal(asked)))
-        };
+        let told =
+            |asked: String| self.answers.get(&asked).cloned().unwrap_or(Err(ErrandError::Rehearsal(asked)));
         let Report::Name(name) = told(format!("resolve {address}"))? else {
             return Err(ErrandError::Unresolved(address.to_string()));
         };

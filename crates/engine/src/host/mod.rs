@@ -263,8 +263,8 @@ pub struct Host {
     pub(crate) settings: Settings,
     /// The first line as the client sent it, once a rule has changed it; logs show it.
     pub(crate) asked: Option<Box<AskedLine>>,
-    /// The Host as the client sent it, if it did, once a rule has changed it; nodes are told it.
-    pub(crate) asked_host: Option<Option<Box<[u8]>>>,
+    /// The Host as the client sent it, once a rule has changed it; nodes are told it. Empty if it sent none.
+    pub(crate) asked_name: Option<Box<[u8]>>,
     /// When it was first handed to a pool.
     pub(crate) forwarded_at: Option<Tick>,
     /// The node that has answered, and when.
@@ -321,7 +321,7 @@ impl Host {
             pool: None,
             settings: Settings::default(),
             asked: None,
-            asked_host: None,
+            asked_name: None,
             forwarded_at: None,
             node: None,
             end: None,

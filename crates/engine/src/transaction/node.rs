@@ -107,8 +107,8 @@ impl Transaction {
 
     /// The Host that the client sent, whatever rules made of it; `None` where it sent none.
     pub fn asked_host(&self) -> Option<&[u8]> {
-        match &self.host.asked_host {
-            Some(asked) => asked.as_deref(),
+        match &self.host.asked_name {
+            Some(asked) => Some(&**asked).filter(|asked| !asked.is_empty()),
             None => self.host.request.host(),
         }
     }

@@ -194,7 +194,10 @@ fn an_answer_that_a_rule_rewrites_has_its_own_length_and_the_node_is_used_again(
         assert!(node.head().await.starts_with("HEAD /a "), "the same connection");
         node.say("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n").await;
         let head = client.head().await;
-        assert!(!head.contains("Content-Length"), "the rule has found an empty body, which tells nothing: {head}");
+        assert!(
+            !head.contains("Content-Length"),
+            "the rule has found an empty body, which tells nothing: {head}"
+        );
     });
 }
 
