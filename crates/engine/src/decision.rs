@@ -84,6 +84,15 @@ pub enum Event {
         /// Microseconds that the rule waited.
         micros: u64,
     },
+    /// What the `.htaccess` files of the virtual server decided; nothing where they let the request through.
+    Htaccess {
+        /// `refuse`, `redirect`, `rewrite` or `proxy`.
+        verdict: Cow<'static, str>,
+        /// Of a refusal or a redirect.
+        status: Option<u16>,
+        /// Where to; empty for a refusal.
+        to: String,
+    },
     /// `connection.discard`.
     Discard,
     /// A fact that the source of this request (a log) does not hold was read as empty.
@@ -152,7 +161,7 @@ pub enum Outcome {
     Respond {
         /// The status.
         status: u16,
-        /// `rule`, or the word of the error.
+        /// `rule`, `htaccess`, or the word of the error.
         reason: Cow<'static, str>,
     },
     /// Closed without an answer.

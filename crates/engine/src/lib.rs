@@ -21,6 +21,7 @@ pub mod errand;
 mod error;
 mod geo;
 mod host;
+mod htaccess;
 pub mod limits;
 mod log_text;
 mod machine;

@@ -125,6 +125,19 @@ pub const AUTHENTICATORS_MAX: usize = 1_000;
 /// new fuel, so that a loop of errands needs an end of its own.
 pub const ERRANDS_PER_TRANSACTION_MAX: u32 = 1_000;
 
+/// Bytes of one `.htaccess` file. One with thousands of blocked addresses has some hundred KiB.
+pub const HTACCESS_BYTES_MAX: usize = 1 << 20;
+
+/// `.htaccess` files of one virtual server. Each request looks through their prefixes.
+pub const HTACCESS_FILES_MAX: usize = 256;
+
+/// Bytes of the text of one map for `.htaccess` files; it is kept in memory.
+pub const REWRITE_MAP_BYTES_MAX: usize = 16 << 20;
+
+/// How long a question of `.htaccess` files (is there such a file, what is the client's name) may take; then the answer
+/// is no.
+pub const HTACCESS_ERRAND_TIME: core::time::Duration = core::time::Duration::from_secs(5);
+
 /// Errands of a transaction that its record tells of: the rest of the record is for what else its rules do.
 pub const ERRAND_NOTES_MAX: u32 = 64;
 

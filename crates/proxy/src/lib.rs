@@ -38,7 +38,7 @@ mod wire;
 mod worker;
 
 pub use clock::Clock;
-pub use errands::{Looked, Lookup};
+pub use errands::{Looked, Lookup, look_at_file};
 pub use listener::ListenError;
 pub use log_writer::LogOpenError;
 pub use node::connect::{Dial, Tcp};

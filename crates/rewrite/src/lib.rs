@@ -41,6 +41,7 @@ mod rewritten;
 mod rule;
 mod section;
 mod site;
+mod translate;
 mod variables;
 mod ways;
 
@@ -49,3 +50,4 @@ pub use map::NamedMap;
 pub use outcome::{Cookie, EditPattern, ErrorDocument, HeaderAction, HeaderEdit, Outcome, Target, Verdict};
 pub use parse::{DIRECTIVES_MAX, FILE_BYTES_MAX, NESTING_MAX, Parsed, parse};
 pub use site::{PlacedFile, Site, SiteOptions};
+pub use translate::{Form, Left, Translation, translate};

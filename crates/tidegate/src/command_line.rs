@@ -30,6 +30,8 @@ pub(crate) enum Verb {
     Try(Box<TryOptions>),
     /// Put rules into the canonical layout
     Fmt(FmtOptions),
+    /// Turn other servers' files into rules
+    Import(ImportOptions),
     /// Tell what a function of the language does
     Doc(DocOptions),
     /// Serve an editor: the language server, on standard input and output
@@ -159,6 +161,36 @@ pub(crate) struct FmtOptions {
     pub(crate) format: OutputFormat,
 }
 
+/// Options of `import`.
+#[derive(Args, Debug)]
+pub(crate) struct ImportOptions {
+    #[command(subcommand)]
+    pub(crate) what: ImportWhat,
+}
+
+/// What can be imported.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ImportWhat {
+    /// An .htaccess file of Apache's, as a request rule
+    Htaccess(ImportHtaccess),
+}
+
+/// Options of `import htaccess`.
+#[derive(Args, Debug)]
+pub(crate) struct ImportHtaccess {
+    /// The file
+    pub(crate) file: PathBuf,
+    /// Instead of refusing because of the referer, slow down; feed readers, players and who has no referer go through
+    #[arg(long)]
+    pub(crate) gentle: bool,
+    /// Write the rule and what the catalog needs into this folder; without it, the rule is printed
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) out: Option<PathBuf>,
+    /// With --out: put the new texts in the place of those that are there
+    #[arg(long, requires = "out")]
+    pub(crate) force: bool,
+}
+
 /// Options of `doc`.
 #[derive(Args, Debug)]
 pub(crate) struct DocOptions {
@@ -221,6 +253,12 @@ pub(crate) struct TryOptions {
     /// The rule to run; without it, the rules of the virtual server
     #[arg(long, value_name = "FILE")]
     pub(crate) rule: Option<PathBuf>,
+    /// The .htaccess file to ask behind the rules; without it, those of the virtual server (with --rule: none)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) htaccess: Option<PathBuf>,
+    /// With --htaccess: where the files of the site are, for tests such as -f
+    #[arg(long, value_name = "FOLDER", requires = "htaccess")]
+    pub(crate) document_root: Option<PathBuf>,
     /// The catalog whose classes (and, without --rule, rules) are used; without it, the built-in one
     #[arg(short, long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,

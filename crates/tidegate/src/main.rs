@@ -7,6 +7,7 @@ mod demo;
 mod disk;
 mod doc;
 mod fmt;
+mod import;
 mod lsp;
 mod machine;
 mod open_files;
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
         Verb::Check(options) => check::run(&options),
         Verb::Try(options) => try_rule::run(&options),
         Verb::Fmt(options) => fmt::run(&options),
+        Verb::Import(options) => import::run(&options),
         Verb::Doc(options) => doc::run(&options),
         Verb::Lsp => lsp::run(),
         Verb::Schema => schema::run(),

@@ -9,11 +9,11 @@ use crate::disk::Disk;
 use crate::verdict::{Mistake, Verdict};
 use anyhow::{Context, bail};
 use engine::builtins::builtins;
-use engine::catalog::{EmbeddedOptions, Guard, Rule, RuleStage, VirtualServerId, check_rule};
+use engine::catalog::{EmbeddedOptions, Guard, Htaccess, Rule, RuleStage, VirtualServerId, check_rule};
 use engine::errand::World;
 use engine::{Catalog, Rehearsal, SharedOptions, Visit, Visited, WallTime};
 use message::{RequestHead, ResponseHead, Version, reason_of};
-use report::Tried;
+use report::{Names, Tried};
 use source::{Diagnostic, Severity, render_human};
 use std::io::Write;
 use std::net::SocketAddr;
@@ -35,6 +35,11 @@ pub(crate) fn run(options: &TryOptions) -> anyhow::Result<Verdict> {
         machine: crate::machine::here(),
         ..SharedOptions::default()
     };
+    let files: Vec<String> = {
+        let server = stage.catalog.virtual_server(stage.virtual_server);
+        server.htaccess.iter().flat_map(|htaccess| htaccess.names()).map(str::to_owned).collect()
+    };
+    let names = Names { rules: stage.paths, htaccess: files };
     let mut rehearsal = Rehearsal::new(stage.catalog, &settings, wall_time()).in_world(world(options)?);
     for number in 0..options.count.unwrap_or(1) {
         let mut visit = visit.clone();
@@ -44,16 +49,22 @@ pub(crate) fn run(options: &TryOptions) -> anyhow::Result<Verdict> {
     }
     let mut visited = rehearsal.run();
     visited.sort_by_key(|visited| visited.number);
-    print(&visited, &stage.paths, options)?;
+    print(&visited, &names, options)?;
     Ok(Verdict::Good)
 }
 
 /// What the world answers; without `--world` nothing does.
 fn world(options: &TryOptions) -> anyhow::Result<World> {
-    let Some(path) = &options.world else { return Ok(World::default()) };
-    let text = std::fs::read_to_string(path);
-    let text = text.map_err(|error| Mistake(format!("cannot read {}: {error}", path.display())))?;
-    Ok(World::parse(&text).map_err(|wrong| Mistake(format!("{}: {wrong}", path.display())))?)
+    let world = match &options.world {
+        None => World::default(),
+        Some(path) => {
+            let text = std::fs::read_to_string(path);
+            let text = text.map_err(|error| Mistake(format!("cannot read {}: {error}", path.display())))?;
+            World::parse(&text).map_err(|wrong| Mistake(format!("{}: {wrong}", path.display())))?
+        }
+    };
+    // Files are there without going out: what the world says of one counts first.
+    Ok(world.with_files(proxy::look_at_file))
 }
 
 fn has_no_rule(options: &TryOptions) -> bool {
@@ -81,9 +92,11 @@ fn load(options: &TryOptions) -> anyhow::Result<Option<Stage>> {
         hosts: Vec::new(),
         guard: Guard::Enforce,
     };
+    let bare = EmbeddedOptions { guard: Guard::Off, ..embedded.clone() };
     let here = Path::new(DEFAULT_CATALOG);
     let loaded = match &options.config {
         Some(path) => Catalog::load(path, &Disk, builtins()),
+        None if options.htaccess.is_some() => Catalog::embedded(&bare, builtins()),
         None if has_no_rule(options) && here.exists() => Catalog::load(here, &Disk, builtins()),
         None => Catalog::embedded(&embedded, builtins()),
     };
@@ -97,12 +110,25 @@ fn load(options: &TryOptions) -> anyhow::Result<Option<Stage>> {
     };
     let virtual_server = VirtualServerId(u32::try_from(at).unwrap_or(0));
     let Some(rules) = rules(options, &catalog)? else { return Ok(None) };
-    if rules.is_empty() {
-        return Ok(Some(Stage { catalog, virtual_server, paths: Vec::new() }));
-    }
     let compiled: Vec<_> = rules.iter().map(|(rule, stage, _)| (Arc::clone(rule), *stage)).collect();
     let paths = rules.into_iter().map(|(rule, _, path)| (Arc::clone(&rule.name), path)).collect();
-    Ok(Some(Stage { catalog: catalog.with_only_rules(&compiled), virtual_server, paths }))
+    let catalog = if compiled.is_empty() { catalog } else { catalog.with_only_rules(&compiled) };
+    let Some(catalog) = with_htaccess(catalog, options)? else { return Ok(None) };
+    Ok(Some(Stage { catalog, virtual_server, paths }))
+}
+
+/// The catalog with the file of `--htaccess`, if one is given; `None` after its mistakes were told.
+fn with_htaccess(catalog: Catalog, options: &TryOptions) -> anyhow::Result<Option<Catalog>> {
+    let Some(path) = &options.htaccess else { return Ok(Some(catalog)) };
+    let text = read_rule(path)?;
+    let root = options.document_root.as_deref().map(std::path::absolute).transpose();
+    let root = root.map_err(|error| Mistake(format!("--document-root: {error}")))?;
+    let mut diagnostics = Vec::new();
+    let Some(htaccess) = Htaccess::alone(&text, root, &mut diagnostics) else {
+        tell_errors(diagnostics)?;
+        return Ok(None);
+    };
+    Ok(Some(catalog.with_htaccess(htaccess)))
 }
 
 /// A rule given by path, for its stage; the path as the user gave it.
@@ -225,9 +251,9 @@ fn body(data: &str) -> anyhow::Result<Vec<u8>> {
     }
 }
 
-fn print(visited: &[Visited], paths: &[(Arc<str>, String)], options: &TryOptions) -> anyhow::Result<()> {
+fn print(visited: &[Visited], names: &Names, options: &TryOptions) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
-    let tried: Vec<Tried> = visited.iter().map(|visited| Tried::new(visited, paths)).collect();
+    let tried: Vec<Tried> = visited.iter().map(|visited| Tried::new(visited, names)).collect();
     match (options.format, options.count) {
         (OutputFormat::Json, None) => writeln!(out, "{}", serde_json::to_string_pretty(&tried.first())?)?,
         (OutputFormat::Json, Some(_)) => writeln!(out, "{}", serde_json::to_string_pretty(&tried)?)?,

@@ -48,7 +48,8 @@ const ROOMS: [Room; 12] = [
     Room { name: "http1", ours: &["message"], outside: &["memchr"] },
     Room {
         name: "engine",
-        ours: &["source", "message", "pattern", "trafficscript", "shaping", "accesslog"],
+        // rewrite: a virtual server's .htaccess files
+        ours: &["source", "message", "pattern", "trafficscript", "rewrite", "shaping", "accesslog"],
         // serde_json, schemars: decision records and the catalog's JSON Schema come from the same types;
         // ipnet: trusted proxies; hashbrown, foldhash: seeded, bounded tables; memchr: fields, parts of forms;
         // chacha20: the random bytes of rules, from the seed; flate2: packed answers that rules read;
@@ -96,7 +97,17 @@ const ROOMS: [Room; 12] = [
     },
     Room {
         name: "tidegate",
-        ours: &["source", "message", "trafficscript", "shaping", "accesslog", "engine", "proxy", "http1"],
+        ours: &[
+            "source",
+            "message",
+            "trafficscript",
+            "rewrite",
+            "shaping",
+            "accesslog",
+            "engine",
+            "proxy",
+            "http1",
+        ],
         // serde_json: `check` and `try` as data; toml: what fills in the embedded catalog; jiff: dates of the demo;
         // hyper and its kin: the built-in sample site and the demo's visitors, which are other people's programs to
         // the proxy; rustix: the limit of open files; bytes: bodies of the sample site; mimalloc: the allocator;

@@ -53,6 +53,7 @@ pub(crate) fn load<H: 'static>(
     };
     let mut checker = Checker {
         said: &said.value,
+        files,
         source: &source,
         folder,
         diagnostics,
@@ -60,7 +61,7 @@ pub(crate) fn load<H: 'static>(
         rules: rule_settings(said.value.rules.value()).limits,
     };
     let mut catalog = checker.catalog(&mut rules);
-    checker.kept_for_rules(&mut catalog, files);
+    checker.kept_for_rules(&mut catalog);
     let attached = std::mem::take(&mut checker.attached);
     catalog.selection = checker.selection(&catalog.virtual_servers);
     catalog.admin = checker.admin(&catalog);
@@ -92,7 +93,8 @@ fn read_text(path: &Path, files: &dyn Files, diagnostics: &mut Vec<Diagnostic>) 
 /// What one check knows and collects.
 pub(super) struct Checker<'a> {
     pub(super) said: &'a said::Catalog,
-    source: &'a Arc<Source>,
+    pub(super) files: &'a dyn Files,
+    pub(super) source: &'a Arc<Source>,
     /// The folder of the catalog.
     pub(super) folder: &'a Path,
     pub(super) diagnostics: &'a mut Vec<Diagnostic>,
@@ -253,6 +255,7 @@ impl Checker<'_> {
         let response_rules = self.attachments(&table.response_rules, RuleStage::Response, &hosts, rules);
         let completion_rules =
             self.attachments(&table.completion_rules, RuleStage::Completion, &hosts, rules);
+        let htaccess = self.htaccess(table, pools);
         let bandwidth_class = self.bandwidth_class(&table.bandwidth_class);
         let access_log = self.access_log(&table.access_log);
         let bytes = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
@@ -265,6 +268,7 @@ impl Checker<'_> {
             request_rules,
             response_rules,
             completion_rules,
+            htaccess,
             bandwidth_class,
             on_rule_error: *table.on_rule_error.value()?,
             queue_timeout_action: *table.queue_timeout_action.value()?,
@@ -557,7 +561,7 @@ fn timeouts(table: &said::VirtualServer) -> Option<Timeouts> {
     })
 }
 
-fn named<T>(slot: &Slot<Named<T>>) -> &[(At<String>, Slot<T>)] {
+pub(super) fn named<T>(slot: &Slot<Named<T>>) -> &[(At<String>, Slot<T>)] {
     slot.value().map_or(&[], |named| &named.0)
 }
 

@@ -13,7 +13,8 @@ const EXTRA: &str = "extra";
 
 impl Checker<'_> {
     /// Fills in what rules can read besides the request.
-    pub(super) fn kept_for_rules(&mut self, catalog: &mut Catalog, files: &dyn Files) {
+    pub(super) fn kept_for_rules(&mut self, catalog: &mut Catalog) {
+        let files = self.files;
         if let Some(data) = self.said.data.value() {
             catalog.data = DataLimits {
                 max: data.max_bytes.value().copied().unwrap_or_default(),

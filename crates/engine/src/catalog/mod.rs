@@ -12,6 +12,7 @@ mod check;
 mod class;
 mod embedded;
 mod files;
+mod htaccess;
 mod kept;
 mod lint;
 mod outgoing;
@@ -28,6 +29,7 @@ pub(crate) use address::is_host_name;
 pub use authenticator::{Authenticator, AuthenticatorKind, LdapTls, Secret};
 pub use embedded::{EmbeddedOptions, Guard};
 pub use files::{FileFacts, Files, MemoryFiles};
+pub use htaccess::Htaccess;
 pub use outgoing::{Allowed, Outgoing, Refusal};
 pub use pool::{Algorithm, Node, Pool};
 pub use rules::{CheckedRule, Rule, RuleStage, check_rule};
@@ -252,6 +254,7 @@ impl Catalog {
             server.request_rules.clear();
             server.response_rules.clear();
             server.completion_rules.clear();
+            server.htaccess = None;
             for (rule, stage) in rules {
                 let list = match stage {
                     RuleStage::Request | RuleStage::RawRequest => &mut server.request_rules,
@@ -267,6 +270,16 @@ impl Catalog {
                     counters: Arc::default(),
                 });
             }
+        }
+        self
+    }
+
+    /// The catalog with this `.htaccess` file, enforced, in the place of those of every virtual server: to try it out.
+    #[must_use]
+    pub fn with_htaccess(mut self, htaccess: Htaccess) -> Self {
+        let htaccess = Arc::new(htaccess);
+        for server in &mut self.virtual_servers {
+            server.htaccess = Some(Arc::clone(&htaccess));
         }
         self
     }

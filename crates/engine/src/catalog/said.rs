@@ -3,6 +3,7 @@
 
 use super::address::{Host, Listen, Network, NodeAddress};
 use super::authenticator::{AuthenticatorKind, LdapTls};
+use super::htaccess::HtaccessUse;
 use super::outgoing::Allowed;
 use super::pool::Algorithm;
 use super::read::{At, Count, Flag, Named, OneOrMany, Reader, Say, Text, said_choice, said_table};
@@ -112,6 +113,15 @@ said_table! {
         response_rules: OneOrMany<RuleUse> => optional,
         /// Rules that run when a request is over, in order: they look, count and log, and change nothing.
         completion_rules: OneOrMany<RuleUse> => optional,
+        /// The `.htaccess` file that is asked behind the request rules (relative to the folder of the catalog), or a
+        /// table of files for prefixes of paths: `{ "/" = "a.htaccess", "/audio" = "b.htaccess" }`.
+        htaccess: HtaccessUse => optional,
+        /// Whether what the `.htaccess` files decide is done, or only recorded.
+        htaccess_mode: Mode => "enforce",
+        /// Where the files of the site are, for `.htaccess` files that ask whether there is one: `"/var/www/site"`.
+        document_root: Text => optional,
+        /// Maps for `.htaccess` files: `"txt:FILE"`, `"rnd:FILE"` or `"int:tolower"` and its kin, by name.
+        rewrite_maps: Named<Text> => optional,
         /// The bandwidth class of what is written to clients, unless a rule sets another.
         bandwidth_class: Text => optional,
         /// What happens when a rule comes to grief.

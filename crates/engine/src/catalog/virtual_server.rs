@@ -1,6 +1,7 @@
 //! A virtual server, as meant: where clients connect, and what is done with their requests.
 
 use super::PoolId;
+use super::htaccess::Htaccess;
 use super::read::said_choice;
 use super::rules::Rule;
 use crate::counters::RuleCounters;
@@ -30,6 +31,8 @@ pub struct VirtualServer {
     pub response_rules: Vec<Attachment>,
     /// The rules that run when a transaction is over, in order; disabled ones are in the list.
     pub completion_rules: Vec<Attachment>,
+    /// The `.htaccess` files that are asked behind the request rules.
+    pub htaccess: Option<Arc<Htaccess>>,
     /// The bandwidth class of what is written to clients, unless a rule sets another.
     pub bandwidth_class: Option<Arc<str>>,
     /// What happens to a transaction in which a rule came to grief.
@@ -57,6 +60,14 @@ impl VirtualServer {
     pub fn trusts(&self, peer: std::net::IpAddr) -> bool {
         let peer = peer.to_canonical();
         self.trusted_proxies.iter().any(|network| network.contains(&peer))
+    }
+
+    /// What it is called where a request names no host: its first host name, else its address.
+    pub(crate) fn first_host(&self) -> String {
+        match self.hosts.first() {
+            Some(HostPattern::Exact(name) | HostPattern::Below(name)) => name.to_string(),
+            None => self.listen.first().map_or(String::new(), |listen| listen.ip().to_string()),
+        }
     }
 }
 

@@ -11,10 +11,13 @@ use std::net::Ipv6Addr;
 /// Where a request goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Url {
-    tls: bool,
-    host: String,
-    port: u16,
-    target: String,
+    /// It is https.
+    pub(crate) tls: bool,
+    /// In lower case, without brackets.
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    /// Path and query, as a request line has them.
+    pub(crate) target: String,
 }
 
 impl Url {

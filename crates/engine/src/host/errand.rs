@@ -112,6 +112,32 @@ impl Host {
         })
     }
 
+    /// Sends an errand on its way that no rule has asked for; the record does not tell of it.
+    ///
+    /// # Errors
+    /// It may not begin.
+    pub(crate) fn begin_errand(
+        &mut self,
+        errand: Errand,
+        source: &Arc<Source>,
+        time: Duration,
+    ) -> Result<(), ErrandError> {
+        self.foresee(&errand)?;
+        self.errands += 1;
+        self.shared.counters().errands.add_one();
+        let since = self.now.tick;
+        self.waiting = Some(Waiting::Errand(Box::new(OnErrand {
+            kind: errand.kind(),
+            errand: Some(errand),
+            since,
+            until: since.saturating_add(time).min(self.deadline),
+            note: usize::MAX,
+            place: (Arc::clone(source), Span::default()),
+            report: None,
+        })));
+        Ok(())
+    }
+
     fn tell_errand(&mut self, on: &OnErrand, result: &Result<Report, ErrandError>) {
         let micros = u64::try_from(self.now.tick.since(on.since).as_micros()).unwrap_or(u64::MAX);
         if let Some(noted) = self.notes.get_mut(on.note)

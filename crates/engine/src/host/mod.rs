@@ -16,6 +16,7 @@ use crate::catalog::{Attachment, Catalog, PoolId, VirtualServer, VirtualServerId
 use crate::connection::Connection;
 use crate::decision::RateResult;
 use crate::errand::ErrandKind;
+use crate::htaccess::Judged;
 use crate::limits;
 use crate::log_text::log_text;
 use crate::random::Random;
@@ -219,6 +220,12 @@ pub(crate) enum Note {
         result: ByteString,
         micros: u64,
     },
+    /// What `.htaccess` decided.
+    Htaccess {
+        verdict: &'static str,
+        status: Option<u16>,
+        to: ByteString,
+    },
     Discard,
     Undecidable {
         fact: ByteString,
@@ -291,6 +298,8 @@ pub struct Host {
     pub(crate) is_body_spent: bool,
     /// How often a rule had the request sent again.
     pub(crate) retries: u32,
+    /// What `.htaccess` has found out and decided; `None` where there is none, or its turn has not come.
+    pub(crate) judged: Option<Box<Judged>>,
 }
 
 impl Host {
@@ -337,6 +346,7 @@ impl Host {
             is_from_node: false,
             is_body_spent: false,
             retries: 0,
+            judged: None,
         }
     }
 

@@ -46,7 +46,7 @@ impl Transaction {
         match self.origin {
             Origin::ClientLeft => CLIENT_LEFT,
             Origin::Nobody | Origin::Undecided => DISCARDED,
-            Origin::Node | Origin::Rule | Origin::Error(_) => self.host.response.status(),
+            Origin::Node | Origin::Rule | Origin::Htaccess | Origin::Error(_) => self.host.response.status(),
         }
     }
 
@@ -82,6 +82,7 @@ impl Transaction {
                 queue_micros: summary.queue_micros,
                 queue_place: summary.queue_place,
                 marks: &summary.marks,
+                environment: host.judged.as_ref().map_or(&[], |judged| &judged.environment),
                 request_fields: &request,
                 response_fields: &response,
                 ..entry(&arrived, &texts, delivery, now)
@@ -96,6 +97,7 @@ impl Transaction {
             Origin::Undecided => "undecided",
             Origin::Node => "forward",
             Origin::Rule => "respond",
+            Origin::Htaccess => "htaccess",
             Origin::Error(word) => word,
             Origin::Nobody => "discard",
             Origin::ClientLeft => "client-left",

@@ -14,6 +14,7 @@
 mod completion;
 mod delivery;
 mod errands;
+mod htaccess;
 mod node;
 mod outcome;
 mod record;
@@ -31,8 +32,8 @@ use crate::bodies::BodySide;
 use crate::catalog::{Catalog, PoolId, QueueTimeoutAction, VirtualServer};
 use crate::connection::Connection;
 use crate::decision::RateResult;
-use crate::error::TransactionError;
-use crate::host::{self, Built, ClassChoice, End, Host, Stage};
+use crate::error::{Side, TransactionError};
+use crate::host::{Built, ClassChoice, End, Host, Stage};
 use crate::shared::Shared;
 use crate::time::Now;
 use message::{RequestHead, ResponseHead};
@@ -106,6 +107,8 @@ pub enum Ask {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     RequestRules,
+    /// The `.htaccess` files have questions.
+    Htaccess,
     AtNode {
         pool: PoolId,
     },
@@ -121,6 +124,7 @@ enum Origin {
     Undecided,
     Node,
     Rule,
+    Htaccess,
     Error(&'static str),
     Nobody,
     ClientLeft,
@@ -162,6 +166,7 @@ impl Transaction {
         self.host.now = now;
         match self.state {
             State::RequestRules => self.request_rules(),
+            State::Htaccess => self.htaccess(),
             State::ResponseRules => self.response_rules(),
             State::AtNode { pool } => Next::Forward { pool },
             State::Through => self.through(),
@@ -188,6 +193,9 @@ impl Transaction {
         self.origin = Origin::Node;
         self.host.is_from_node = true;
         self.host.shared.counters().responses_from_nodes.add_one();
+        if let Some(next) = self.error_document_came() {
+            return next;
+        }
         self.begin_response_rules()
     }
 
@@ -196,6 +204,11 @@ impl Transaction {
         self.host.now = now;
         self.host.withdraw(RateResult::Left);
         let (status, sentence) = error.answer();
+        if error.side() == Side::Node
+            && let Some(page) = self.error_document_failed(status)
+        {
+            return self.answer_with(page);
+        }
         self.origin = Origin::Error(error.word());
         self.answer_with(outcome::page(status, sentence))
     }
@@ -309,22 +322,25 @@ impl Transaction {
             Some(End::Close { data, reads_on }) => self.close_with(data, reads_on),
             Some(End::QueueRefused { retry_after }) => self.queue_refused(retry_after),
             Some(End::Fault) => self.rule_error(),
-            Some(End::Pool | End::Complete | End::Retry) | None => {
-                match self.host.pool.or(self.virtual_server().pool) {
-                    Some(pool) => {
-                        self.host.forwarded_at.get_or_insert(self.host.now.tick);
-                        self.state = State::AtNode { pool };
-                        Next::Forward { pool }
-                    }
-                    None => self.discard(),
-                }
-            }
+            Some(End::Pool | End::Complete | End::Retry) | None => self.request_goes_on(),
         }
+    }
+
+    /// To the pool that a rule has chosen, or to that of the virtual server.
+    fn choose_pool(&mut self) -> Next {
+        let Some(pool) = self.chosen_pool() else { return self.discard() };
+        self.host.forwarded_at.get_or_insert(self.host.now.tick);
+        self.state = State::AtNode { pool };
+        Next::Forward { pool }
+    }
+
+    fn chosen_pool(&self) -> Option<PoolId> {
+        self.host.pool.or(self.virtual_server().pool)
     }
 
     fn begin_response_rules(&mut self) -> Next {
         // They stay: another try brings another answer.
-        host::apply(&mut self.host.response, &self.host.edits);
+        self.host.apply_edits();
         self.rules.begin(Stage::Response);
         self.state = State::ResponseRules;
         self.response_rules()
@@ -399,7 +415,7 @@ impl Transaction {
             return self.break_off();
         }
         self.build(built);
-        host::apply(&mut self.host.response, &self.host.edits);
+        self.host.apply_edits();
         self.rules.end_run();
         self.state = State::Decided(Next::Answer);
         Next::Answer

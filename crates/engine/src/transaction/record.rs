@@ -1,6 +1,7 @@
 //! The notes of a transaction as a [`DecisionRecord`].
 
 use super::{Origin, Transaction};
+use crate::catalog::Mode;
 use crate::decision::{DecisionRecord, Event, Outcome, RulePlace};
 use crate::host::{Host, Note, Noted};
 use std::borrow::Cow;
@@ -55,6 +56,7 @@ impl Transaction {
         match self.origin {
             Origin::Node => Outcome::Forward { pool: self.pool_name().to_owned(), status },
             Origin::Rule => Outcome::Respond { status, reason: Cow::Borrowed("rule") },
+            Origin::Htaccess => Outcome::Respond { status, reason: Cow::Borrowed("htaccess") },
             Origin::Error(word) => Outcome::Respond { status, reason: Cow::Borrowed(word) },
             Origin::Nobody | Origin::Undecided => Outcome::Discard,
             Origin::ClientLeft => Outcome::ClientLeft,
@@ -65,7 +67,7 @@ impl Transaction {
 impl Host {
     /// The rule (or the library it imports) and the line of a note; `None` for what no rule did.
     pub(super) fn place_of(&self, noted: &Noted) -> Option<RulePlace> {
-        let running = noted.running?;
+        let Some(running) = noted.running else { return self.place_in_htaccess(noted) };
         let rule = &self.rules(running.stage).get(usize::from(running.place))?.rule;
         let at = noted.source.position(noted.at);
         let is_library = !Arc::ptr_eq(&noted.source, &rule.source);
@@ -76,6 +78,14 @@ impl Host {
             column: at.column,
             observed: running.observes,
         })
+    }
+
+    fn place_in_htaccess(&self, noted: &Noted) -> Option<RulePlace> {
+        let htaccess = self.virtual_server().htaccess.as_deref()?;
+        let name = htaccess.name_of(&noted.source)?;
+        let at = noted.source.position(noted.at);
+        let observed = htaccess.mode == Mode::Observe;
+        Some(RulePlace { rule: name.to_string(), line: at.line, column: at.column, observed })
     }
 
     /// What was decided and said so far, in order.
@@ -112,6 +122,9 @@ fn event(note: &Note) -> Event {
             result: text(result),
             micros: *micros,
         },
+        Note::Htaccess { verdict, status, to } => {
+            Event::Htaccess { verdict: Cow::Borrowed(verdict), status: *status, to: text(to) }
+        }
         Note::Discard => Event::Discard,
         Note::Undecidable { fact } => Event::Undecidable { fact: text(fact) },
         Note::Fault { text } => Event::Fault { text: text.clone() },

@@ -5,6 +5,7 @@ use super::{Ask, Next, Origin, State, Transaction};
 use crate::bodies::{BodyEnd, BodySide, Came, Outgoing, RequestBody, try_work};
 use crate::error::{ErrorKind, Progress, TransactionError};
 use crate::host::{self, BodyWait, End, Host, Waiting};
+use crate::htaccess::apply_to_answer;
 use crate::limits;
 use crate::time::Now;
 use source::{Source, Span};
@@ -255,9 +256,12 @@ impl Host {
         self.bodies.as_mut()?.streamed.as_mut()
     }
 
-    /// Does to the answer what request rules asked for.
+    /// Does to the answer what request rules and `.htaccess` asked for.
     pub(crate) fn apply_edits(&mut self) {
         host::apply(&mut self.response, &self.edits);
+        if let Some(judged) = &self.judged {
+            apply_to_answer(&mut self.response, judged);
+        }
     }
 
     /// Whether what rules read of the node's body came to no good end: the node broke off, or packed data stops

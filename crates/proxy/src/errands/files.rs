@@ -26,7 +26,7 @@ impl Looker {
     pub(super) async fn stat(&self, root: PathBuf, path: Vec<u8>) -> Result<FileState, ErrandError> {
         let place = Arc::clone(&self.0).acquire_owned().await.map_err(failed)?;
         let looked = tokio::task::spawn_blocking(move || {
-            let state = look(&root, Path::new(OsStr::from_bytes(&path)));
+            let state = look_at_file(&root, &path);
             drop(place);
             state
         });
@@ -34,9 +34,10 @@ impl Looker {
     }
 }
 
-/// What cannot be looked at (it is not there, a part of it may not be entered) is not there.
-fn look(root: &Path, path: &Path) -> FileState {
-    look_inside(root, path).unwrap_or_default()
+/// What a file below a folder is, at once; see [`engine::errand::Errand::Stat`]. What cannot be looked at (a part of its
+/// path may not be entered) is not there. May block: for whoever has no runtime to hold up.
+pub fn look_at_file(root: &Path, path: &[u8]) -> FileState {
+    look_inside(root, Path::new(OsStr::from_bytes(path))).unwrap_or_default()
 }
 
 fn look_inside(root: &Path, path: &Path) -> std::io::Result<FileState> {
@@ -68,6 +69,10 @@ fn look_inside(root: &Path, path: &Path) -> std::io::Result<FileState> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn look(root: &Path, path: &Path) -> FileState {
+        look_at_file(root, path.as_os_str().as_bytes())
+    }
 
     #[test]
     fn a_link_that_leads_out_of_the_folder_leads_nowhere() {

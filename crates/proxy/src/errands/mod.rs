@@ -18,6 +18,7 @@ pub(crate) mod lookup;
 mod sockets;
 mod tls;
 
+pub use files::look_at_file;
 pub(crate) use gate::Own;
 pub use lookup::{Looked, Lookup};
 pub(crate) use sockets::Sockets;

@@ -15,12 +15,36 @@ pub(super) struct Tried {
     pool: Option<String>,
     bandwidth_class: Option<String>,
     request_bandwidth_class: Option<String>,
+    htaccess: Vec<Said>,
     rates: Vec<Rate>,
     request: Request,
     response: Option<Response>,
     log: Vec<LogLine>,
     faults: Vec<Fault>,
     instructions: u64,
+}
+
+/// The files that something may come from.
+pub(super) struct Names {
+    /// Of rules given by path: their names in the record, and the paths.
+    pub(super) rules: Vec<(Arc<str>, String)>,
+    /// The `.htaccess` files of the virtual server.
+    pub(super) htaccess: Vec<String>,
+}
+
+/// What an `.htaccess` file decided, and where it stands.
+#[derive(Serialize)]
+struct Said {
+    file: String,
+    line: u32,
+    column: u32,
+    /// `pass`, `refuse`, `redirect`, `rewrite`, `proxy` or `undecidable`.
+    verdict: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    to: Option<String>,
+    observed: bool,
 }
 
 #[derive(Serialize)]
@@ -64,10 +88,10 @@ struct Fault {
 }
 
 impl Tried {
-    /// `paths` are the rules given by path: their names in the record, and the paths.
-    pub(super) fn new(visited: &Visited, paths: &[(Arc<str>, String)]) -> Self {
+    /// What was decided, with places in files as the user knows them.
+    pub(super) fn new(visited: &Visited, names: &Names) -> Self {
         let record = &visited.record;
-        let named = |place: &RulePlace| file_of(place, paths);
+        let named = |place: &RulePlace| names.file_of(place);
         let mut tried = Self {
             outcome: match record.outcome {
                 Outcome::Forward { .. } => "forward",
@@ -80,6 +104,7 @@ impl Tried {
             },
             bandwidth_class: record.bandwidth_class.clone(),
             request_bandwidth_class: record.request_bandwidth_class.clone(),
+            htaccess: Vec::new(),
             rates: Vec::new(),
             request: Request {
                 method: lossy(visited.request.method()),
@@ -112,6 +137,13 @@ impl Tried {
                     result: *result,
                     observed: place.observed,
                 }),
+                Event::Htaccess { verdict, status, to } => {
+                    let to = (!to.is_empty()).then(|| to.clone());
+                    tried.htaccess.push(Said::at(place, verdict, *status, to));
+                }
+                Event::Undecidable { fact } if names.is_htaccess(place) => {
+                    tried.htaccess.push(Said::at(place, "undecidable", None, Some(fact.clone())));
+                }
                 Event::Log { level, text } => {
                     tried.log.push(LogLine { level: level.to_string(), text: text.clone() });
                 }
@@ -122,6 +154,9 @@ impl Tried {
                 Event::Warning { text } => tried.faults.push(fault(text, "warning")),
                 _ => {}
             }
+        }
+        if let ([], Some(file)) = (tried.htaccess.as_slice(), names.htaccess.first()) {
+            tried.htaccess.push(Said::passed(file));
         }
         tried
     }
@@ -141,6 +176,9 @@ impl Tried {
         }
         for rate in &self.rates {
             line("rate class", &rate.to_line());
+        }
+        for said in &self.htaccess {
+            line("htaccess", &said.to_line());
         }
         line("request", &format!("{} {}", self.request.method, self.request.url));
         for (name, value) in &self.request.headers {
@@ -177,6 +215,46 @@ impl Tried {
     }
 }
 
+impl Said {
+    fn at(place: &RulePlace, verdict: &str, status: Option<u16>, to: Option<String>) -> Self {
+        Self {
+            file: place.rule.clone(),
+            line: place.line,
+            column: place.column,
+            verdict: verdict.to_owned(),
+            status,
+            to,
+            observed: place.observed,
+        }
+    }
+
+    fn passed(file: &str) -> Self {
+        Self {
+            file: file.to_owned(),
+            line: 0,
+            column: 0,
+            verdict: "pass".to_owned(),
+            status: None,
+            to: None,
+            observed: false,
+        }
+    }
+
+    fn to_line(&self) -> String {
+        let (status, to) = (self.status.unwrap_or_default(), self.to.as_deref().unwrap_or_default());
+        let what = match self.verdict.as_str() {
+            "pass" => return format!("{}: lets it through", self.file),
+            "refuse" => format!("refused with {status}"),
+            "redirect" => format!("redirected with {status} to {to}"),
+            "rewrite" => format!("goes to {to}"),
+            "proxy" => format!("goes to another server, {to}"),
+            _ => format!("undecidable: it hangs on {to}"),
+        };
+        let observed = if self.observed { " (observed)" } else { "" };
+        format!("{}:{}:{}: {what}{observed}", self.file, self.line, self.column)
+    }
+}
+
 impl Rate {
     fn to_line(&self) -> String {
         let context = self.context.as_ref().map_or(String::new(), |context| format!(" \"{context}\""));
@@ -192,6 +270,16 @@ impl Rate {
             RateResult::NoClass => "there is no such class".to_owned(),
         };
         format!("{}{context}: {how}, {} before it{observed}", self.class, self.backlog)
+    }
+}
+
+impl Names {
+    fn is_htaccess(&self, place: &RulePlace) -> bool {
+        self.htaccess.contains(&place.rule)
+    }
+
+    fn file_of(&self, place: &RulePlace) -> String {
+        if self.is_htaccess(place) { place.rule.clone() } else { file_of(place, &self.rules) }
     }
 }
 

@@ -37,6 +37,8 @@ pub(super) struct Scene {
     pub(super) heading: String,
     pub(super) catalog: Option<Block>,
     pub(super) rules: Vec<Rule>,
+    /// `.htaccess` files, by the prefixes of paths that they are for.
+    pub(super) htaccess: Vec<(String, Block)>,
     /// Paths and texts of other files, beside the catalog.
     pub(super) files: Vec<(String, String)>,
     pub(super) node: Option<Block>,
@@ -69,7 +71,11 @@ impl Document {
 
 impl Scene {
     fn is_empty(&self) -> bool {
-        self.rules.is_empty() && self.values.is_none() && self.traffic.is_none() && self.catalog.is_none()
+        self.rules.is_empty()
+            && self.htaccess.is_empty()
+            && self.values.is_none()
+            && self.traffic.is_none()
+            && self.catalog.is_none()
     }
 }
 
@@ -78,7 +84,8 @@ impl Scene {
 /// # Errors
 /// A sentence with the place, where a block is of no known kind or stands where it cannot.
 pub(super) fn parse(path: &str, text: &str) -> Result<Document, String> {
-    let mut parser = Parser { scenes: Vec::new(), scene: Scene::default(), catalog_is_fresh: false };
+    let mut parser =
+        Parser { scenes: Vec::new(), scene: Scene::default(), is_fresh: false, htaccess_is_fresh: false };
     let mut lines = text.lines().enumerate();
     while let Some((index, line)) = lines.next() {
         if line.starts_with('#') {
@@ -99,8 +106,9 @@ pub(super) fn parse(path: &str, text: &str) -> Result<Document, String> {
 struct Parser {
     scenes: Vec<Scene>,
     scene: Scene,
-    /// The scene's catalog was given in it, not carried over from the one before.
-    catalog_is_fresh: bool,
+    /// The scene's catalog or an `.htaccess` file was given in it, not carried over from the one before.
+    is_fresh: bool,
+    htaccess_is_fresh: bool,
 }
 
 impl Parser {
@@ -112,7 +120,7 @@ impl Parser {
                     self.end_scene();
                     self.scene.catalog = None;
                 }
-                self.catalog_is_fresh = true;
+                self.is_fresh = true;
                 self.scene.catalog = Some(block);
             }
             ["rule", stage, ref name @ ..] if name.len() < 2 => {
@@ -128,6 +136,8 @@ impl Parser {
                 let name = name.first().map(|name| (*name).to_owned());
                 self.scene.rules.push(Rule { stage, name, block });
             }
+            ["htaccess"] => self.htaccess("/", block),
+            ["htaccess", prefix] if prefix.starts_with('/') => self.htaccess(prefix, block),
             ["file", path] => self.scene.files.push((path.to_owned(), format!("{}\n", block.text))),
             ["node"] => self.scene.node = Some(block),
             ["world"] => self.scene.world = Some(block),
@@ -144,31 +154,42 @@ impl Parser {
                 self.scene.expect = Some(block);
                 self.next_scene();
             }
-            // The crate of `.htaccess` files tries those.
-            ["text" | "htaccess", ..] => {}
+            ["text", ..] => {}
             _ => return Err(format!("no block is called `{info}` (`text` marks one that is only read)")),
         }
         Ok(())
     }
 
-    /// What comes under the same heading keeps the catalog and the files.
+    /// A file in the place of the one that was carried over, or of all of them where it is the first of its scene.
+    fn htaccess(&mut self, prefix: &str, block: Block) {
+        if self.htaccess_is_fresh && self.scene.htaccess.iter().any(|(known, _)| known == prefix) {
+            self.end_scene();
+        }
+        if !self.htaccess_is_fresh {
+            self.scene.htaccess.clear();
+        }
+        (self.htaccess_is_fresh, self.is_fresh) = (true, true);
+        self.scene.htaccess.push((prefix.to_owned(), block));
+    }
+
+    /// What comes under the same heading keeps the catalog, the `.htaccess` files and the others.
     fn next_scene(&mut self) {
         let next = Scene {
             heading: self.scene.heading.clone(),
             catalog: self.scene.catalog.clone(),
+            htaccess: self.scene.htaccess.clone(),
             files: self.scene.files.clone(),
             ..Scene::default()
         };
         self.scenes.push(std::mem::replace(&mut self.scene, next));
-        self.catalog_is_fresh = false;
+        (self.is_fresh, self.htaccess_is_fresh) = (false, false);
     }
 
     fn end_scene(&mut self) {
-        let only_carried =
-            self.scene.rules.is_empty() && self.scene.traffic.is_none() && !self.catalog_is_fresh;
+        let only_carried = self.scene.rules.is_empty() && self.scene.traffic.is_none() && !self.is_fresh;
         if !self.scene.is_empty() && !only_carried {
             self.next_scene();
         }
-        self.catalog_is_fresh = false;
+        (self.is_fresh, self.htaccess_is_fresh) = (false, false);
     }
 }

@@ -3,7 +3,7 @@
 use super::document::Block;
 use super::drive::Happened;
 use super::traffic::{Request, shown, time};
-use engine::decision::{Event, Outcome};
+use engine::decision::{DecisionRecord, Event, Outcome, RulePlace};
 
 /// One expectation.
 #[derive(Clone, Debug)]
@@ -49,6 +49,8 @@ enum What {
     Tries(usize),
     Backlog(u32),
     Log(String),
+    /// What an `.htaccess` file decided, or that none did.
+    Htaccess(Option<String>),
     NoLog,
     /// The name of an event, and its text.
     Event(String, String),
@@ -117,6 +119,8 @@ fn what(text: &str) -> Result<What, String> {
         "set-cookie" => What::SetCookie(rest.to_owned()),
         "no" if rest == "set-cookie" => What::NoSetCookie,
         "no" if rest == "log" => What::NoLog,
+        "no" if rest == "htaccess" => What::Htaccess(None),
+        "htaccess" => What::Htaccess(Some(rest.to_owned())),
         "asks" => What::AsksNode(rest.to_owned()),
         "sends-line" => What::SendsLine(rest.to_owned()),
         "sends" => field(rest).map(|(name, value)| What::Sends(name, value))?,
@@ -234,6 +238,7 @@ fn check_one(what: &What, request: &Request, happened: &Happened) -> Option<Stri
         }
         What::BandwidthClass(expected) => differs(expected, class(&record.bandwidth_class)),
         What::RequestBandwidthClass(expected) => differs(expected, class(&record.request_bandwidth_class)),
+        What::Htaccess(expected) => check_htaccess(record, expected.as_deref()),
         What::SetCookie(expected) => {
             let cookies = values(fields, "set-cookie");
             let met =
@@ -288,8 +293,33 @@ fn check_one(what: &What, request: &Request, happened: &Happened) -> Option<Stri
     }
 }
 
+fn check_htaccess(record: &DecisionRecord, expected: Option<&str>) -> Option<String> {
+    let found: Vec<String> = record.events.iter().filter_map(by_htaccess).collect();
+    let met = match expected {
+        Some(expected) => found.iter().any(|found| found == expected),
+        None => found.is_empty(),
+    };
+    (!met).then(|| format!("found {found:?}"))
+}
+
+/// What an `.htaccess` file decided: `.htaccess:5 refuse 403`, `.htaccess:3 rewrite /b`, with a tilde where it only
+/// observes.
+fn by_htaccess((place, event): &(RulePlace, Event)) -> Option<String> {
+    let what = match event {
+        Event::Htaccess { verdict, status, to } => {
+            let status = status.map_or(String::new(), |status| format!(" {status}"));
+            let to = if to.is_empty() { String::new() } else { format!(" {to}") };
+            format!("{verdict}{status}{to}")
+        }
+        Event::Undecidable { fact } if place.rule.ends_with(".htaccess") => format!("undecidable {fact}"),
+        _ => return None,
+    };
+    let mark = if place.observed { "~" } else { "" };
+    Some(format!("{mark}{}:{} {what}", place.rule, place.line))
+}
+
 fn check_event(
-    record: &engine::decision::DecisionRecord,
+    record: &DecisionRecord,
     wanted: &str,
     text: impl Fn(&Event) -> Option<&String>,
 ) -> Option<String> {

@@ -79,6 +79,7 @@ files! {
     catalog_mistakes = "catalog/mistakes.md",
     catalog_attachments = "catalog/attachments.md",
     seeds = "seeds.md",
+    htaccess = "htaccess.md",
 }
 
 #[test]

@@ -26,11 +26,14 @@ pub(super) struct Text {
 }
 
 impl Text {
+    /// Remarks with the lines that they are about. Behind a directive of an `.htaccess` no remark can stand: those of a
+    /// line of their own are about the next one.
     fn remarks(&self) -> impl Iterator<Item = (usize, Remark)> {
+        let below = usize::from(self.file.ends_with(".htaccess"));
         self.content
             .lines()
             .enumerate()
-            .flat_map(|(index, line)| remarks(line).map(move |remark| (index, remark)))
+            .flat_map(move |(index, line)| remarks(line).map(move |remark| (index + below, remark)))
     }
 }
 

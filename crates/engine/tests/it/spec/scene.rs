@@ -48,6 +48,12 @@ fn judge(document: &Document, scene: &Scene) -> Result<Vec<String>, String> {
     for (path, text) in &scene.files {
         files = files.with(path, text.as_bytes());
     }
+    for (prefix, block) in &scene.htaccess {
+        let mut text = Text { file: htaccess_file(prefix), ..here(block) };
+        text.may_warn = !text.has_remarks();
+        files = files.with(text.file.clone(), format!("{}\n", text.content));
+        texts.push(text);
+    }
     for (_, text) in &rules {
         files = files.with(text.file.clone(), text.content.clone());
     }
@@ -114,6 +120,10 @@ pub(super) fn catalog_text(scene: &Scene, rules: &[(Stage, Text)]) -> (String, V
         ("virtual_servers", "completion_rules", attached(Stage::Completion)),
         ("pools", "nodes", "\"127.0.0.1:8000\"".to_owned()),
     ];
+    let used =
+        scene.htaccess.iter().map(|(prefix, _)| format!("\"{prefix}\" = \"{}\"", htaccess_file(prefix)));
+    let used = ("virtual_servers", "htaccess", format!("{{ {} }}", used.collect::<Vec<_>>().join(", ")));
+    let given = given.into_iter().chain((!scene.htaccess.is_empty()).then_some(used));
     let mut text = String::new();
     for (table, key, value) in given {
         let declares_table = own.contains(&format!("[{table}")) || own.contains(&format!("{table} ="));
@@ -125,6 +135,11 @@ pub(super) fn catalog_text(scene: &Scene, rules: &[(Stage, Text)]) -> (String, V
     text.push_str(own);
     let own = scene.catalog.as_ref().map(|block| Text { file: CATALOG.to_owned(), offset, ..here(block) });
     (text, own.into_iter().collect())
+}
+
+/// The file of the block for a prefix, beside the catalog.
+fn htaccess_file(prefix: &str) -> String {
+    format!("{prefix}/.htaccess").trim_start_matches('/').replace("//", "/")
 }
 
 /// A `values` block as a rule that logs each value, and the lines it must log.

@@ -1,0 +1,343 @@
+//! The `.htaccess` files of a virtual server: read, parsed and put together by their prefixes.
+
+use super::check::{Checker, named};
+use super::read::{At, BAD_VALUE, Reader, Say, Text, entries, shown};
+use super::rules::UNREADABLE;
+use super::units::size_text;
+use super::{Mode, Pool, said};
+use crate::errand::Url;
+use crate::limits;
+use rewrite::directive::{
+    CondTest, Directive, DirectiveKind, MapKind, MapSource, RewriteMap, RewriteRule, RuleFlag,
+};
+use rewrite::{Facts, NamedMap, Outcome, PlacedFile, Site, SiteOptions};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use source::{Diagnostic, DiagnosticId, Severity, Source, Span};
+use std::borrow::Cow;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use toml::de::DeValue;
+
+/// A file asks for files, and nobody has said where they are.
+const NO_DOCUMENT_ROOT: DiagnosticId = DiagnosticId("no-document-root");
+/// `[P]` to somebody who is no node of a pool.
+const PROXY_ELSEWHERE: DiagnosticId = DiagnosticId("proxy-elsewhere");
+/// More files than can be meant.
+const TOO_MANY: DiagnosticId = DiagnosticId("too-many");
+
+/// The `.htaccess` files of a virtual server, in force together.
+#[derive(Debug)]
+pub struct Htaccess {
+    site: Site,
+    /// Of the files, in the order of the site, with the names that operators know them by. Never empty.
+    files: Vec<(Arc<str>, Arc<Source>)>,
+    /// Whether what they decide is done.
+    pub(crate) mode: Mode,
+    /// Where the files of the site are, for rules that ask for them.
+    pub(crate) document_root: Option<PathBuf>,
+}
+
+impl Htaccess {
+    /// One file by itself, for the whole of a site; what is wrong with it is reported. Maps that it names are not
+    /// read.
+    pub fn alone(
+        source: &Arc<Source>,
+        document_root: Option<PathBuf>,
+        diagnostics: &mut Vec<Diagnostic>,
+    ) -> Option<Self> {
+        let parsed = rewrite::parse(source);
+        diagnostics.extend(parsed.diagnostics);
+        if diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error) {
+            return None;
+        }
+        let options =
+            SiteOptions { document_root: document_root.as_deref().map(path_bytes), maps: Vec::new() };
+        let placed = PlacedFile { prefix: b"/".to_vec(), file: Arc::new(parsed.file) };
+        let site = Site::new(&[placed], options).map_err(|wrong| diagnostics.extend(wrong)).ok()?;
+        Some(Self {
+            site,
+            files: vec![(Arc::from(source.name()), Arc::clone(source))],
+            mode: Mode::Enforce,
+            document_root,
+        })
+    }
+
+    /// What becomes of a request.
+    pub(crate) fn evaluate(&self, facts: &dyn Facts) -> Outcome {
+        self.site.evaluate(facts)
+    }
+
+    /// The text of a file by its number; of the first one where there is no such number.
+    pub(crate) fn source(&self, file: usize) -> &Arc<Source> {
+        let (_, source) = self.files.get(file).unwrap_or(&self.files[0]);
+        source
+    }
+
+    /// The name of a file by its text.
+    pub(crate) fn name_of(&self, source: &Arc<Source>) -> Option<&Arc<str>> {
+        let mut files = self.files.iter();
+        files.find(|(_, known)| Arc::ptr_eq(known, source)).map(|(name, _)| name)
+    }
+
+    /// The names of the files.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.files.iter().map(|(name, _)| &**name)
+    }
+}
+
+/// Files by the prefixes of paths that they are for; a bare path is for all.
+#[derive(Clone, Debug)]
+pub(crate) struct HtaccessUse(Vec<(At<String>, At<Text>)>);
+
+impl Say for HtaccessUse {
+    fn expected() -> String {
+        "the path of a file, or a table of prefixes and files: { \"/\" = \"a.htaccess\", \"/audio\" = \"b.htaccess\" }"
+            .to_owned()
+    }
+
+    fn read(value: &DeValue<'_>, span: Span, reader: &mut Reader<'_>) -> Option<Self> {
+        let Some(table) = value.as_table() else {
+            if value.as_str().is_none() {
+                reader.wrong_type::<Self>(value, span);
+                return None;
+            }
+            let path = Text::read(value, span, reader)?;
+            return Some(Self(vec![(At { value: "/".to_owned(), span }, At { value: path, span })]));
+        };
+        let mut all = Vec::new();
+        for (prefix, at, value) in entries(table) {
+            if !is_prefix(prefix) {
+                let why = format!("`{}` is not the prefix of a path", shown(prefix));
+                reader.bad_text(at, why, "it begins with `/` and holds no `//`, `?`, `%`, `.` or `..` part");
+            }
+            if let Some(path) = reader.slot::<Text>(value).said() {
+                all.push((At { value: prefix.to_owned(), span: at }, path.clone()));
+            }
+        }
+        Some(Self(all))
+    }
+}
+
+impl JsonSchema for HtaccessUse {
+    fn schema_name() -> Cow<'static, str> {
+        "HtaccessUse".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "anyOf": [
+            { "type": "string" },
+            { "type": "object", "additionalProperties": { "type": "string" } },
+        ] })
+    }
+}
+
+/// A folder as a URL names it, decoded.
+fn is_prefix(text: &str) -> bool {
+    let inner = text.trim_end_matches('/');
+    text.starts_with('/')
+        && !text.contains(['?', '#', '%'])
+        && !text.chars().any(char::is_control)
+        && inner.split('/').skip(1).all(|part| !matches!(part, "" | "." | ".."))
+}
+
+impl Checker<'_> {
+    /// The files that a virtual server names, or `None` where it names none, or one that cannot be used.
+    pub(super) fn htaccess(&mut self, table: &said::VirtualServer, pools: &[Pool]) -> Option<Arc<Htaccess>> {
+        let document_root = self.document_root(table);
+        let maps = self.maps(table);
+        let said = table.htaccess.said()?;
+        if let Some((prefix, _)) = said.value.0.get(limits::HTACCESS_FILES_MAX) {
+            let message =
+                format!("a virtual server has at most {} .htaccess files", limits::HTACCESS_FILES_MAX);
+            self.error(TOO_MANY, message, prefix.span, "");
+            return None;
+        }
+        let before = self.errors();
+        let mut options = SiteOptions { document_root: document_root.as_deref().map(path_bytes), maps };
+        let (mut site, mut files) = (Vec::new(), Vec::new());
+        for (prefix, path) in &said.value.0 {
+            let Some(source) = self.read_htaccess(path) else { continue };
+            let parsed = rewrite::parse(&source);
+            self.diagnostics.extend(parsed.diagnostics);
+            let judge = Judge { source: &source, has_root: document_root.is_some(), table, pools };
+            judge.doubts(&parsed.file.directives, self.diagnostics);
+            for map in maps_in(&parsed.file.directives) {
+                let text = self.map_text(&map.source, (&source, map.span));
+                options.maps.push(NamedMap { name: map.name.clone(), source: map.source.clone(), text });
+            }
+            let file = Arc::new(parsed.file);
+            files.push((Arc::from(path.value.0.as_str()), source));
+            site.push(PlacedFile { prefix: prefix.value.as_bytes().to_vec(), file });
+        }
+        if files.is_empty() || self.errors() > before {
+            return None;
+        }
+        let site = Site::new(&site, options).map_err(|wrong| self.diagnostics.extend(wrong)).ok()?;
+        let mode = *table.htaccess_mode.value()?;
+        Some(Arc::new(Htaccess { site, files, mode, document_root }))
+    }
+
+    fn errors(&self) -> usize {
+        self.diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count()
+    }
+
+    fn read_htaccess(&mut self, path: &At<Text>) -> Option<Arc<Source>> {
+        let at = self.folder.join(&path.value.0);
+        match self.read_at_most(&at, limits::HTACCESS_BYTES_MAX) {
+            Ok(bytes) => Some(Arc::new(Source::new(at.display().to_string(), bytes))),
+            Err(why) => {
+                self.error(UNREADABLE, format!("cannot read {}: {why}", at.display()), path.span, "");
+                None
+            }
+        }
+    }
+
+    fn read_at_most(&self, path: &Path, most: usize) -> Result<Vec<u8>, String> {
+        match self.files.read(path) {
+            Ok(bytes) if bytes.len() > most => Err(format!("it is larger than {}", size_text(most as u64))),
+            read => read,
+        }
+    }
+
+    fn document_root(&mut self, table: &said::VirtualServer) -> Option<PathBuf> {
+        let said = table.document_root.said()?;
+        let text = said.value.0.as_str();
+        if !text.starts_with('/') || text.contains('\0') {
+            let help = "it stands in front of the path of each request: document_root = \"/var/www/site\"";
+            self.error(BAD_VALUE, "expected the whole path of a folder".to_owned(), said.span, help);
+            return None;
+        }
+        Some(PathBuf::from(if text.trim_end_matches('/').is_empty() {
+            "/"
+        } else {
+            text.trim_end_matches('/')
+        }))
+    }
+
+    /// The maps that the catalog declares.
+    fn maps(&mut self, table: &said::VirtualServer) -> Vec<NamedMap> {
+        let mut maps = Vec::new();
+        for (name, slot) in named(&table.rewrite_maps) {
+            let Some(said) = slot.said() else { continue };
+            let Some(source) = map_source(&said.value.0) else {
+                let message = format!("`{}` is no map", shown(&said.value.0));
+                let help = "\"txt:FILE\", \"rnd:FILE\", \"int:tolower\", \"int:toupper\", \"int:escape\" or \
+                            \"int:unescape\"";
+                self.error(BAD_VALUE, message, said.span, help);
+                continue;
+            };
+            let catalog = Arc::clone(self.source);
+            let text = self.map_text(&source, (&catalog, said.span));
+            maps.push(NamedMap { name: name.value.clone().into_bytes(), source, text });
+        }
+        maps
+    }
+
+    fn map_text(&mut self, map: &MapSource, (source, span): (&Arc<Source>, Span)) -> Vec<u8> {
+        let MapSource::File(_, path) = map else { return Vec::new() };
+        let path = self.folder.join(String::from_utf8_lossy(path).as_ref());
+        self.read_at_most(&path, limits::REWRITE_MAP_BYTES_MAX).unwrap_or_else(|why| {
+            let message = format!("cannot read {}: {why}", path.display());
+            self.diagnostics.push(Diagnostic::error(UNREADABLE, message).at(source, span, ""));
+            Vec::new()
+        })
+    }
+}
+
+/// `txt:file`, `rnd:file` and the functions, as Apache writes them.
+fn map_source(text: &str) -> Option<MapSource> {
+    let (kind, what) = text.split_once(':')?;
+    let file = |kind| (!what.is_empty()).then(|| MapSource::File(kind, what.as_bytes().to_vec()));
+    match (kind, what) {
+        ("txt", _) => file(MapKind::Text),
+        ("rnd", _) => file(MapKind::Random),
+        ("int", "tolower") => Some(MapSource::ToLower),
+        ("int", "toupper") => Some(MapSource::ToUpper),
+        ("int", "escape") => Some(MapSource::Escape),
+        ("int", "unescape") => Some(MapSource::Unescape),
+        _ => None,
+    }
+}
+
+fn maps_in(directives: &[Directive]) -> Vec<&RewriteMap> {
+    let mut maps = Vec::new();
+    for directive in directives {
+        match &directive.kind {
+            DirectiveKind::RewriteMap(map) => maps.push(map),
+            DirectiveKind::Container(container) => maps.extend(maps_in(&container.directives)),
+            _ => {}
+        }
+    }
+    maps
+}
+
+/// A path as bytes; what is no UTF-8 cannot have stood in a catalog.
+fn path_bytes(path: &Path) -> Vec<u8> {
+    path.as_os_str().as_encoded_bytes().to_vec()
+}
+
+/// What cannot come true in this catalog.
+struct Judge<'a> {
+    source: &'a Arc<Source>,
+    has_root: bool,
+    table: &'a said::VirtualServer,
+    pools: &'a [Pool],
+}
+
+impl Judge<'_> {
+    fn doubts(&self, directives: &[Directive], diagnostics: &mut Vec<Diagnostic>) {
+        for directive in directives {
+            match &directive.kind {
+                DirectiveKind::RewriteRule(rule) => self.doubts_of_rule(rule, diagnostics),
+                DirectiveKind::Container(container) => self.doubts(&container.directives, diagnostics),
+                _ => {}
+            }
+        }
+    }
+
+    fn doubts_of_rule(&self, rule: &RewriteRule, diagnostics: &mut Vec<Diagnostic>) {
+        let asks = rule.conditions.iter().find(|condition| matches!(condition.test, CondTest::File(_)));
+        let is_told = diagnostics.iter().any(|told| {
+            told.id == NO_DOCUMENT_ROOT
+                && told.labels.iter().any(|label| Arc::ptr_eq(&label.source, self.source))
+        });
+        if let (Some(condition), false, false) = (asks, self.has_root, is_told) {
+            let message = "nobody has said where the files are, so none is there";
+            let diagnostic = Diagnostic::warning(NO_DOCUMENT_ROOT, message);
+            let help = "say it in the virtual server: document_root = \"/var/www/site\"";
+            diagnostics.push(diagnostic.at(self.source, condition.span, "asks for a file").help(help));
+        }
+        let span = rule.substitution.span();
+        let is_proxied = rule.flags.iter().any(|written| matches!(written.flag, RuleFlag::Proxy));
+        if is_proxied && !self.may_go(self.source.slice(span)) {
+            let message = "[P] goes to nodes of pools and to the site itself only; here it gives 403";
+            let help = "declare a pool with that node, or send the request there with a rule: pool.use( .. )";
+            let diagnostic = Diagnostic::warning(PROXY_ELSEWHERE, message);
+            diagnostics.push(diagnostic.at(self.source, span, "is neither").help(help));
+        }
+    }
+
+    /// False only where it is certain: a substitution with variables in its host may lead anywhere.
+    fn may_go(&self, substitution: &[u8]) -> bool {
+        let text = String::from_utf8_lossy(substitution);
+        let Some((_, rest)) = text.split_once("://") else { return true };
+        let authority = rest.split(['/', '?']).next().unwrap_or_default();
+        if authority.contains(['$', '%']) {
+            return true;
+        }
+        let scheme = text.split("://").next().unwrap_or_default();
+        let Ok(url) = Url::parse(format!("{scheme}://{authority}/").as_bytes()) else { return false };
+        let is_node = self
+            .pools
+            .iter()
+            .flat_map(|pool| &pool.nodes)
+            .any(|node| node.port == url.port && node.host.eq_ignore_ascii_case(&url.host));
+        // Which host is ours the request tells better than this text: a name of ours is enough here.
+        let hosts = super::check::many(&self.table.hosts);
+        let is_ours = hosts.iter().any(|host| match &host.value.0 {
+            super::HostPattern::Exact(name) => **name == *url.host,
+            super::HostPattern::Below(name) => url.host.ends_with(&**name),
+        });
+        !url.tls && (is_node || is_ours)
+    }
+}
