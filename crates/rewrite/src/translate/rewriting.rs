@@ -59,12 +59,12 @@ impl Translator<'_> {
     }
 
     fn rule(&mut self, span: Span, rule: &RewriteRule) {
-        let action = match self.action(rule) {
+        let action = match Self::action(rule) {
             Ok(Action::Nothing) => return,
             Ok(action) => action,
             Err(why) => return self.leave(span, why),
         };
-        let Some(condition) = self.condition(rule) else {
+        let Some(condition) = Self::condition(rule) else {
             return self.leave(span, "looks at what rules cannot see, or compares as the language does not");
         };
         self.out.push('\n');
@@ -84,7 +84,7 @@ impl Translator<'_> {
         let _written = writeln!(self.out, "if( {condition} ) {{\n   {}\n}}", sentence(&action));
     }
 
-    fn action(&self, rule: &RewriteRule) -> Result<Action, String> {
+    fn action(rule: &RewriteRule) -> Result<Action, String> {
         let (mut end, mut redirect) = (None, None);
         let mut keeps_query = true;
         for written in &rule.flags {
@@ -92,9 +92,12 @@ impl Translator<'_> {
                 RuleFlag::Forbidden => end = Some(403),
                 RuleFlag::Gone => end = Some(410),
                 RuleFlag::Redirect(status) => redirect = Some(*status),
-                RuleFlag::Last | RuleFlag::End | RuleFlag::NoCase | RuleFlag::NoSubrequest => {}
+                RuleFlag::Last
+                | RuleFlag::End
+                | RuleFlag::NoCase
+                | RuleFlag::NoEscape
+                | RuleFlag::NoSubrequest => {}
                 RuleFlag::QueryDiscard => keeps_query = false,
-                RuleFlag::NoEscape => {}
                 other => {
                     return Err(format!("has a flag that means nothing in a rule ({})", flag_name(other)));
                 }
@@ -115,7 +118,7 @@ impl Translator<'_> {
                                     http.setPath in a rule of your own, or the file itself, does that"
                 .to_owned()),
             status if is_url => {
-                let url = self.url(template, keeps_query)?;
+                let url = Self::url(template, keeps_query)?;
                 Ok(Action::Redirect(status.unwrap_or(302), url))
             }
             _ => {
@@ -126,12 +129,12 @@ impl Translator<'_> {
     }
 
     /// An absolute URL as an expression.
-    fn url(&self, template: &Template, keeps_query: bool) -> Result<String, String> {
+    fn url(template: &Template, keeps_query: bool) -> Result<String, String> {
         let mut parts = Vec::new();
         for part in &template.parts {
             match part {
                 TemplatePart::Literal(text) if text.iter().all(|byte| is_plain(*byte)) => {
-                    parts.push(string(text))
+                    parts.push(string(text));
                 }
                 TemplatePart::Literal(_) => return Err("has a target that is escaped on its way".to_owned()),
                 TemplatePart::Variable(Named::Of(Variable::ServerName), _) => {
@@ -157,12 +160,12 @@ impl Translator<'_> {
     }
 
     /// Under which condition the rule applies.
-    fn condition(&self, rule: &RewriteRule) -> Option<String> {
+    fn condition(rule: &RewriteRule) -> Option<String> {
         let ignores_case = rule.flags.iter().any(|written| matches!(written.flag, RuleFlag::NoCase));
         let mut chains = vec![not(rule.negated, matches("$path", &rule.pattern, ignores_case)?)];
         let mut open: Vec<String> = Vec::new();
         for condition in &rule.conditions {
-            open.push(self.single(condition)?);
+            open.push(Self::single(condition)?);
             if condition.joined == Joined::And {
                 chains.push(format!("( {} )", open.join(" || ")));
                 open.clear();
@@ -172,8 +175,8 @@ impl Translator<'_> {
         Some(chains.join(" && "))
     }
 
-    fn single(&self, condition: &RewriteCond) -> Option<String> {
-        let subject = self.subject(&condition.subject)?;
+    fn single(condition: &RewriteCond) -> Option<String> {
+        let subject = Self::subject(&condition.subject)?;
         let test = match &condition.test {
             CondTest::Regex(pattern) => matches(&subject, pattern, condition.ignores_case)?,
             CondTest::Text(Comparison::Equal, text) if !condition.ignores_case => {
@@ -184,8 +187,8 @@ impl Translator<'_> {
         Some(not(condition.negated, test))
     }
 
-    fn subject(&self, template: &Template) -> Option<String> {
-        let parts: Option<Vec<String>> = template.parts.iter().map(|part| self.part(part)).collect();
+    fn subject(template: &Template) -> Option<String> {
+        let parts: Option<Vec<String>> = template.parts.iter().map(Self::part).collect();
         let parts = parts?;
         match parts.as_slice() {
             [] => Some("\"\"".to_owned()),
@@ -194,7 +197,7 @@ impl Translator<'_> {
         }
     }
 
-    fn part(&self, part: &TemplatePart) -> Option<String> {
+    fn part(part: &TemplatePart) -> Option<String> {
         Some(match part {
             TemplatePart::Literal(text) => string(text),
             TemplatePart::Variable(Named::Field(name), _) => format!("http.getHeader( {} )", string(name)),

@@ -64,8 +64,15 @@ fn push_hex(out: &mut String, bytes: &[u8]) {
 ///
 /// In Apache `.` matches a line break, and `$` stands at the very end only.
 pub(super) fn matches(subject: &str, pattern: &Regex, ignores_case: bool) -> Option<String> {
+    let text = string(&in_the_language(&pattern.text)?);
+    let flags = if ignores_case || pattern.ignores_case { ", \"i\"" } else { "" };
+    Some(format!("string.regexmatch( {subject}, {text}{flags} )"))
+}
+
+/// A pattern of Apache's as one of the language.
+fn in_the_language(pattern: &[u8]) -> Option<Vec<u8>> {
     let mut text = Vec::from(b"(?s)");
-    let (mut is_class, mut bytes) = (false, pattern.text.iter().copied().peekable());
+    let (mut is_class, mut bytes) = (false, pattern.iter().copied().peekable());
     while let Some(byte) = bytes.next() {
         match byte {
             b'\\' => {
@@ -98,11 +105,10 @@ pub(super) fn matches(subject: &str, pattern: &Regex, ignores_case: bool) -> Opt
         text.push(byte);
     }
     // Lines with ends of their own, or remarks in the pattern.
-    if pattern.text.windows(2).any(|two| two == b"(?") && !is_plain_group(&pattern.text) {
+    if pattern.windows(2).any(|two| two == b"(?") && !is_plain_group(pattern) {
         return None;
     }
-    let flags = if ignores_case || pattern.ignores_case { ", \"i\"" } else { "" };
-    Some(format!("string.regexmatch( {subject}, {}{flags} )", string(&text)))
+    Some(text)
 }
 
 /// Groups that begin with `(?` and set no flags.
@@ -141,19 +147,16 @@ impl Names {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use source::Span;
 
     fn shown(pattern: &str) -> Option<String> {
-        let pattern = Regex { text: pattern.as_bytes().to_vec(), ignores_case: false, span: Span::default() };
-        matches("$a", &pattern, false)
+        in_the_language(pattern.as_bytes()).map(|text| String::from_utf8(text).unwrap())
     }
 
     #[test]
     fn the_end_of_a_pattern_is_the_very_end() {
-        let found = shown("^a.$").unwrap();
-        assert_eq!(found, r#"string.regexmatch( $a, "(?s)^a.\\z" )"#);
-        assert_eq!(shown(r"\$[$]x").unwrap(), r#"string.regexmatch( $a, "(?s)\\$[$]x" )"#);
-        assert_eq!(shown("[]$]$").unwrap(), r#"string.regexmatch( $a, "(?s)[]$]\\z" )"#);
+        assert_eq!(shown("^a.$").as_deref(), Some(r"(?s)^a.\z"));
+        assert_eq!(shown(r"\$[$]x").as_deref(), Some(r"(?s)\$[$]x"));
+        assert_eq!(shown("[]$]$").as_deref(), Some(r"(?s)[]$]\z"));
         assert!(shown("(?:a|b)(?!c)").is_some());
         assert_eq!(shown("(?m)a$"), None);
         assert_eq!(shown(r"\Qa$\E"), None);
