@@ -116,7 +116,7 @@ impl Parser {
         let words: Vec<&str> = info.split_whitespace().collect();
         match words[..] {
             ["catalog"] => {
-                if self.scene.catalog.is_some() {
+                if self.scene.catalog.is_some() || self.htaccess_is_fresh {
                     self.end_scene();
                     self.scene.catalog = None;
                 }
