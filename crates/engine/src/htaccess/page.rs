@@ -43,14 +43,11 @@ pub(crate) fn error_page(status: u16, also: Option<u16>) -> Built {
 /// The page of a redirect, for those whose browser does not follow it.
 pub(crate) fn redirect_page(status: u16, location: &[u8]) -> Built {
     let link = escaped(location);
-    let moved = match status {
-        301 | 308 => "moved",
-        _ => "moved temporarily",
+    let sentence = match status {
+        303 => format!("The answer to your request is located <a href=\"{link}\">here</a>."),
+        _ => format!("The document has moved <a href=\"{link}\">here</a>."),
     };
-    let body = format!(
-        "<h1>{}</h1>\n<p>The document has {moved} <a href=\"{link}\">here</a>.</p>\n",
-        reason_of(status)
-    );
+    let body = format!("<h1>{}</h1>\n<p>{sentence}</p>\n", reason_of(status));
     let mut built = page(status, &body);
     built.fields.push((b"Location".to_vec(), location.to_vec()));
     built

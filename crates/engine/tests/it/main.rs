@@ -6,3 +6,4 @@ mod records;
 mod rule_counters;
 mod simulation;
 mod spec;
+mod translation;

@@ -6,6 +6,7 @@ mod bad_input;
 mod check;
 mod editor;
 mod heads;
+mod htaccess;
 mod kit;
 mod layout;
 mod numbers;
