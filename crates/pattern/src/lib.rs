@@ -277,7 +277,13 @@ impl Pattern {
     /// # Errors
     /// Where the search took too many steps.
     pub fn is_match(&self, subject: &[u8]) -> Result<bool, TooManySteps> {
-        self.find_at(subject, 0, &mut Groups::default())
+        match &self.engine {
+            // where it matches need not be found out
+            Engine::Linear { main, before_newline } if before_newline.is_none() || !subject.ends_with(b"\n") => {
+                Ok(main.is_match(subject))
+            }
+            _ => self.find_at(subject, 0, &mut Groups::default()),
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use crate::load::Loader;
 use crate::request::Request;
 use pattern::{Groups, Pattern};
 use source::Span;
+use std::sync::Arc;
 
 /// A redirect, compiled.
 #[derive(Debug)]
@@ -28,7 +29,7 @@ enum Kind {
         target: Option<Vec<u8>>,
     },
     Pattern {
-        pattern: Pattern,
+        pattern: Arc<Pattern>,
         target: Option<Template>,
     },
 }
@@ -52,17 +53,9 @@ impl Redirect {
         Some(Self { by, status: written.status, kind })
     }
 
-    pub(crate) fn matching(
-        written: &directive::RedirectMatch,
-        by: (usize, Span),
-        loader: &mut Loader<'_>,
-    ) -> Option<Self> {
-        let pattern = loader.pattern(&written.pattern)?;
-        Some(Self {
-            by,
-            status: written.status,
-            kind: Kind::Pattern { pattern, target: written.target.clone() },
-        })
+    pub(crate) fn matching(written: &directive::RedirectMatch, by: (usize, Span)) -> Self {
+        let pattern = Arc::clone(&written.pattern.compiled);
+        Self { by, status: written.status, kind: Kind::Pattern { pattern, target: written.target.clone() } }
     }
 
     /// Whether it is for all paths: these come before all others.

@@ -5,11 +5,11 @@ use crate::directive::{Comparison, CondTest, Joined, RewriteCond, TemplatePart};
 use crate::expand::{self, Matched, Places};
 use crate::expression::Expression;
 use crate::known::{Known, Need, tri};
-use crate::load::Loader;
+use crate::load::{Loader, Search, Wanted};
 use crate::request::Request;
 use crate::ways::TestId;
 use crate::{FileTest, Question};
-use pattern::{Groups, Pattern};
+use pattern::Groups;
 use std::cmp::Ordering;
 
 /// A condition, compiled.
@@ -25,7 +25,7 @@ pub(crate) struct Condition {
 
 #[derive(Debug)]
 enum Test {
-    Pattern(Pattern),
+    Search(Search),
     Text { comparison: Comparison, with: Vec<u8>, ignores_case: bool },
     Number(Comparison, i32),
     File(FileTest),
@@ -35,9 +35,11 @@ enum Test {
 }
 
 impl Condition {
-    pub(crate) fn new(written: &RewriteCond, loader: &mut Loader<'_>) -> Option<Self> {
+    pub(crate) fn new(written: &RewriteCond, wanted: Wanted, loader: &mut Loader<'_>) -> Option<Self> {
         let test = match &written.test {
-            CondTest::Regex(regex) => Test::Pattern(loader.pattern(regex)?),
+            // what is matched behind a `!` is not kept
+            CondTest::Regex(regex) if written.negated => Test::Search(Search::new(regex, Wanted::Answer)),
+            CondTest::Regex(regex) => Test::Search(Search::new(regex, wanted)),
             CondTest::Text(comparison, with) => {
                 Test::Text { comparison: *comparison, with: with.clone(), ignores_case: written.ignores_case }
             }
@@ -57,11 +59,6 @@ impl Condition {
         })
     }
 
-    /// Whether it uses what an earlier condition matched.
-    pub(crate) fn parts(&self) -> &[TemplatePart] {
-        &self.subject
-    }
-
     /// Whether the test holds, `!` left out; what a pattern matched goes into the places.
     fn holds(&self, request: &mut Request<'_>, places: &mut Places, keeps_groups: bool) -> Known<bool> {
         if let Test::Expression(expression) = &self.test {
@@ -74,10 +71,9 @@ impl Condition {
         }
         let text = expand::subject(request, &self.subject, places)?;
         let question = match &self.test {
-            Test::Pattern(pattern) => {
+            Test::Search(search) => {
                 let mut groups = Groups::default();
-                // Apache takes a search that is too long for one that found nothing
-                let found = pattern.find_at(&text, 0, &mut groups).unwrap_or(false);
+                let found = search.finds(&text, &mut groups);
                 if found && !self.negated && keeps_groups {
                     places.cond = Matched::Text(text.into_owned(), groups);
                 }

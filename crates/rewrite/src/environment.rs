@@ -8,6 +8,7 @@ use crate::known::{Known, Names, Need, known};
 use crate::load::Loader;
 use crate::request::Request;
 use pattern::{Groups, Pattern};
+use std::sync::Arc;
 
 /// A `SetEnvIf`, compiled.
 #[derive(Debug)]
@@ -21,8 +22,8 @@ enum Test {
     Attribute {
         attribute: Attribute,
         /// Of [`Attribute::NamedLike`], what names are like.
-        names: Option<Pattern>,
-        pattern: Pattern,
+        names: Option<Arc<Pattern>>,
+        pattern: Arc<Pattern>,
         /// The pattern is a plain text: then `$1` in values is plain text too.
         is_plain: bool,
     },
@@ -45,11 +46,11 @@ impl SetEnvIf {
             SetEnvIfTest::Expression(expression) => Test::Expression(loader.condition(expression)?),
             SetEnvIfTest::Attribute(attribute, regex) => Test::Attribute {
                 names: match attribute {
-                    Attribute::NamedLike(names) => Some(loader.pattern(names)?),
+                    Attribute::NamedLike(names) => Some(Arc::clone(&names.compiled)),
                     _ => None,
                 },
                 attribute: attribute.clone(),
-                pattern: loader.pattern(regex)?,
+                pattern: Arc::clone(&regex.compiled),
                 is_plain: is_plain(regex),
             },
         };
@@ -111,7 +112,7 @@ impl SetEnvIf {
         };
         let value = match (&last, attribute) {
             (Some((name, value)), Attribute::Named(own)) if name.eq_ignore_ascii_case(own) => value.clone(),
-            _ => value(attribute, names.as_ref(), request)?,
+            _ => value(attribute, names.as_deref(), request)?,
         };
         *last = match attribute {
             Attribute::Named(name) => Some((name.clone(), value.clone())),
@@ -196,9 +197,7 @@ mod tests {
                 text: text.as_bytes().to_vec(),
                 ignores_case: false,
                 span: source::Span { start: 0, end: 0 },
-                compiled: std::sync::Arc::new(
-                    Pattern::new(text.as_bytes(), pattern::Case::Sensitive).unwrap(),
-                ),
+                compiled: Arc::new(Pattern::new(text.as_bytes(), pattern::Case::Sensitive).unwrap()),
             })
         };
         assert!(plain("target"));

@@ -197,20 +197,19 @@ impl<'a> Run<'a> {
 
     fn rounds(mut self) -> Known<Outcome> {
         let site = self.request.site;
-        let mut before: Option<(Vec<*const Section>, Vec<u8>)> = None;
+        let mut before: Option<(Vec<&'a Section>, Vec<u8>)> = None;
         let mut redirects = 0;
         loop {
             let sections = self.sections(site)?;
-            let identity: Vec<*const Section> =
-                sections.iter().map(|section| std::ptr::from_ref(*section)).collect();
             // Apache asks nobody twice: where the same sections count again in the same folder, who was let in stays in
             let was_let_in = match before.take() {
-                Some((same, folder)) if same == identity => folder == folder_of(&self.request.file()?.name),
+                Some((same, folder)) if are_same(&same, &sections) => {
+                    folder == folder_of(&self.request.file()?.name)
+                }
                 _ => false,
             };
             let end = self.round(&sections, was_let_in)?;
             let name = self.request.original.as_ref().map(|original| folder_of(&original.name).to_vec());
-            before = Some((identity, name.unwrap_or_default()));
             match end {
                 RoundEnd::Verdict(verdict) => return self.end(verdict, &sections),
                 RoundEnd::Again(target, by) => {
@@ -219,6 +218,7 @@ impl<'a> Run<'a> {
                     }
                     redirects += 1;
                     self.changed_by = by;
+                    before = Some((sections, name.unwrap_or_default()));
                     if let Err(status) = self.begin_again(&target) {
                         return self.end(Verdict::Status { status, by }, &[]);
                     }
@@ -476,6 +476,10 @@ fn required_together<'a>(sections: &[&'a Section]) -> Vec<&'a Section> {
         }
     }
     together
+}
+
+fn are_same(some: &[&Section], others: &[&Section]) -> bool {
+    some.len() == others.len() && some.iter().zip(others).all(|(one, other)| std::ptr::eq(*one, *other))
 }
 
 /// A file's name up to its last slash.

@@ -7,7 +7,7 @@ use crate::known::{Known, Need, known};
 use crate::load::Loader;
 use crate::request::Request;
 use crate::{EditPattern, HeaderAction, HeaderEdit};
-use pattern::Pattern;
+use pattern::{Case, Dialect, Newlines, Pattern};
 use std::sync::Arc;
 
 /// A change of a field, compiled.
@@ -23,7 +23,7 @@ pub(crate) struct Change {
 #[derive(Debug)]
 enum Action {
     One(HeaderAction, Option<Arc<Pattern>>),
-    Echo { written: Regex, like: Pattern },
+    Echo { written: Regex, like: Arc<Pattern> },
 }
 
 #[derive(Debug)]
@@ -53,15 +53,17 @@ impl Change {
             HeaderChange::Unset => (one(HeaderAction::Unset), None),
             HeaderChange::Echo(regex) => {
                 // of these names Apache minds the case
-                let exact = Regex { ignores_case: false, ..regex.clone() };
-                (Action::Echo { like: loader.pattern(&exact)?, written: exact }, None)
+                let exact = Dialect { case: Case::Sensitive, newlines: Newlines::AreBytes };
+                let like = Pattern::new(&regex.text, exact).map(Arc::new);
+                let like = like.unwrap_or_else(|_| Arc::clone(&regex.compiled));
+                (Action::Echo { written: regex.clone(), like }, None)
             }
             HeaderChange::Note(_) => return None,
             HeaderChange::Edit(regex, value) => {
-                (Action::One(HeaderAction::Edit, Some(Arc::new(loader.pattern(regex)?))), Some(value))
+                (Action::One(HeaderAction::Edit, Some(Arc::clone(&regex.compiled))), Some(value))
             }
             HeaderChange::EditAll(regex, value) => {
-                (Action::One(HeaderAction::EditAll, Some(Arc::new(loader.pattern(regex)?))), Some(value))
+                (Action::One(HeaderAction::EditAll, Some(Arc::clone(&regex.compiled))), Some(value))
             }
         };
         let value = match value {

@@ -23,14 +23,20 @@ impl Refused {
 /// Decodes a path: unreserved characters first, then slashes are merged and dot segments taken out, then the rest is
 /// decoded. So `%2e%2e/` goes up like `../`, but `%252e` is a text.
 pub(crate) fn normalize(raw: &[u8]) -> Result<Vec<u8>, Refused> {
-    if !raw.contains(&b'%') && !has_segments_to_mend(raw) {
+    if !is_to_mend(raw) {
         return Ok(raw.to_vec());
     }
     unescape_strictly(&remove_dot_segments(&decode_unreserved(raw))?)
 }
 
-fn has_segments_to_mend(raw: &[u8]) -> bool {
-    raw.windows(2).any(|pair| matches!(pair, b"//" | b"/."))
+/// Whether there is an escape, or a slash before another or before a full stop.
+fn is_to_mend(raw: &[u8]) -> bool {
+    let mut is_behind_slash = false;
+    raw.iter().any(|byte| {
+        let is_odd = *byte == b'%' || (is_behind_slash && matches!(byte, b'/' | b'.'));
+        is_behind_slash = *byte == b'/';
+        is_odd
+    })
 }
 
 fn decode_unreserved(raw: &[u8]) -> Vec<u8> {

@@ -6,18 +6,18 @@ use crate::escape::{BackReferenceEscape, escape_path, scheme, with_capital_escap
 use crate::expand::{self, Matched, Places, QuestionMark};
 use crate::known::{Known, Need};
 use crate::limits::{AGAIN_MAX, PATH_MAX, RULES_TRIED_MAX};
-use crate::load::Loader;
+use crate::load::{Loader, Search, Wanted};
 use crate::request::{FileName, Original, Request};
 use crate::rewritten;
 use crate::site::Folder;
-use pattern::{Groups, Pattern};
+use pattern::Groups;
 use source::Span;
 
 /// A rule, compiled.
 #[derive(Debug)]
 pub(crate) struct Rule {
     pub(crate) by: (usize, Span),
-    pattern: Pattern,
+    search: Search,
     negated: bool,
     conditions: Vec<Condition>,
     /// `None` where the path stays.
@@ -81,14 +81,11 @@ enum RuleEnd {
 
 impl Rule {
     pub(crate) fn new(written: &RewriteRule, by: (usize, Span), loader: &mut Loader<'_>) -> Option<Self> {
-        let pattern = loader.pattern(&written.pattern);
-        let conditions: Option<Vec<_>> =
-            written.conditions.iter().map(|condition| Condition::new(condition, loader)).collect();
         let mut rule = Self {
             by,
-            pattern: pattern?,
+            search: Search::Always,
             negated: written.negated,
-            conditions: conditions?,
+            conditions: Vec::new(),
             substitution: match &written.substitution {
                 Substitution::Keep(_) => None,
                 Substitution::Template(template) => Some(template.parts.clone()),
@@ -101,12 +98,26 @@ impl Rule {
             uses_rule_groups: false,
             uses_cond_groups: false,
         };
-        written.flags.iter().for_each(|flag| rule.add(&flag.flag));
+        for flag in &written.flags {
+            rule.add(&flag.flag);
+        }
         if rule.flags.answers {
             rule.substitution = None;
         }
-        rule.uses_rule_groups = rule.uses(|part| matches!(part, TemplatePart::RuleGroup(..)));
-        rule.uses_cond_groups = rule.uses(|part| matches!(part, TemplatePart::CondGroup(..)));
+        let uses = |is_meant: fn(&TemplatePart) -> bool| {
+            rule.uses(is_meant)
+                || written.conditions.iter().any(|condition| occurs(&condition.subject.parts, is_meant))
+        };
+        let uses_rule_groups = uses(|part| matches!(part, TemplatePart::RuleGroup(..)));
+        let uses_cond_groups = uses(|part| matches!(part, TemplatePart::CondGroup(..)));
+        let wanted = |groups| if groups { Wanted::Groups } else { Wanted::Answer };
+        rule.search = Search::new(&written.pattern, wanted(uses_rule_groups && !written.negated));
+        let conditions = written.conditions.iter();
+        let conditions =
+            conditions.map(|condition| Condition::new(condition, wanted(uses_cond_groups), loader));
+        rule.conditions = conditions.collect::<Option<_>>()?;
+        rule.uses_rule_groups = uses_rule_groups;
+        rule.uses_cond_groups = uses_cond_groups;
         Some(rule)
     }
 
@@ -147,28 +158,18 @@ impl Rule {
         }
     }
 
-    /// Whether a part of this kind occurs in any of its texts.
+    /// Whether a part of this kind occurs in any of its texts; those of its conditions are not looked at.
     fn uses(&self, is_meant: fn(&TemplatePart) -> bool) -> bool {
-        fn occurs(parts: &[TemplatePart], is_meant: fn(&TemplatePart) -> bool) -> bool {
-            parts.iter().any(|part| {
-                is_meant(part)
-                    || matches!(part, TemplatePart::Map { key, default, .. }
-                        if occurs(key, is_meant) || occurs(default, is_meant))
-            })
-        }
-        self.substitution.iter().any(|parts| occurs(parts, is_meant))
-            || self.content_type.iter().any(|parts| occurs(parts, is_meant))
-            || self.environment.iter().chain(&self.cookies).any(|parts| occurs(parts, is_meant))
-            || self.conditions.iter().any(|condition| occurs(condition.parts(), is_meant))
+        let texts =
+            self.substitution.iter().chain(&self.content_type).chain(&self.environment).chain(&self.cookies);
+        texts.into_iter().any(|parts| occurs(parts, is_meant))
     }
 
     fn apply(&self, request: &mut Request<'_>, folder: &Folder) -> Known<RuleEnd> {
         let mut places = Places::default();
         let path = request.path_in(folder);
         let mut groups = Groups::default();
-        // a search that takes too long is one that finds nothing, as in Apache
-        let found = self.pattern.find_at(&path, 0, &mut groups).unwrap_or(false);
-        if found == self.negated {
+        if self.search.finds(&path, &mut groups) == self.negated {
             return Ok(RuleEnd::NoMatch);
         }
         if self.uses_rule_groups && !self.negated {
@@ -314,6 +315,15 @@ impl Rule {
         }
         Ok(())
     }
+}
+
+/// Whether a part of this kind occurs in a text.
+fn occurs(parts: &[TemplatePart], is_meant: fn(&TemplatePart) -> bool) -> bool {
+    parts.iter().any(|part| {
+        is_meant(part)
+            || matches!(part, TemplatePart::Map { key, default, .. }
+                if occurs(key, is_meant) || occurs(default, is_meant))
+    })
 }
 
 impl Default for Flags {

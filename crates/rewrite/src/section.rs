@@ -12,6 +12,8 @@ use crate::rule::Rule;
 use crate::site::Folder;
 use crate::variables::Variables;
 use pattern::{Groups, Pattern};
+use std::borrow::Cow;
+use std::sync::Arc;
 
 /// Directives that count together.
 #[derive(Debug)]
@@ -64,7 +66,7 @@ pub(crate) struct Options {
 pub(crate) enum FileCondition {
     Glob(Vec<u8>),
     /// A pattern, and its groups that have a name: what they match is the variable `MATCH_` and that name.
-    Pattern(Pattern, Vec<(usize, Vec<u8>)>),
+    Pattern(Arc<Pattern>, Vec<(usize, Vec<u8>)>),
 }
 
 /// When an `<If>` section counts.
@@ -183,7 +185,7 @@ impl Section {
                 self.redirects.extend(Redirect::new(written, (self.file, directive.span), loader));
             }
             DirectiveKind::RedirectMatch(written) => {
-                self.redirects.extend(Redirect::matching(written, (self.file, directive.span), loader));
+                self.redirects.push(Redirect::matching(written, (self.file, directive.span)));
             }
             DirectiveKind::ErrorDocument(written) => self.documents.extend(Document::new(written, loader)),
             DirectiveKind::Header(written) => self.header_changes.extend(Change::new(written, loader)),
@@ -229,10 +231,8 @@ impl Section {
             }
             ContainerCondition::FilesMatch(regex) => {
                 let section = inner(&regex.text, loader);
-                if let Some(pattern) = loader.pattern(regex) {
-                    let named = named_groups(&regex.text);
-                    self.files.push((FileCondition::Pattern(pattern, named), section));
-                }
+                let named = named_groups(&regex.text);
+                self.files.push((FileCondition::Pattern(Arc::clone(&regex.compiled), named), section));
             }
             ContainerCondition::If(expression) => {
                 let section = inner(b"*If", loader);
@@ -282,7 +282,7 @@ impl Options {
 pub(crate) struct Merged<'s> {
     pub(crate) is_on: bool,
     pub(crate) options: Options,
-    pub(crate) folder: Folder,
+    pub(crate) folder: Cow<'s, Folder>,
     pub(crate) lists: Vec<&'s [Rule]>,
 }
 
@@ -295,7 +295,7 @@ pub(crate) fn merge<'s>(sections: impl Iterator<Item = &'s Section>) -> Option<M
             merged = Some(Merged {
                 is_on: own.engine.unwrap_or(false),
                 options: own.options.unwrap_or_default(),
-                folder: section.folder.clone(),
+                folder: Cow::Borrowed(&section.folder),
                 lists: vec![&own.rules],
             });
             continue;
@@ -309,9 +309,9 @@ pub(crate) fn merge<'s>(sections: impl Iterator<Item = &'s Section>) -> Option<M
         } else {
             vec![own.rules.as_slice()]
         };
-        let mut folder = section.folder.clone();
+        let mut folder = Cow::Borrowed(&section.folder);
         if options.merge_base && folder.base.is_none() {
-            folder.base = before.folder.base;
+            folder.to_mut().base.clone_from(&before.folder.base);
         }
         merged = Some(Merged { is_on: own.engine.unwrap_or(before.is_on), options, folder, lists });
     }
