@@ -7,7 +7,7 @@ use crate::bandwidth::flow::Flow;
 use crate::client::ClientNetwork;
 use crate::fingerprint::hash_of_name;
 use crate::rate::class::RateClass;
-use crate::rate::contexts::Tickets;
+use crate::rate::contexts::{Room, Tickets};
 use crate::rate::live::{House, LiveRateClass, News, lock};
 use crate::rate::{Entry, Poll, RateClassId, ShadowEntry, Ticket, Wakes};
 use crate::reading::{BandwidthReading, NAMED_MAX, RateReading, Readings};
@@ -22,14 +22,17 @@ pub struct Bounds {
     /// Contexts one rate class holds; beyond, newcomers share one. About 60 bytes each when all are used, on a 64-bit
     /// machine, and more only for those that start often or in which somebody waits.
     pub contexts_max: usize,
+    /// Bytes that the contexts of one rate class take, the histories of those that start often among them; beyond,
+    /// newcomers share one. A history that grows when no byte is left grows all the same, up to its class's limit.
+    pub contexts_bytes_max: usize,
     /// Tickets that wait in all classes together; beyond, newcomers are refused. About 32 bytes each.
     pub tickets_max: usize,
 }
 
 impl Default for Bounds {
-    /// A million contexts a class, 65 536 tickets.
+    /// A million contexts and 64 MiB a class, 65 536 tickets.
     fn default() -> Self {
-        Self { contexts_max: 1_000_000, tickets_max: 65_536 }
+        Self { contexts_max: 1_000_000, contexts_bytes_max: 64 << 20, tickets_max: 65_536 }
     }
 }
 
@@ -55,8 +58,9 @@ impl Registry {
     /// A registry without classes. `seed` keys the fingerprints of contexts: random in production, fixed in a replay.
     pub fn new(bounds: Bounds, seed: [u64; 2]) -> Self {
         let tickets = Tickets::new(bounds.tickets_max);
+        let room = Room { contexts_max: bounds.contexts_max, bytes_max: bounds.contexts_bytes_max };
         Self {
-            house: House { tickets, key: seed, contexts_max: bounds.contexts_max, news: News::default() },
+            house: House { tickets, key: seed, room, news: News::default() },
             rates: Roster::new(),
             bandwidths: Roster::new(),
             crowd: Arc::default(),
@@ -162,10 +166,9 @@ impl Registry {
         self.house.news.take()
     }
 
-    /// The last name of a class, and how many contexts it holds at most; `None` if there is no such class.
-    pub fn rate_class_name(&self, class: RateClassId) -> Option<(String, usize)> {
-        let name = read(&self.rate_names, |names| names.get(class.0).map(|name| name.text.clone()));
-        name.map(|name| (name, self.house.contexts_max))
+    /// The last name of a class; `None` if there is no such class.
+    pub fn rate_class_name(&self, class: RateClassId) -> Option<String> {
+        read(&self.rate_names, |names| names.get(class.0).map(|name| name.text.clone()))
     }
 
     /// What [`Registry::enter`] would do, in a world where nobody leaves and everybody is on time. Nobody waits: virtual

@@ -35,6 +35,12 @@ pub(crate) enum What {
     Htaccess,
     /// User instructions of one run of the abusive-referer rule, and of loading it, by callgrind
     Rule,
+    /// What a flood of contexts never seen before does to a rate class: memory, cost of a call, who is limited
+    Contexts {
+        /// How many contexts
+        #[arg(default_value_t = 2_000_000)]
+        count: u32,
+    },
     /// The abusive-referer decision in one process, beside rhai and LuaJIT
     Language {
         /// Rounds, each of all candidates
@@ -56,6 +62,7 @@ pub(crate) fn run(root: &Path, what: &What) -> Result<()> {
         What::Peers { mode } => peers(root, mode),
         What::Htaccess => htaccess::run(root),
         What::Rule => rule_alone(root),
+        What::Contexts { count } => contexts(root, &count.to_string()),
         What::Language { rounds, runs } => language(root, &[rounds.to_string(), runs.to_string()]),
     }
 }
@@ -157,6 +164,13 @@ fn rule_alone(root: &Path) -> Result<()> {
         println!("abusive-referer, a Referer of {referer} bytes: {} instructions a run", (many - few) / 1000);
     }
     Ok(())
+}
+
+fn contexts(root: &Path, count: &str) -> Result<()> {
+    let example = "contexts";
+    succeed(&mut cargo(root, &["build", "--profile", PROFILE, "-p", "shaping", "--example", example]))?;
+    let program = target_folder(root)?.join(PROFILE).join("examples").join(example);
+    succeed(Command::new(program).arg(count))
 }
 
 /// Beside other languages; they are built in a workspace of their own.

@@ -150,9 +150,9 @@ fn use_without_queue(call: &mut Call<'_, Host>) -> Answer {
 /// Tells the operator, once a minute, of classes whose contexts are too many to be kept apart.
 fn tell_overflow(call: &mut Call<'_, Host>) {
     for id in call.host.shared.registry().overflowed() {
-        let Some((name, contexts)) = call.host.shared.registry().rate_class_name(id) else { continue };
+        let Some(name) = call.host.shared.registry().rate_class_name(id) else { continue };
         let text = format!(
-            "all {contexts} contexts of the rate class \"{name}\" limit somebody: newcomers share one, named (other)"
+            "all contexts that the rate class \"{name}\" has room for limit somebody: newcomers share one, (other)"
         );
         call.host.shared.counters().contexts_overflowed.add_one();
         let place = call.place();

@@ -545,6 +545,9 @@ fn settings(said: Option<&said::Settings>) -> Settings {
         let whole = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
         settings.contexts_max =
             said.max_contexts.value().map_or(settings.contexts_max, |count| whole(count.0));
+        let bytes = |size: &super::units::Size<65_536, 68_719_476_736>| usize::try_from(size.0).ok();
+        settings.contexts_bytes_max =
+            said.max_context_memory.value().and_then(bytes).unwrap_or(settings.contexts_bytes_max);
         settings.waiting_max = said.max_waiting.value().map_or(settings.waiting_max, |count| whole(count.0));
         settings.grace_period = said.grace_period.value().map_or(settings.grace_period, |length| length.0);
     }

@@ -129,6 +129,8 @@ pub struct Settings {
     pub grace_period: Duration,
     /// Contexts that one rate class keeps apart. Read at start only.
     pub contexts_max: usize,
+    /// Bytes that the contexts of one rate class take. Read at start only.
+    pub contexts_bytes_max: usize,
     /// Requests that may wait in all rate classes together. Read at start only.
     pub waiting_max: usize,
 }
@@ -136,7 +138,11 @@ pub struct Settings {
 impl Settings {
     /// The bounds of the live state of classes.
     pub fn bounds(&self) -> Bounds {
-        Bounds { contexts_max: self.contexts_max, tickets_max: self.waiting_max }
+        Bounds {
+            contexts_max: self.contexts_max,
+            contexts_bytes_max: self.contexts_bytes_max,
+            tickets_max: self.waiting_max,
+        }
     }
 }
 
@@ -147,6 +153,7 @@ impl Default for Settings {
             workers: None,
             grace_period: Duration::from_secs(30),
             contexts_max: bounds.contexts_max,
+            contexts_bytes_max: bounds.contexts_bytes_max,
             waiting_max: bounds.tickets_max,
         }
     }

@@ -52,6 +52,8 @@ said_table! {
         grace_period: Length<0> => "30s",
         /// Contexts that one rate class keeps apart; beyond, newcomers share one.
         max_contexts: Count<1, 10_000_000> => 1_000_000,
+        /// Memory for the contexts of one rate class; beyond, newcomers share one.
+        max_context_memory: Size<65_536, 68_719_476_736> => "64 MiB",
         /// Requests that may wait in all rate classes together; beyond, newcomers are refused.
         max_waiting: Count<1, 1_000_000> => 65_536,
         /// A database of places in MaxMind's format (`.mmdb`), relative to the folder of the catalog, for `geo.*`.

@@ -128,6 +128,17 @@ pub(crate) enum Place {
     Full,
 }
 
+/// How much a shard may hold.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Room {
+    pub(crate) contexts_max: usize,
+    pub(crate) bytes_max: usize,
+}
+
+/// What a context takes in the table and its index; its history beyond two starts comes on top, and so does a queue, which
+/// the bound on tickets bounds.
+const CONTEXT_BYTES: usize = size_of::<Instance>() + 13;
+
 #[derive(Debug)]
 pub(crate) struct Shard {
     pub(crate) settings: Settings,
@@ -135,7 +146,9 @@ pub(crate) struct Shard {
     last: u64,
     index: HashTable<u32>,
     pub(crate) slots: Vec<Instance>,
-    slots_max: usize,
+    room: Room,
+    /// Bytes that the histories of the contexts hold on the heap.
+    history_bytes: usize,
     /// Where the next look for something to forget begins.
     hand: usize,
     /// The slots in which somebody waits.
@@ -147,14 +160,15 @@ pub(crate) struct Shard {
 }
 
 impl Shard {
-    /// A shard for at most `slots_max` contexts.
-    pub(crate) const fn new(settings: Settings, slots_max: usize) -> Self {
+    /// A shard for so many contexts.
+    pub(crate) const fn new(settings: Settings, room: Room) -> Self {
         Self {
             settings,
             last: 0,
             index: HashTable::new(),
             slots: Vec::new(),
-            slots_max,
+            room,
+            history_bytes: 0,
             hand: 0,
             waiting: Vec::new(),
             displaced: BTreeSet::new(),
@@ -178,7 +192,7 @@ impl Shard {
 
     /// A shard of `count` contexts without names.
     pub(crate) fn unnamed(settings: Settings, count: usize) -> Self {
-        let mut shard = Self::new(settings, 0);
+        let mut shard = Self::new(settings, Room { contexts_max: 0, bytes_max: 0 });
         shard.slots.resize_with(count, Instance::default);
         shard
     }
@@ -193,7 +207,7 @@ impl Shard {
     pub(crate) fn place(&self, fingerprint: Fingerprint, now: u64) -> Place {
         match self.find(fingerprint) {
             Some(slot) => Place::Held(slot),
-            None if self.slots.len() < self.slots_max || self.forgettable(now).is_some() => Place::Vacant,
+            None if self.may_grow() || self.forgettable(now).is_some() => Place::Vacant,
             None => Place::Full,
         }
     }
@@ -205,8 +219,13 @@ impl Shard {
         self.index.find(hash(fingerprint), is_it).map(|&slot| to_usize(slot))
     }
 
+    fn may_grow(&self) -> bool {
+        let held = self.slots.len().saturating_mul(CONTEXT_BYTES).saturating_add(self.history_bytes);
+        self.slots.len() < self.room.contexts_max && held.saturating_add(CONTEXT_BYTES) <= self.room.bytes_max
+    }
+
     fn looks(&self) -> usize {
-        let looks = if self.slots.len() < self.slots_max { LOOKS_BEFORE_GROWING } else { LOOKS_WHEN_FULL };
+        let looks = if self.may_grow() { LOOKS_BEFORE_GROWING } else { LOOKS_WHEN_FULL };
         looks.min(self.slots.len())
     }
 
@@ -229,7 +248,7 @@ impl Shard {
             slot
         } else {
             self.hand = self.hand_after(self.looks());
-            if self.slots.len() >= self.slots_max {
+            if !self.may_grow() {
                 return None;
             }
             self.slots.push(Instance::default());
@@ -243,7 +262,9 @@ impl Shard {
     }
 
     fn forget(&mut self, slot: usize) {
-        let Some(fingerprint) = self.slots.get(slot).map(|it| it.fingerprint) else { return };
+        let Some(gone) = self.slots.get(slot) else { return };
+        let fingerprint = gone.fingerprint;
+        self.history_bytes = self.history_bytes.saturating_sub(gone.starts.heap_bytes());
         self.counts.forgotten = self.counts.forgotten.saturating_add(1);
         if let Ok(entry) = self.index.find_entry(hash(fingerprint), |&candidate| to_usize(candidate) == slot)
         {
@@ -308,7 +329,8 @@ impl Shard {
             self.counts.declined = self.counts.declined.saturating_add(1);
             return false;
         }
-        instance.starts.record(now, &self.settings);
+        let grown = instance.starts.record(now, &self.settings);
+        self.history_bytes = self.history_bytes.saturating_add(grown);
         if let Some(total) = &mut around.total {
             total.record(now);
         }
@@ -436,7 +458,9 @@ impl Shard {
                 total.record(now);
                 wakes.extend(total.step_back(&mut queue.turn));
             }
-            wakes.extend(instance.start_head(&settings, now));
+            let (next, grown) = instance.start_head(&settings, now);
+            wakes.extend(next);
+            self.history_bytes = self.history_bytes.saturating_add(grown);
             self.counts.start(now);
             self.left(slot, 1, around);
             return Poll::Started { wakes };
@@ -518,7 +542,8 @@ impl Shard {
             return;
         };
         instance.starts.fit(&self.settings);
-        let gone = instance.settle(&self.settings, now);
+        let (gone, grown) = instance.settle(&self.settings, now);
+        self.history_bytes = self.history_bytes.saturating_add(grown);
         if gone > 0 {
             for _ in 0..gone {
                 self.counts.start(now);

@@ -1,7 +1,7 @@
 //! A rate class as it lives: one context for all who name none, one for those for whom no room is, and shards of the rest.
 
 use super::class::{RateClass, Settings, Window};
-use super::contexts::{Around, Entered, Newcomer, Place, Shard, Tickets};
+use super::contexts::{Around, Entered, Newcomer, Place, Room, Shard, Tickets};
 use super::total::Total;
 use super::{Entry, Poll, RateClassId, ShadowEntry, Ticket, Wakes};
 use crate::Tick;
@@ -24,7 +24,7 @@ const SHARDS: usize = 16;
 pub(crate) struct House {
     pub(crate) tickets: Tickets,
     pub(crate) key: [u64; 2],
-    pub(crate) contexts_max: usize,
+    pub(crate) room: Room,
     pub(crate) news: News,
 }
 
@@ -296,8 +296,10 @@ impl LiveRateClass {
     fn shard_of(&self, fingerprint: Fingerprint, house: &House) -> (&Mutex<Shard>, u16) {
         let shards = self.shards.get_or_init(|| {
             let settings = lock(&self.said).1;
-            let count = if house.contexts_max < SPLIT_FROM { 1 } else { SHARDS };
-            let each = house.contexts_max.div_ceil(count);
+            let Room { contexts_max, bytes_max } = house.room;
+            let count = if contexts_max < SPLIT_FROM { 1 } else { SHARDS };
+            let each =
+                Room { contexts_max: contexts_max.div_ceil(count), bytes_max: bytes_max.div_euclid(count) };
             (0..count).map(|_| Mutex::new(Shard::new(settings, each))).collect()
         });
         let number = u16::try_from(fingerprint.0[0] & 15).unwrap_or(0);

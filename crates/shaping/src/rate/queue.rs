@@ -166,26 +166,26 @@ impl Instance {
         queue.drift = 0;
     }
 
-    /// The head starts at `now`. Who is the head after him.
-    pub(crate) fn start_head(&mut self, settings: &Settings, now: u64) -> Option<TicketId> {
-        self.starts.record(now, settings);
-        let queue = self.queue.as_mut()?;
+    /// The head starts at `now`. Who is the head after him, and by how many bytes the heap has grown.
+    pub(crate) fn start_head(&mut self, settings: &Settings, now: u64) -> (Option<TicketId>, usize) {
+        let grown = self.starts.record(now, settings);
+        let Some(queue) = self.queue.as_mut() else { return (None, grown) };
         if let Some(due) = queue.dues.pop_front() {
             queue.drift = queue.drift.max(now.saturating_sub(due));
         }
         queue.waiting.start_head();
-        queue.waiting.head()
+        (queue.waiting.head(), grown)
     }
 
-    /// Lets virtual tickets go whose time has come; how many.
-    pub(crate) fn settle(&mut self, settings: &Settings, now: u64) -> usize {
-        let Some(queue) = self.queue.as_mut().filter(|queue| queue.waiting.is_empty()) else { return 0 };
-        let mut gone = 0_usize;
+    /// Lets virtual tickets go whose time has come; how many, and by how many bytes the heap has grown.
+    pub(crate) fn settle(&mut self, settings: &Settings, now: u64) -> (usize, usize) {
+        let Some(queue) = self.queue.as_mut().filter(|queue| queue.waiting.is_empty()) else { return (0, 0) };
+        let (mut gone, mut grown) = (0_usize, 0_usize);
         while let Some(due) = queue.dues.pop_front_if(|due| *due <= now) {
-            self.starts.record(due, settings);
+            grown = grown.saturating_add(self.starts.record(due, settings));
             gone = gone.saturating_add(1);
         }
-        gone
+        (gone, grown)
     }
 }
 

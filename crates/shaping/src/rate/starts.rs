@@ -45,16 +45,35 @@ impl Starts {
         self.newest().is_none_or(|at| at.saturating_add(settings.memory_nanos(now)) <= now)
     }
 
-    /// Adds a start at `at`, which is not before the newest.
-    pub(crate) fn record(&mut self, at: u64, settings: &Settings) {
+    /// Bytes on the heap.
+    #[inline]
+    pub(crate) fn heap_bytes(&self) -> usize {
+        let Some(long) = self.long.as_deref() else { return 0 };
+        let counters = usize::from(long.second.is_some()).saturating_add(usize::from(long.minute.is_some()));
+        size_of::<Long>()
+            .saturating_add(long.older.capacity().saturating_mul(size_of::<u64>()))
+            .saturating_add(counters.saturating_mul(size_of::<Coarse>()))
+    }
+
+    /// Adds a start at `at`, which is not before the newest. By how many bytes the heap has grown.
+    pub(crate) fn record(&mut self, at: u64, settings: &Settings) -> usize {
+        let mut grown = 0;
         let [newest, second_newest] = self.recent;
         self.recent = [at, newest];
         let reach = self.reach(settings, at);
         if second_newest != NEVER && second_newest.saturating_add(reach) > at {
-            let long = self.long.get_or_insert_with(|| Box::new(Long::new(settings.epoch)));
+            let long = self.long.get_or_insert_with(|| {
+                grown = size_of::<Long>();
+                Box::new(Long::new(settings.epoch))
+            });
+            let before = long.older.capacity();
             long.older.push_back(second_newest);
+            if long.older.capacity() != before {
+                let more = long.older.capacity().saturating_sub(before);
+                grown = grown.saturating_add(more.saturating_mul(size_of::<u64>()));
+            }
         }
-        let Some(long) = self.long.as_mut() else { return };
+        let Some(long) = self.long.as_mut() else { return grown };
         long.reach = reach;
         let older_max = usize::try_from(EXACT_MAX).unwrap_or(usize::MAX).saturating_sub(2);
         while long.older.front().is_some_and(|&old| old.saturating_add(reach) <= at)
@@ -68,8 +87,9 @@ impl Starts {
             }
         }
         if long.older.len() > LIST_MAX {
-            self.coarsen(settings);
+            grown = grown.saturating_add(self.coarsen(settings));
         }
+        grown
     }
 
     /// How far back the list must reach: over every window that is kept and has no counters.
@@ -86,10 +106,12 @@ impl Starts {
         }
     }
 
-    /// Counts the list into counters for windows whose limit is beyond the exact ones.
-    fn coarsen(&mut self, settings: &Settings) {
+    /// Counts the list into counters for windows whose limit is beyond the exact ones; by how many bytes the heap has
+    /// grown.
+    fn coarsen(&mut self, settings: &Settings) -> usize {
         let [newest, second_newest] = self.recent;
-        let Some(long) = self.long.as_mut() else { return };
+        let Some(long) = self.long.as_mut() else { return 0 };
+        let mut grown = 0_usize;
         for window in Window::BOTH {
             if settings.limit(window) > EXACT_MAX && long.coarse(window).is_none() {
                 let mut coarse = Coarse::new(window.sub_nanos());
@@ -97,8 +119,10 @@ impl Starts {
                     coarse.record(at);
                 }
                 *long.coarse_slot(window) = Some(Box::new(coarse));
+                grown = grown.saturating_add(size_of::<Coarse>());
             }
         }
+        grown
     }
 
     /// Brings the starts into the form that edited settings need: counters whose limit became exact turn into a list, each

@@ -51,7 +51,7 @@ impl Total {
         {
             self.starts = Starts::default();
             for &at in history {
-                self.starts.record(at, &self.settings);
+                let _one_list_in_the_class = self.starts.record(at, &self.settings);
             }
         }
     }
@@ -125,7 +125,7 @@ impl Total {
 
     /// Somebody starts.
     pub(crate) fn record(&mut self, now: u64) {
-        self.starts.record(now, &self.settings);
+        let _one_list_in_the_class = self.starts.record(now, &self.settings);
     }
 
     fn first(&self) -> Option<TicketId> {
@@ -157,7 +157,7 @@ impl Total {
     /// In a shadow registry: lets those go whose time has come.
     pub(crate) fn settle(&mut self, now: u64) {
         while let Some(due) = self.virtual_dues.pop_front_if(|due| *due <= now) {
-            self.starts.record(due, &self.settings);
+            let _one_list_in_the_class = self.starts.record(due, &self.settings);
         }
     }
 

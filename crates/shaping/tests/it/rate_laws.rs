@@ -73,7 +73,10 @@ struct World {
 
 impl World {
     fn new(classes: Vec<RateClass>) -> Self {
-        let registry = Registry::new(Bounds { contexts_max: CONTEXTS_MAX, tickets_max: TICKETS_MAX }, [3, 4]);
+        let registry = Registry::new(
+            Bounds { contexts_max: CONTEXTS_MAX, tickets_max: TICKETS_MAX, ..Bounds::default() },
+            [3, 4],
+        );
         let class = classes[0];
         assert!(registry.adopt(&[("c".into(), class)], &[], Tick::ZERO).is_empty());
         let id = registry.rate_class(b"c").unwrap();
@@ -336,7 +339,7 @@ proptest! {
         classes in classes(),
         arrivals in proptest::collection::vec((0..3_u8, 0..2 * SECOND), 1..80),
     ) {
-        let bounds = Bounds { contexts_max: 100, tickets_max: 10_000 };
+        let bounds = Bounds { contexts_max: 100, tickets_max: 10_000, ..Bounds::default() };
         let shadow = Registry::new(bounds, [1, 2]);
         let _ = shadow.adopt(&[("c".into(), classes[0])], &[], Tick::ZERO);
         let id = shadow.rate_class(b"c").unwrap();

@@ -100,7 +100,10 @@ struct World {
 
 impl World {
     fn new(classes: Vec<RateClass>, punctual: bool) -> Self {
-        let registry = Registry::new(Bounds { contexts_max: 100, tickets_max: TICKETS_MAX }, [3, 4]);
+        let registry = Registry::new(
+            Bounds { contexts_max: 100, tickets_max: TICKETS_MAX, ..Bounds::default() },
+            [3, 4],
+        );
         let class = classes[0];
         assert!(registry.adopt(&[("c".into(), class)], &[], Tick::ZERO).is_empty());
         let id = registry.rate_class(b"c").unwrap();

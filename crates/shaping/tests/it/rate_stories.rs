@@ -79,7 +79,8 @@ fn a_head_that_leaves_gives_its_time_to_the_next() {
 
 #[test]
 fn a_flood_of_contexts_stays_within_its_bounds_and_frees_nobody_who_is_limited() {
-    let registry = Registry::new(Bounds { contexts_max: 10_000, tickets_max: 100 }, [5, 6]);
+    let registry =
+        Registry::new(Bounds { contexts_max: 10_000, tickets_max: 100, ..Bounds::default() }, [5, 6]);
     let id = adopt(&registry, limits(0, 3), Tick::ZERO);
     assert_eq!(starts(&registry, id, Some(b"busy.example"), at(0)), 3);
     let mut overflowed = 0;
@@ -172,7 +173,7 @@ fn a_full_backlog_and_a_long_wait_are_told_at_the_door_with_the_wait_it_would_ha
 
 #[test]
 fn tickets_are_bounded_over_all_classes_and_leavers_in_the_middle_free_theirs() {
-    let registry = Registry::new(Bounds { contexts_max: 10, tickets_max: 50 }, [5, 6]);
+    let registry = Registry::new(Bounds { contexts_max: 10, tickets_max: 50, ..Bounds::default() }, [5, 6]);
     let id = adopt(&registry, limits(1, 0), Tick::ZERO);
     assert!(registry.try_start(id, None, at(0)));
     for _ in 0..20 {
@@ -192,7 +193,8 @@ fn tickets_are_bounded_over_all_classes_and_leavers_in_the_middle_free_theirs() 
 
 #[test]
 fn shadows_that_nobody_asks_for_again_do_not_keep_their_tickets() {
-    let registry = Registry::new(Bounds { contexts_max: 1_000, tickets_max: 100 }, [5, 6]);
+    let registry =
+        Registry::new(Bounds { contexts_max: 1_000, tickets_max: 100, ..Bounds::default() }, [5, 6]);
     let id = adopt(&registry, limits(1, 0), Tick::ZERO);
     for nth in 0..1_000_u32 {
         let now = at(u64::from(nth) * 50);
@@ -226,4 +228,66 @@ fn threads_share_a_class_exactly() {
         threads.into_iter().map(|thread| thread.join().unwrap()).sum()
     });
     assert_eq!(started, 500);
+}
+
+#[test]
+fn contexts_that_start_often_take_room_from_newcomers_and_are_not_forgotten_for_them() {
+    let bounds = Bounds { contexts_max: 1_000, contexts_bytes_max: 1 << 16, tickets_max: 100 };
+    let registry = Registry::new(bounds, [5, 6]);
+    let id = adopt(&registry, limits(0, 200), Tick::ZERO);
+    for nth in 0..20_u32 {
+        assert_eq!(starts(&registry, id, Some(&nth.to_le_bytes()), at(0)), 200);
+    }
+    let mut shared = 0;
+    for nth in 1_000..2_000_u32 {
+        shared += u32::from(!registry.try_start(id, Some(&nth.to_le_bytes()), at(1)));
+    }
+    let reading = registry.readings(at(1)).rates.remove(0);
+    assert!(
+        (300..650).contains(&reading.contexts),
+        "some 64 bytes each beside 20 histories: {}",
+        reading.contexts
+    );
+    assert_eq!(u64::from(shared) + 200, reading.overflowed);
+    for nth in 0..20_u32 {
+        assert!(!registry.try_start(id, Some(&nth.to_le_bytes()), at(59_999)), "still limited");
+    }
+    assert_eq!(registry.overflowed(), [id], "told once");
+    assert_eq!(registry.overflowed(), []);
+}
+
+#[test]
+fn a_long_name_is_shown_as_its_hash() {
+    let (registry, id) = house(limits(1, 0));
+    let [short, long] = [253, 254].map(|length| vec![b'x'; length]);
+    for name in [&short, &long] {
+        assert!(registry.try_start(id, Some(name), at(0)));
+        let (_waits, ..) = queued(registry.enter(id, Some(name), anybody(), at(0)));
+    }
+    let waiting = registry.readings(at(0)).rates.remove(0).waiting;
+    assert_eq!(waiting.len(), 2);
+    assert!(waiting.iter().any(|(name, _)| **name == *short));
+    assert!(waiting.iter().any(|(name, _)| name.starts_with(b"(hash ") && name.len() == 39));
+}
+
+#[test]
+fn a_stopped_process_makes_no_burst_beyond_the_class() {
+    let class = RateClass { total_per_second: NonZeroU32::new(5), ..limits(2, 0) };
+    let (registry, id) = house(class);
+    let mut tickets = Vec::new();
+    for nth in 0..60_u8 {
+        if let Entry::Queued { ticket, .. } = registry.enter(id, Some(&[nth % 4]), anybody(), at(0)) {
+            tickets.push(ticket);
+        }
+    }
+    // twenty seconds later everybody asks at once, again and again
+    let mut started = 0;
+    for _ in 0..10 {
+        tickets.retain(|ticket| {
+            let starts = matches!(registry.poll(ticket, at(20_000)), Poll::Started { .. });
+            started += u32::from(starts);
+            !starts
+        });
+    }
+    assert_eq!(started, 5);
 }
