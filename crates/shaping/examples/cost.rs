@@ -2,7 +2,9 @@
 //! and the same with 0; the difference of the two, divided by the number, is the cost of one.
 
 use core::num::{NonZeroU32, NonZeroU64};
-use shaping::{BandwidthClass, Bounds, ClientNetwork, Flow, RateClass, Registry, Sharing, Tick};
+use shaping::{
+    BandwidthClass, Bounds, ClientNetwork, Division, Flow, Party, RateClass, Registry, Sharing, Tick,
+};
 
 const CONTEXTS: usize = 64;
 const FLOWS: usize = 1_000;
@@ -18,6 +20,8 @@ fn main() {
     let megabytes = BandwidthClass {
         bytes_per_second: NonZeroU64::MIN.saturating_add(99_999_999),
         sharing: Sharing::Machine,
+        division: Division::Transfers,
+        head_bytes: 0,
     };
     let wakes = registry.adopt(&rates, &[("b".to_owned(), megabytes)], Tick::ZERO);
     assert!(wakes.is_empty());
@@ -28,7 +32,7 @@ fn main() {
     };
     let contexts: Vec<String> = (0..CONTEXTS).map(|nth| format!("www.referer{nth:03}.test")).collect();
     let mut flows: Vec<Flow> =
-        (0..FLOWS).map(|nth| registry.flow(bandwidth, nth as u64, Tick::ZERO)).collect();
+        (0..FLOWS).map(|nth| registry.flow(bandwidth, party(nth as u64), Tick::ZERO)).collect();
     let mut now = 1_000_000_000;
     let tick = Tick::from_nanos;
     // so that what is made once is made before the counting
@@ -68,4 +72,8 @@ fn main() {
         }
     }
     assert!(count == 0 || sum > 0 || what == "backlog");
+}
+
+fn party(connection: u64) -> Party {
+    Party { connection, client: ClientNetwork::default() }
 }

@@ -3,6 +3,7 @@
 pub(crate) mod class;
 pub(crate) mod fair;
 pub(crate) mod flow;
+pub(crate) mod groups;
 pub(crate) mod pace;
 
 use crate::Tick;
@@ -16,7 +17,7 @@ pub struct BandwidthClassId(pub(crate) u32);
 pub struct Grant {
     /// How many bytes may be sent now; 0 to all that was asked. They are spent, sent or not.
     pub bytes: u64,
-    /// When it is worth asking again. Not later than the asked tick if all was granted. Asking earlier does no harm and
+    /// When it is worth asking again. Not later than the asked tick if all was granted, or all that was left of an unshaped head. Asking earlier does no harm and
     /// gives nothing; asking more than 50 ms later gives the turn to the others, if there are any.
     pub again_at: Tick,
 }

@@ -37,7 +37,7 @@ mod registry;
 mod roster;
 mod time;
 
-pub use bandwidth::class::{BandwidthClass, Sharing};
+pub use bandwidth::class::{BandwidthClass, Division, Party, Sharing};
 pub use bandwidth::flow::Flow;
 pub use bandwidth::{BandwidthClassId, Grant};
 pub use client::ClientNetwork;

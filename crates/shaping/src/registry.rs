@@ -2,7 +2,7 @@
 
 use crate::Tick;
 use crate::bandwidth::BandwidthClassId;
-use crate::bandwidth::class::{BandwidthClass, LiveBandwidthClass};
+use crate::bandwidth::class::{BandwidthClass, LiveBandwidthClass, Party};
 use crate::bandwidth::flow::Flow;
 use crate::client::ClientNetwork;
 use crate::fingerprint::hash_of_name;
@@ -183,11 +183,10 @@ impl Registry {
         live.map_or(ShadowEntry::Started, |live| live.shadow_enter(context, now.nanos(), &self.house))
     }
 
-    /// Lets a transfer join a bandwidth class. `connection` tells transfers of one client connection from others; it counts
-    /// where the class is shared by connection.
-    pub fn flow(&self, class: BandwidthClassId, connection: u64, now: Tick) -> Flow {
+    /// Lets a transfer join a bandwidth class.
+    pub fn flow(&self, class: BandwidthClassId, party: Party, now: Tick) -> Flow {
         let live = self.bandwidths.get(class.0);
-        live.map_or_else(Flow::unlimited, |live| Flow::new(live, connection, now.nanos()))
+        live.map_or_else(Flow::unlimited, |live| Flow::new(live, party, now.nanos()))
     }
 
     /// The numbers of all classes. Takes time in proportion to the classes and to the contexts in which somebody waits.

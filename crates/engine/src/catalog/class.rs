@@ -2,7 +2,7 @@
 
 use super::said;
 use super::units::BitRate;
-use shaping::{BandwidthClass, Order, RateClass, Sharing};
+use shaping::{BandwidthClass, Division, Order, RateClass, Sharing};
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -29,5 +29,9 @@ pub(crate) fn bandwidth_class(said: &said::BandwidthClass) -> Option<BandwidthCl
         said::SharingWord::Machine => Sharing::Machine,
         said::SharingWord::Connection => Sharing::Connection,
     };
-    Some(BandwidthClass { bytes_per_second, sharing })
+    let division = match said.fair_by.value()? {
+        said::FairBy::Nobody => Division::Transfers,
+        said::FairBy::Client => Division::Clients,
+    };
+    Some(BandwidthClass { bytes_per_second, sharing, division, head_bytes: said.burst.value()?.0 })
 }

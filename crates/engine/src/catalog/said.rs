@@ -229,6 +229,12 @@ said_table! {
         maximum: BitRate => 10_000,
         /// Whether all connections of the class share the limit, or each may reach it.
         sharing: SharingWord => "machine",
+        /// Between whom a shared limit is divided equally: transfers, or clients and then the transfers of each, so that
+        /// a client with many connections gains nothing by them.
+        fair_by: FairBy => "none",
+        /// How much at the head of each response goes unshaped, so that pages open; 0 shapes all of it. Short answers go
+        /// unshaped as a whole.
+        burst: Size<0, 1_073_741_824> => 0,
         /// For people.
         note: Text => "",
     }
@@ -270,12 +276,13 @@ said_table! {
 }
 
 said_choice! {
-    /// Between whom the places of a context are divided fairly.
+    /// Between whom the places of a context, or the shares of a bandwidth class, are divided fairly.
     pub(crate) FairBy {
-        /// Nobody: first come, first served.
+        /// Nobody in particular: first come, first served; all transfers have equal shares.
         Nobody = "none",
-        /// Clients by turns, each an IPv4 address or an IPv6 network of 64 bits; within one, first come, first served. A
-        /// client who fills a full queue makes room for one who has fewer in it.
+        /// Clients, each an IPv4 address or an IPv6 network of 64 bits. They start by turns, each one's own first come,
+        /// first served, and a client who fills a full queue makes room for one who has fewer in it; they have equal
+        /// shares, however many transfers they have.
         Client = "client",
     }
 }

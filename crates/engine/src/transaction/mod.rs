@@ -37,7 +37,7 @@ use crate::host::{Built, ClassChoice, End, Host, Stage};
 use crate::shared::Shared;
 use crate::time::Now;
 use message::{RequestHead, ResponseHead};
-use shaping::{Flow, Tick, TicketId};
+use shaping::{BandwidthClassId, ClientNetwork, Flow, Party, Tick, TicketId};
 use std::borrow::Cow;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -223,18 +223,27 @@ impl Transaction {
         &self.host.body
     }
 
+    /// The bandwidth class of what is written to the client, as rules have set it so far.
+    pub fn response_class_id(&self) -> Option<BandwidthClassId> {
+        self.host.shared.registry().bandwidth_class(self.response_class()?.as_ref())
+    }
+
     /// The transfer that paces what is written to the client; `None` if it is not shaped.
     pub fn response_flow(&self, now: Now) -> Option<Flow> {
-        let class = self.response_class()?;
-        let id = self.host.shared.registry().bandwidth_class(class.as_ref())?;
-        Some(self.host.shared.registry().flow(id, self.host.connection.facts().id, now.tick))
+        let id = self.response_class_id()?;
+        Some(self.host.shared.registry().flow(id, self.party(), now.tick).with_head())
     }
 
     /// The transfer that paces what is written to a node of the pool; `None` if it is not shaped.
     pub fn request_flow(&self, pool: PoolId, now: Now) -> Option<Flow> {
         let class = self.request_class(pool)?;
         let id = self.host.shared.registry().bandwidth_class(class.as_ref())?;
-        Some(self.host.shared.registry().flow(id, self.host.connection.facts().id, now.tick))
+        Some(self.host.shared.registry().flow(id, self.party(), now.tick))
+    }
+
+    fn party(&self) -> Party {
+        let client = ClientNetwork::of(self.host.arrival.client);
+        Party { connection: self.host.connection.facts().id, client }
     }
 
     /// The client left before it got its whole answer. A place in a queue is given back and spends no slot.

@@ -193,12 +193,14 @@ impl Relay {
         }
     }
 
-    /// From now on what is written is granted by `flow`.
+    /// From now on what is written is granted by `flow`, or by nobody.
     #[inline]
     pub(crate) fn pace_by(&mut self, flow: Option<Flow>, clock: &Clock) {
         if let Some(flow) = flow {
             self.pace = Some(Box::new(Pace::new(flow, clock)));
             self.read_limit = PACED_READ_BYTES_MIN;
+        } else {
+            self.pace = None;
         }
     }
 

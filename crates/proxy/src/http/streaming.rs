@@ -8,10 +8,13 @@ use crate::node::connect::Dial;
 use crate::wire::Wire;
 use engine::Next;
 use http1::encode;
+use shaping::BandwidthClassId;
 
 /// What was begun.
 pub(super) struct Streaming {
     relay: Relay,
+    /// What paces it now; a rule may choose another between two pieces.
+    class: Option<BandwidthClassId>,
     framing: Framing,
     keep_alive: bool,
     request_is_read: bool,
@@ -72,6 +75,12 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
             Some(streaming) => streaming,
             None => Box::new(self.begin_stream()),
         };
+        let class = self.transaction.response_class_id();
+        if class != streaming.class {
+            streaming.class = class;
+            let flow = self.transaction.response_flow(self.worker.clock.now());
+            streaming.relay.pace_by(flow, &self.worker.clock);
+        }
         let data = self.transaction.outgoing().data;
         let out = streaming.relay.more_out();
         let has_body = match streaming.framing {
@@ -119,6 +128,7 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
         relay.first_byte = self.first_byte();
         Streaming {
             relay,
+            class: self.transaction.response_class_id(),
             framing,
             keep_alive: reply.keep_alive,
             request_is_read,

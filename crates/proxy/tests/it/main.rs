@@ -9,6 +9,7 @@ mod kit;
 mod loopback;
 mod marks;
 mod nodes;
+mod pacing;
 mod rules;
 mod settings;
 mod waiting;

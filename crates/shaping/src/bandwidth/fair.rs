@@ -11,6 +11,10 @@
 //!                       └────── what a lane left behind, or overslept ─┘
 //! ```
 //!
+//! Where clients are to have equal shares and not transfers, there are two such clocks, one inside the other: the outer
+//! one counts what each *group* with hungry lanes may have, and each group's own divides that among its lanes (`groups`).
+//! Else all lanes are in one group.
+//!
 //! A lane is *hungry* while it was granted less than it wanted (it counts in N), *resting* when it got all (it keeps what
 //! was left of its turn for a moment, and gains nothing), else *idle*. Hungry lanes that do not come back within 50
 //! to 60 ms of their turn become idle, and what had gathered for them is divided again. So nothing is lost while anybody wants it. Only when *everybody* is late by more than the slack (a turn and a half
@@ -19,8 +23,10 @@
 //! what is due).
 
 use super::Grant;
+use super::groups::Groups;
 use super::pace::{Pace, SLEEP_MAX_NANOS, Terms, mul_div};
 use crate::Tick;
+use crate::client::ClientNetwork;
 use core::num::NonZeroU64;
 
 const NANOS: u64 = 1_000_000_000;
@@ -39,10 +45,11 @@ pub(crate) struct Fair {
     undivided: u64,
     lanes: Vec<Lane>,
     free: Vec<u32>,
+    groups: Groups,
     hungry: List,
     resting: List,
-    /// The sum of what the clock showed for the hungry.
-    drawn: u128,
+    /// What was divided among the hungry and not granted yet.
+    outstanding: u128,
     pace: Pace,
     joined: u32,
 }
@@ -50,6 +57,7 @@ pub(crate) struct Fair {
 #[derive(Debug)]
 struct Lane {
     state: State,
+    group: u32,
     /// What the clock showed for all that was granted (hungry), or what is left of the turn (resting).
     drawn: u128,
     saved: u64,
@@ -93,9 +101,10 @@ impl Default for Fair {
             undivided: 0,
             lanes: Vec::new(),
             free: Vec::new(),
+            groups: Groups::default(),
             hungry: EMPTY,
             resting: EMPTY,
-            drawn: 0,
+            outstanding: 0,
             pace: Pace::default(),
             joined: 0,
         }
@@ -103,11 +112,12 @@ impl Default for Fair {
 }
 
 impl Fair {
-    /// A new lane, idle until it asks.
-    pub(crate) fn join(&mut self, now: u64) -> u32 {
+    /// A new lane, idle until it asks. Those of one `group` have one share together.
+    pub(crate) fn join(&mut self, group: ClientNetwork, now: u64) -> u32 {
         self.advance(now);
         let lane = Lane {
             state: State::Idle,
+            group: self.groups.join(group),
             drawn: 0,
             saved: 0,
             target_bytes: 0,
@@ -133,6 +143,7 @@ impl Fair {
         self.divide();
         if let Some(gone) = self.lanes.get_mut(to_usize(lane)).filter(|gone| gone.state != State::Free) {
             gone.state = State::Free;
+            self.groups.leave(gone.group);
             self.free.push(lane);
         }
     }
@@ -170,12 +181,11 @@ impl Fair {
         let silence = if self.hungry.count == 1 { 0 } else { self.pace.grace_nanos };
         let nanos = self.pace.turn_nanos.saturating_add(slack).saturating_add(silence);
         let full = u128::from(self.rate).saturating_mul(u128::from(nanos));
-        let gathered = self.clock.saturating_mul(u128::from(self.hungry.count)).saturating_sub(self.drawn);
         let coming = u128::from(self.rate).saturating_mul(u128::from(most));
-        if gathered.saturating_add(coming) <= full {
+        if self.outstanding.saturating_add(coming) <= full {
             return most;
         }
-        let room = full.saturating_sub(gathered).checked_div(u128::from(self.rate)).unwrap_or(0);
+        let room = full.saturating_sub(self.outstanding).checked_div(u128::from(self.rate)).unwrap_or(0);
         most.min(u64::try_from(room).unwrap_or(u64::MAX))
     }
 
@@ -193,9 +203,11 @@ impl Fair {
     }
 
     fn divide(&mut self) {
-        if let Some(sharers) = NonZeroU64::new(self.hungry.count) {
+        if let Some(sharers) = NonZeroU64::new(self.groups.hungry) {
             let each = self.undivided / sharers;
             self.clock = self.clock.saturating_add(u128::from(each));
+            self.outstanding =
+                self.outstanding.saturating_add(u128::from(each.saturating_mul(sharers.get())));
             self.undivided %= sharers;
         } else {
             // a turn is saved up while nobody wants anything
@@ -229,8 +241,13 @@ impl Fair {
 
     /// Takes a lane out of its list; what had gathered for it is undivided again.
     fn make_idle(&mut self, lane: u32) {
+        self.settle(lane);
         let gathered = match self.unlink(lane) {
-            State::Hungry => self.gathered(lane),
+            State::Hungry => {
+                let gathered = self.gathered(lane);
+                self.outstanding = self.outstanding.saturating_sub(u128::from(gathered));
+                gathered
+            }
             State::Resting => self.lanes.get(to_usize(lane)).map_or(0, |it| it.saved),
             State::Idle | State::Free => return,
         };
@@ -242,8 +259,15 @@ impl Fair {
     }
 
     fn gathered(&self, lane: u32) -> u64 {
-        let drawn = self.lanes.get(to_usize(lane)).map_or(self.clock, |it| it.drawn);
-        u64::try_from(self.clock.saturating_sub(drawn)).unwrap_or(u64::MAX)
+        let Some(it) = self.lanes.get(to_usize(lane)) else { return 0 };
+        u64::try_from(self.groups.clock(it.group).saturating_sub(it.drawn)).unwrap_or(u64::MAX)
+    }
+
+    /// Brings the clock of a lane's group up to date.
+    fn settle(&mut self, lane: u32) {
+        if let Some(group) = self.lanes.get(to_usize(lane)).map(|it| it.group) {
+            self.groups.settle(group, self.clock);
+        }
     }
 
     /// Asks for `want` bytes, more than none, for `lane`.
@@ -252,8 +276,10 @@ impl Fair {
         self.rate = terms.rate.get();
         let now = self.last;
         self.expire();
+        self.settle(lane);
         let was = self.unlink(lane);
-        let sharers = NonZeroU64::MIN.saturating_add(self.hungry.count);
+        let group = self.lanes.get(to_usize(lane)).map_or(NOWHERE, |it| it.group);
+        let sharers = self.groups.sharers_with(group);
         self.pace.renew(terms, sharers);
         self.make_hungry(lane, was, want);
         let gathered = self.gathered(lane);
@@ -274,9 +300,10 @@ impl Fair {
                 it.opens_at = now.saturating_add(pace.spacing_nanos);
             }
             it.allowance_bytes = it.allowance_bytes.saturating_sub(bytes);
-            it.drawn = self.clock.saturating_sub(u128::from(left));
+            it.drawn = self.groups.clock(group).saturating_sub(u128::from(left));
             it.target_bytes = pace.turn_bytes;
         }
+        self.outstanding = self.outstanding.saturating_sub(u128::from(bytes.saturating_mul(NANOS)));
         let again_at = if bytes == want {
             self.rest(lane, left);
             now
@@ -289,13 +316,19 @@ impl Fair {
     /// Counts a lane that asks among the hungry and sets where it stands with the clock.
     fn make_hungry(&mut self, lane: u32, was: State, want: u64) {
         let turn_bytes = self.pace.turn_bytes;
+        let nobody_is = self.hungry.count == 0;
         let Some(it) = self.lanes.get_mut(to_usize(lane)) else { return };
         it.state = State::Hungry;
+        self.groups.enroll(it.group, self.clock);
+        let clock = self.groups.clock(it.group);
         match was {
             State::Hungry => {}
-            State::Resting => it.drawn = self.clock.saturating_sub(u128::from(it.saved)),
+            State::Resting => {
+                it.drawn = clock.saturating_sub(u128::from(it.saved));
+                self.outstanding = self.outstanding.saturating_add(u128::from(it.saved));
+            }
             State::Idle | State::Free => {
-                it.drawn = self.clock;
+                it.drawn = clock;
                 // first turns of different length keep lanes that came together from asking together for ever
                 self.joined = self.joined.wrapping_add(159);
                 let phase = u64::from(self.joined & 255).saturating_add(1);
@@ -304,9 +337,10 @@ impl Fair {
             }
         }
         it.saved = 0;
-        if self.hungry.count == 0 {
+        if nobody_is {
             // what was saved up while nobody wanted anything
-            self.clock = self.clock.saturating_add(u128::from(self.undivided));
+            self.groups.give(it.group, self.undivided);
+            self.outstanding = self.outstanding.saturating_add(u128::from(self.undivided));
             self.undivided = 0;
         }
     }
@@ -315,8 +349,12 @@ impl Fair {
     fn rest(&mut self, lane: u32, left: u64) {
         let kept = left.min(self.pace.turn_bytes.saturating_mul(2).saturating_mul(NANOS));
         self.undivided = self.undivided.saturating_add(left.saturating_sub(kept));
+        self.outstanding = self.outstanding.saturating_sub(u128::from(left));
         let expires_at = self.lived().saturating_add(self.pace.usual_nanos);
         if let Some(it) = self.lanes.get_mut(to_usize(lane)) {
+            let rest = self.groups.dismiss(it.group);
+            self.undivided = self.undivided.saturating_add(rest);
+            self.outstanding = self.outstanding.saturating_sub(u128::from(rest));
             it.state = State::Resting;
             it.saved = kept;
             it.expires_at = expires_at;
@@ -350,7 +388,9 @@ impl Fair {
         let (was, before, after) = (it.state, it.before, it.after);
         let list = match was {
             State::Hungry => {
-                self.drawn = self.drawn.saturating_sub(it.drawn);
+                let rest = self.groups.dismiss(it.group);
+                self.undivided = self.undivided.saturating_add(rest);
+                self.outstanding = self.outstanding.saturating_sub(u128::from(rest));
                 &mut self.hungry
             }
             State::Resting => &mut self.resting,
@@ -371,12 +411,7 @@ impl Fair {
     /// Puts a lane at the end of the list of its state.
     fn link(&mut self, lane: u32) {
         let Some(it) = self.lanes.get_mut(to_usize(lane)) else { return };
-        let list = if it.state == State::Hungry {
-            self.drawn = self.drawn.saturating_add(it.drawn);
-            &mut self.hungry
-        } else {
-            &mut self.resting
-        };
+        let list = if it.state == State::Hungry { &mut self.hungry } else { &mut self.resting };
         it.before = list.last;
         it.after = NOWHERE;
         list.count = list.count.saturating_add(1);

@@ -1,7 +1,7 @@
 //! A transfer in a bandwidth class, as its owner holds it.
 
 use super::Grant;
-use super::class::{LiveBandwidthClass, Sharing};
+use super::class::{LiveBandwidthClass, Party, Shape};
 use super::fair::Fair;
 use crate::Tick;
 use crate::rate::Wakes;
@@ -20,8 +20,10 @@ struct Seat {
     class: Arc<LiveBandwidthClass>,
     fair: Arc<Mutex<Fair>>,
     lane: u32,
-    sharing: Sharing,
-    connection: u64,
+    shape: Shape,
+    party: Party,
+    /// What may still go unshaped.
+    head_bytes: u64,
 }
 
 impl Flow {
@@ -29,11 +31,19 @@ impl Flow {
         Self { seat: None }
     }
 
-    pub(crate) fn new(class: &Arc<LiveBandwidthClass>, connection: u64, now: u64) -> Self {
+    pub(crate) fn new(class: &Arc<LiveBandwidthClass>, party: Party, now: u64) -> Self {
         class.count_in();
-        let sharing = class.sharing();
-        let (fair, lane) = class.join(sharing, connection, now);
-        Self { seat: Some(Seat { class: Arc::clone(class), fair, lane, sharing, connection }) }
+        let shape = class.shape();
+        let (fair, lane) = class.join(shape, party, now);
+        Self { seat: Some(Seat { class: Arc::clone(class), fair, lane, shape, party, head_bytes: 0 }) }
+    }
+
+    /// The same transfer with as many bytes unshaped at its head as the class allows now: what a page needs to open.
+    pub fn with_head(mut self) -> Self {
+        if let Some(seat) = &mut self.seat {
+            seat.head_bytes = seat.class.head_bytes();
+        }
+        self
     }
 
     /// Asks to send `want` bytes: what is there to send, not what may come later.
@@ -46,7 +56,14 @@ impl Flow {
         let Some(seat) = self.seat.as_mut().filter(|_| want > 0) else {
             return Grant { bytes: want, again_at: now };
         };
-        if seat.class.sharing() != seat.sharing {
+        let unshaped = want.min(seat.head_bytes);
+        if unshaped > 0 {
+            seat.head_bytes = seat.head_bytes.saturating_sub(unshaped);
+            seat.class.bytes.fetch_add(unshaped, Ordering::Relaxed);
+            // what goes beyond the head is asked for when the head is gone
+            return Grant { bytes: unshaped, again_at: now };
+        }
+        if seat.class.shape() != seat.shape {
             seat.move_over(now);
         }
         let terms = seat.class.terms();
@@ -78,20 +95,20 @@ impl Drop for Flow {
 
 impl core::fmt::Debug for Flow {
     fn fmt(&self, formatter: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        let connection = self.seat.as_ref().map(|seat| seat.connection);
+        let connection = self.seat.as_ref().map(|seat| seat.party.connection);
         formatter.debug_struct("Flow").field("connection", &connection).finish_non_exhaustive()
     }
 }
 
 impl Seat {
     fn leave(&self) {
-        self.class.leave(self.sharing, self.connection, &self.fair, self.lane);
+        self.class.leave(self.shape, self.party.connection, &self.fair, self.lane);
     }
 
-    /// The operator changed who shares.
+    /// The operator changed who shares, or between whom it is divided.
     fn move_over(&mut self, now: Tick) {
         self.leave();
-        self.sharing = self.class.sharing();
-        (self.fair, self.lane) = self.class.join(self.sharing, self.connection, now.nanos());
+        self.shape = self.class.shape();
+        (self.fair, self.lane) = self.class.join(self.shape, self.party, now.nanos());
     }
 }

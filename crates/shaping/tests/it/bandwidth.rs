@@ -1,7 +1,7 @@
 //! The division of a limit, driven in virtual time by sleepers whose timers have steps of a millisecond and come late.
 
 use core::num::NonZeroU64;
-use shaping::{BandwidthClass, Bounds, Flow, Registry, Sharing, Tick};
+use shaping::{BandwidthClass, Bounds, ClientNetwork, Division, Flow, Party, Registry, Sharing, Tick};
 use std::collections::BinaryHeap;
 
 const MILLISECOND: u64 = 1_000_000;
@@ -9,7 +9,18 @@ const SECOND: u64 = 1_000 * MILLISECOND;
 
 fn class(bytes_per_second: u64, sharing: Sharing) -> Vec<(String, BandwidthClass)> {
     let bytes_per_second = NonZeroU64::new(bytes_per_second).unwrap();
-    vec![("b".into(), BandwidthClass { bytes_per_second, sharing })]
+    let (division, head_bytes) = (Division::Transfers, 0);
+    vec![("b".into(), BandwidthClass { bytes_per_second, sharing, division, head_bytes })]
+}
+
+fn by_clients(bytes_per_second: u64) -> Vec<(String, BandwidthClass)> {
+    let mut classes = class(bytes_per_second, Sharing::Machine);
+    classes[0].1.division = Division::Clients;
+    classes
+}
+
+fn party(connection: u64, client: u8) -> Party {
+    Party { connection, client: ClientNetwork::of([192, 0, 2, client].into()) }
 }
 
 /// How one transfer behaves.
@@ -27,6 +38,8 @@ const GREEDY: Habit = Habit { starts_at: 0, ends_at: u64::MAX, chunk: 1 << 20, p
 
 struct Drive {
     registry: Registry,
+    /// Whose each flow is.
+    clients: Vec<u8>,
     flows: Vec<(Habit, Option<Flow>, u64)>,
     alarms: BinaryHeap<(core::cmp::Reverse<u64>, usize)>,
     /// When, which flow, how many bytes.
@@ -42,7 +55,8 @@ impl Drive {
         let flows = habits.iter().map(|habit| (*habit, None, habit.chunk)).collect();
         let alarm = |(nth, habit): (usize, &Habit)| (core::cmp::Reverse(habit.starts_at), nth);
         let alarms = habits.iter().enumerate().map(alarm).collect();
-        Self { registry, flows, alarms, sent: Vec::new(), late: |_| 0, asked: 0 }
+        let clients = vec![0; habits.len()];
+        Self { registry, clients, flows, alarms, sent: Vec::new(), late: |_| 0, asked: 0 }
     }
 
     fn run(&mut self, until: u64) {
@@ -53,13 +67,14 @@ impl Drive {
                 return;
             }
             let now = Tick::from_nanos(at);
+            let client = &self.clients[nth];
             let (habit, flow, left) = &mut self.flows[nth];
             if at >= habit.ends_at {
                 *flow = None;
                 continue;
             }
             let class = self.registry.bandwidth_class(b"b").unwrap();
-            let flow = flow.get_or_insert_with(|| self.registry.flow(class, nth as u64, now));
+            let flow = flow.get_or_insert_with(|| self.registry.flow(class, party(nth as u64, *client), now));
             let grant = flow.grant(*left, now);
             self.asked += 1;
             *left -= grant.bytes;
@@ -330,7 +345,7 @@ fn shared_by_connection_each_connection_reaches_the_limit_and_its_transfers_divi
     let _ = registry.adopt(&[], &class(100_000, Sharing::Connection), Tick::ZERO);
     let id = registry.bandwidth_class(b"b").unwrap();
     let connections = [7, 7, 8];
-    let mut flows = connections.map(|connection| registry.flow(id, connection, Tick::ZERO));
+    let mut flows = connections.map(|connection| registry.flow(id, party(connection, 0), Tick::ZERO));
     let mut sums = [0; 3];
     for step in 0..4_000_u64 {
         for (flow, sum) in flows.iter_mut().zip(&mut sums) {
@@ -347,4 +362,72 @@ fn shared_by_connection_each_connection_reaches_the_limit_and_its_transfers_divi
         assert!(flow.close(now).is_empty());
     }
     assert_eq!(registry.readings(now).bandwidths[0].flows, 0);
+}
+
+#[test]
+fn sixteen_connections_of_one_client_gain_nothing_where_the_limit_is_divided_between_clients() {
+    let limit = 1_000_000;
+    let mut drive = Drive::new(limit, Sharing::Machine, &[GREEDY; 19]);
+    drive.clients = [vec![1; 16], vec![2, 3, 3]].concat();
+    let _ = drive.registry.adopt(&[], &by_clients(limit), Tick::ZERO);
+    drive.late = |salt| salt % 3 * MILLISECOND;
+    drive.run(6 * SECOND);
+    let of_client = |client: u8| -> u64 {
+        let own = (0..19).filter(|flow| drive.clients[*flow] == client);
+        own.map(|flow| drive.bytes_of(flow, SECOND, 6 * SECOND)).sum()
+    };
+    for client in [1, 2, 3] {
+        let share = 5 * limit / 3;
+        assert!(
+            of_client(client).abs_diff(share) <= share / 25,
+            "{client}: {} of {share}",
+            of_client(client)
+        );
+    }
+    let inside: Vec<_> = (0..16).map(|flow| drive.bytes_of(flow, SECOND, 6 * SECOND)).collect();
+    assert!(jain(&inside) >= 0.98, "{}", jain(&inside));
+    let (least, most) = drive.extremes(SECOND, limit, SECOND, 6 * SECOND);
+    assert!(least >= 0.95 && most <= 1.05, "{least} to {most}");
+    // between transfers again, and the sixteen have sixteen shares, at the next turn
+    let edit = class(limit, Sharing::Machine);
+    let _ = drive.registry.adopt(&[], &edit, Tick::from_nanos(6 * SECOND));
+    drive.run(9 * SECOND);
+    let alone = drive.bytes_of(16, 7 * SECOND, 9 * SECOND);
+    let share = 2 * limit / 19;
+    assert!(alone.abs_diff(share) <= share / 10, "{alone} instead of {share}");
+}
+
+#[test]
+fn what_a_client_does_not_want_goes_to_the_others_and_what_his_silent_transfer_leaves_too() {
+    let trickle = Habit { chunk: 1_000, pause: 20 * MILLISECOND, ..GREEDY };
+    let gone = Habit { ends_at: 2 * SECOND, ..GREEDY };
+    let mut drive = Drive::new(1_000_000, Sharing::Machine, &[trickle, GREEDY, GREEDY, gone]);
+    drive.clients = vec![1, 2, 2, 3];
+    let _ = drive.registry.adopt(&[], &by_clients(1_000_000), Tick::ZERO);
+    drive.run(5 * SECOND);
+    let (least, most) = drive.extremes(SECOND, 1_000_000, SECOND, 5 * SECOND);
+    assert!(least >= 0.97 && most <= 1.03, "{least} to {most}");
+    let modest = drive.bytes_of(0, 2 * SECOND, 5 * SECOND);
+    assert!(modest >= 3 * 40_000, "{modest}");
+    let greedy = [1, 2].map(|flow| drive.bytes_of(flow, 3 * SECOND, 5 * SECOND));
+    assert!(greedy[0].abs_diff(greedy[1]) <= greedy[0] / 50, "{greedy:?}");
+    assert!(greedy[0] + greedy[1] >= 1_880_000, "all that the modest one leaves: {greedy:?}");
+}
+
+#[test]
+fn the_head_of_a_transfer_goes_unshaped_if_its_owner_asks_for_that() {
+    let registry = Registry::new(Bounds::default(), [1, 2]);
+    let mut classes = class(100_000, Sharing::Machine);
+    classes[0].1.head_bytes = 65_536;
+    let _ = registry.adopt(&[], &classes, Tick::ZERO);
+    let id = registry.bandwidth_class(b"b").unwrap();
+    let mut flow = registry.flow(id, party(1, 1), Tick::ZERO).with_head();
+    let now = Tick::from_nanos(SECOND);
+    assert_eq!(flow.grant(40_000, now).bytes, 40_000);
+    let rest = flow.grant(40_000, now);
+    assert_eq!((rest.bytes, rest.again_at), (25_536, now));
+    assert!(flow.grant(40_000, now).bytes <= 2_000, "from here on it is paced");
+    let mut other = registry.flow(id, party(2, 2), now);
+    assert!(other.grant(40_000, now).bytes <= 2_000, "nobody asked for a head");
+    assert!(registry.readings(now).bandwidths[0].bytes >= 65_536, "the head is counted all the same");
 }
