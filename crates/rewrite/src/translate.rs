@@ -54,6 +54,7 @@ pub fn translate(file: &File, form: Form) -> Translation {
         out: String::new(),
         left: Vec::new(),
         environment: Names::default(),
+        marks: Vec::new(),
         uses_class: false,
     };
     translator.left.extend(file.ignored.iter().map(|ignored| {
@@ -69,6 +70,7 @@ pub fn translate(file: &File, form: Form) -> Translation {
     // Apache's own order: variables, access, rules, redirects.
     translator.variables();
     translator.access();
+    translator.write_variables();
     translator.rules();
     translator.redirects();
     translator.the_rest();
@@ -82,6 +84,8 @@ struct Translator<'a> {
     left: Vec<Left>,
     /// The variables of the environment that the rule knows.
     environment: Names,
+    /// What sets them.
+    marks: Vec<access::Mark>,
     uses_class: bool,
 }
 

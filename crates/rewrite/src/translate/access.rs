@@ -10,6 +10,13 @@ use source::Span;
 use std::fmt::Write as _;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+/// Variables that are set under a condition.
+pub(super) struct Mark {
+    span: Span,
+    condition: String,
+    sets: Vec<(String, u8)>,
+}
+
 /// What a requirement comes to: it holds if `holds`, and fails if `fails` (`None`: if it does not hold).
 struct Tested {
     holds: String,
@@ -17,31 +24,19 @@ struct Tested {
 }
 
 impl Translator<'_> {
+    /// Reads what sets variables; it is written when it is known which of them anything looks at.
     pub(super) fn variables(&mut self) {
         let file = self.file;
-        let mut body = String::new();
         for Directive { span, kind, .. } in &file.directives {
             let DirectiveKind::SetEnvIf(set) = kind else { continue };
-            match self.set_env_if(set) {
-                Some(piece) => {
-                    let quoted = super::comment(file.source.slice(*span));
-                    body.push_str(&quoted);
-                    body.push_str(&piece);
-                }
+            match self.set_env_if(*span, set) {
+                Some(mark) => self.marks.push(mark),
                 None => self.leave(*span, "looks at what rules cannot see, or sets more than a mark"),
             }
         }
-        let variables = self.environment.variables();
-        if !variables.is_empty() {
-            self.out.push('\n');
-        }
-        for variable in variables {
-            let _written = writeln!(self.out, "{variable} = 0;");
-        }
-        self.out.push_str(&body);
     }
 
-    fn set_env_if(&mut self, set: &SetEnvIf) -> Option<String> {
+    fn set_env_if(&mut self, span: Span, set: &SetEnvIf) -> Option<Mark> {
         let SetEnvIfTest::Attribute(attribute, pattern) = &set.test else { return None };
         let subject = match attribute {
             Attribute::RemoteAddr => "request.getRemoteIP()".to_owned(),
@@ -52,16 +47,42 @@ impl Translator<'_> {
             _ => return None,
         };
         let condition = matches(&subject, pattern, false)?;
-        let mut out = format!("if( {condition} ) {{\n");
+        let mut sets = Vec::new();
         for setting in &set.settings {
             let (name, value) = match setting {
                 EnvironmentSetting::Set(name, _) => (name, 1),
                 EnvironmentSetting::Unset(name) => (name, 0),
             };
-            let _written = writeln!(out, "   {} = {value};", self.environment.variable(name));
+            sets.push((self.environment.variable(name), value));
         }
-        out.push_str("}\n");
-        Some(out)
+        Some(Mark { span, condition, sets })
+    }
+
+    /// Puts the variables that the rest looks at in front of it.
+    pub(super) fn write_variables(&mut self) {
+        let rest = std::mem::take(&mut self.out);
+        let used: Vec<String> =
+            self.environment.variables().into_iter().filter(|variable| rest.contains(variable)).collect();
+        if !used.is_empty() {
+            self.out.push('\n');
+        }
+        for variable in &used {
+            let _written = writeln!(self.out, "{variable} = 0;");
+        }
+        for Mark { span, condition, mut sets } in std::mem::take(&mut self.marks) {
+            sets.retain(|(variable, _)| used.contains(variable));
+            if sets.is_empty() {
+                self.leave(span, "sets what no line here looks at");
+                continue;
+            }
+            self.quote(span);
+            let _written = writeln!(self.out, "if( {condition} ) {{");
+            for (variable, value) in sets {
+                let _written = writeln!(self.out, "   {variable} = {value};");
+            }
+            self.out.push_str("}\n");
+        }
+        self.out.push_str(&rest);
     }
 
     pub(super) fn access(&mut self) {

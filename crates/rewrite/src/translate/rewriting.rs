@@ -36,6 +36,8 @@ impl Translator<'_> {
         if engine != Some(true) {
             return;
         }
+        let is_rule = |directive: &&Directive| matches!(directive.kind, DirectiveKind::RewriteRule(_));
+        let last = file.directives.iter().rfind(is_rule).map(|directive| directive.span);
         let (mut skipped, mut in_chain) = (0_usize, false);
         for Directive { span, kind, .. } in &file.directives {
             match kind {
@@ -49,6 +51,8 @@ impl Translator<'_> {
                     skipped = skipped.saturating_sub(1).max(skips(rule));
                     if is_chained || is_skipped || in_chain {
                         self.leave(*span, "hangs on whether another rule matched");
+                    } else if goes_on(rule) && last != Some(*span) {
+                        self.leave(*span, "goes on with the rules behind it on the new URL; L ends there");
                     } else {
                         self.rule(*span, rule);
                     }
@@ -272,6 +276,17 @@ fn looks_at(template: &Template, field: &[u8]) -> bool {
     template.parts.iter().any(|part| {
         matches!(part, TemplatePart::Variable(Named::Field(name), _) if name.eq_ignore_ascii_case(field))
     })
+}
+
+/// A redirect that does not end the round.
+fn goes_on(rule: &RewriteRule) -> bool {
+    let ends = |flag: &RuleFlag| match flag {
+        RuleFlag::Last | RuleFlag::End | RuleFlag::Forbidden | RuleFlag::Gone => true,
+        RuleFlag::Redirect(status) => !(300..400).contains(status),
+        _ => false,
+    };
+    matches!(rule.substitution, Substitution::Template(_))
+        && !rule.flags.iter().any(|written| ends(&written.flag))
 }
 
 /// How many rules behind this one it may skip.
