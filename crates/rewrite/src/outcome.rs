@@ -148,7 +148,7 @@ fn replace(text: &[u8], subject: &[u8], groups: &Groups, out: &mut Vec<u8>) {
     }
 }
 
-/// A pattern of `Header edit`. Two are equal if they are of the same directive.
+/// A pattern of `Header edit`. Two are equal if they are one and the same, compiled once.
 #[derive(Clone, Debug)]
 pub struct EditPattern(pub(crate) Arc<Pattern>);
 

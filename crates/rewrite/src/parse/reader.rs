@@ -9,6 +9,7 @@ use crate::directive::{Directive, DirectiveKind, Expression, File, Ignored, Igno
 use crate::expression;
 use pattern::{Case, Dialect, Newlines, Pattern};
 use source::{Diagnostic, DiagnosticId, Source, Span};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Reads lines into directives.
@@ -17,6 +18,8 @@ pub(super) struct Reader<'a> {
     pub(super) diagnostics: Vec<Diagnostic>,
     untold: usize,
     lines: usize,
+    /// Patterns that were met, and whether case was minded: files say the same one often, and to compile it is dear.
+    patterns: HashMap<(Vec<u8>, bool), Arc<Pattern>>,
     /// Sections that are open, the innermost last.
     pub(super) sections: Vec<Section>,
     /// What directives are put into, the innermost last; the first is the file.
@@ -32,6 +35,7 @@ impl<'a> Reader<'a> {
             diagnostics: Vec::new(),
             untold: 0,
             lines: 0,
+            patterns: HashMap::new(),
             sections: Vec::new(),
             scopes: vec![Scope::file()],
             ignored: Vec::new(),
@@ -262,10 +266,16 @@ impl<'a> Reader<'a> {
 
     /// A regular expression.
     pub(super) fn regex(&mut self, text: &[u8], span: Span, ignores_case: bool) -> Option<Regex> {
+        let key = (text.to_vec(), ignores_case);
+        if let Some(known) = self.patterns.get(&key) {
+            return Some(Regex { text: key.0, ignores_case, span, compiled: Arc::clone(known) });
+        }
         let case = if ignores_case { Case::Insensitive } else { Case::Sensitive };
         match Pattern::new(text, Dialect { case, newlines: Newlines::AreBytes }) {
             Ok(compiled) => {
-                Some(Regex { text: text.to_vec(), ignores_case, span, compiled: Arc::new(compiled) })
+                let compiled = Arc::new(compiled);
+                self.patterns.insert(key, Arc::clone(&compiled));
+                Some(Regex { text: text.to_vec(), ignores_case, span, compiled })
             }
             Err(why) => {
                 let help = match text {
