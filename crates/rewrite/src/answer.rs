@@ -37,6 +37,11 @@ enum Kind {
 /// What a redirect comes to: a status and, of a redirect proper, where to.
 pub(crate) type Redirected = (u16, Option<Vec<u8>>);
 
+/// What is answered where a directive says this: Apache makes 500 of what is no status.
+fn answered(status: u16) -> u16 {
+    if status == 0 || (100..600).contains(&status) { status } else { 500 }
+}
+
 impl Redirect {
     pub(crate) fn new(
         written: &directive::Redirect,
@@ -50,12 +55,16 @@ impl Redirect {
                 Kind::Path { path: path.clone(), target: target.as_ref().map(|target| target.text.clone()) }
             }
         };
-        Some(Self { by, status: written.status, kind })
+        Some(Self { by, status: answered(written.status), kind })
     }
 
     pub(crate) fn matching(written: &directive::RedirectMatch, by: (usize, Span)) -> Self {
         let pattern = Arc::clone(&written.pattern.compiled);
-        Self { by, status: written.status, kind: Kind::Pattern { pattern, target: written.target.clone() } }
+        Self {
+            by,
+            status: answered(written.status),
+            kind: Kind::Pattern { pattern, target: written.target.clone() },
+        }
     }
 
     /// Whether it is for all paths: these come before all others.
@@ -64,6 +73,10 @@ impl Redirect {
     }
 
     pub(crate) fn apply(&self, request: &mut Request<'_>) -> Known<Option<Redirected>> {
+        // Apache takes 0 for its own sign that nothing is to be done.
+        if self.status == 0 {
+            return Ok(None);
+        }
         let target = match &self.kind {
             Kind::All(None) => None,
             Kind::All(Some(target)) => Some(escape_but_query(&target.text(request)?)),

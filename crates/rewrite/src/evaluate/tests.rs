@@ -231,6 +231,14 @@ fn redirects_are_escaped_as_apache_escapes_them() {
 }
 
 #[test]
+fn a_redirect_to_what_is_no_status_is_a_500_and_to_0_is_nothing() {
+    let site = site("Redirect 4T /x\nRedirect 40404 /docs\nRedirectMatch 600 ^/s\nRedirect 0 /z\n");
+    for (path, verdict) in [("/x", "500"), ("/docs", "500"), ("/s", "500"), ("/z", "pass"), ("/y", "pass")] {
+        assert_eq!(ask(&site, &get(path)), verdict, "{path}");
+    }
+}
+
+#[test]
 fn a_question_mark_of_the_request_is_not_put_into_a_path() {
     let site = site("RewriteEngine On\nRewriteRule ^x(.*)$ /t$1 [L]\nRewriteRule ^y(.*)$ /t?q=$1 [L]\n");
     assert_eq!(ask(&site, &get("/x%3fy")), "403");
