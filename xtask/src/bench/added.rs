@@ -5,6 +5,9 @@ use anyhow::{Context, Result};
 use std::collections::BTreeMap;
 use std::path::Path;
 
+/// Of the kernel's accounting, in microseconds; Linux shows it in hundredths of a second on every machine.
+pub(super) const TICK_MICROS: f64 = 10_000.0;
+
 /// The same proxy twice.
 pub(super) struct Pair {
     pub(super) plain: &'static str,
@@ -25,8 +28,6 @@ impl Costs {
 
     /// Lines of: round, load, proxy, requests, requests per second, megabytes per second, user ticks, system ticks, …
     fn of_table(text: &str) -> Result<Self> {
-        /// Of the kernel's accounting, in microseconds; Linux shows it in hundredths of a second on every machine.
-        const TICK_MICROS: f64 = 10_000.0;
         let mut costs = BTreeMap::new();
         for line in text.lines() {
             let fields: Vec<&str> = line.split('\t').collect();

@@ -4,9 +4,9 @@
 //! and looks for an `.htaccess` in each folder on the way, as it always does; tidegate has the page from a node. What the
 //! file adds is the difference to the same server without it.
 
-use super::added::{Costs, Pair};
+use super::added::{Costs, Pair, TICK_MICROS};
 use super::starter::{Decision, starter, write_program};
-use super::{PROFILE, cleared_folder, short_rounds};
+use super::{PROFILE, cleared_folder, instructions, short_rounds};
 use crate::process::{cargo, find_program, succeed, target_folder};
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
@@ -24,7 +24,11 @@ RewriteRule .* \u{2013} [F]
 const PAGE: &str = "1024/audio/song.mp3";
 const PAGE_BYTES: usize = 1024;
 
+/// Lines of the file whose loading is measured.
+const LONG_LINES: usize = 1_000;
+
 pub(super) fn run(root: &Path) -> Result<()> {
+    alone(root)?;
     let compare = root.join("../shared/tools/engine_compare.sh");
     if !compare.is_file() {
         bail!("the comparison needs ../shared/tools/engine_compare.sh, which is not there");
@@ -49,6 +53,56 @@ pub(super) fn run(root: &Path) -> Result<()> {
     let apache = Pair { plain: "apache_plain", deciding: "apache_htaccess" };
     Costs::read(&folder.join("out-load/load.tsv"))?.tell(&ours, &[apache]);
     Ok(())
+}
+
+/// What judging one request takes, and loading a long file, in one process.
+fn alone(root: &Path) -> Result<()> {
+    let example = "evaluate_cost";
+    succeed(&mut cargo(root, &["build", "--profile", PROFILE, "-p", "rewrite", "--example", example]))?;
+    let target = target_folder(root)?;
+    let program = target.join(PROFILE).join("examples").join(example);
+    let folder = target.join("bench");
+    std::fs::create_dir_all(&folder).context("cannot make the folder of the measurement")?;
+    let (short, long) = (folder.join("bench.htaccess"), folder.join("long.htaccess"));
+    std::fs::write(&short, FILE).context("cannot write the .htaccess")?;
+    let lines = (0..LONG_LINES - 1)
+        .map(|number| format!("RewriteRule ^old/page{number}(/.*)?$ /new/page{number}$1 [R=301,L]\n"));
+    std::fs::write(&long, format!("RewriteEngine On\n{}", lines.collect::<String>()))
+        .context("cannot write the long .htaccess")?;
+    for (what, file, few, many) in [("judge", &short, 10_000, 510_000), ("load", &long, 0, 40)] {
+        let took =
+            |times: u32| processor_micros(Command::new(&program).arg(what).arg(file).arg(times.to_string()));
+        let mut each = Vec::new();
+        for _ in 0..5 {
+            each.push((took(many)? - took(few)?) / f64::from(many - few));
+        }
+        each.sort_by(f64::total_cmp);
+        println!("{what} {}: {:.2} microseconds ({:.2} to {:.2})", file.display(), each[2], each[0], each[4]);
+    }
+    if find_program("valgrind").is_some() {
+        let count = |times: &str| instructions(Command::new(&program).arg("judge").arg(&short).arg(times));
+        println!("judge {}: {} instructions", short.display(), (count("2000")? - count("1000")?) / 1000);
+    }
+    Ok(())
+}
+
+/// Processor time that a program takes from start to end, in microseconds.
+fn processor_micros(command: &mut Command) -> Result<f64> {
+    let before = children_micros()?;
+    let output = command.output().context("cannot start the measured program")?;
+    if !output.status.success() {
+        bail!("it failed: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    Ok(children_micros()? - before)
+}
+
+/// Processor time of all children that have ended, in microseconds; the kernel counts in hundredths of a second.
+fn children_micros() -> Result<f64> {
+    let stat = std::fs::read_to_string("/proc/self/stat").context("this measurement needs Linux")?;
+    let behind_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+    let mut fields = behind_name.split_whitespace().skip(13);
+    let mut ticks = || fields.next().and_then(|field| field.parse::<f64>().ok()).context("no such line");
+    Ok((ticks()? + ticks()?) * TICK_MICROS)
 }
 
 /// Writes a site, and the program that starts Apache for it.
