@@ -46,6 +46,7 @@ mod variables;
 mod ways;
 
 pub use facts::{Fact, Facts, FileTest, Question, Variable};
+pub use lint::{lint, mended_typography};
 pub use map::NamedMap;
 pub use outcome::{Cookie, EditPattern, ErrorDocument, HeaderAction, HeaderEdit, Outcome, Target, Verdict};
 pub use parse::{DIRECTIVES_MAX, FILE_BYTES_MAX, NESTING_MAX, Parsed, parse};

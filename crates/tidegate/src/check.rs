@@ -1,7 +1,8 @@
-//! `tidegate check`: everything that is wrong with a catalog and its rules, at once.
+//! `tidegate check`: everything that is wrong with a catalog, its rules or an `.htaccess`, at once.
 
-use crate::command_line::{CheckOptions, Fix, OutputFormat, rule_stage};
+use crate::command_line::{CheckOptions, CheckedAs, Fix, OutputFormat, rule_stage};
 use crate::disk::{Disk, replace, words};
+use crate::htaccess;
 use crate::verdict::{Mistake, Verdict};
 use anyhow::{Context, bail};
 use engine::Catalog;
@@ -25,8 +26,13 @@ const RULE_BYTES_READ_MAX: u64 = 2 * engine::limits::RULE_BYTES_MAX as u64;
 
 /// Checks what is named, or the catalog here.
 pub(crate) fn run(options: &CheckOptions) -> anyhow::Result<Verdict> {
-    if let Some(Fix::Newlines) = options.fix {
-        return mend(options);
+    match options.fix {
+        Some(Fix::Newlines) => return mend(options),
+        Some(Fix::Typography) if options.write => {
+            bail!(Mistake("typography is shown, never written: compare, and edit by hand".to_owned()));
+        }
+        Some(Fix::Typography) => return htaccess::show_typography(&options.paths),
+        None => {}
     }
     let mut diagnostics = Vec::new();
     let asked = options.paths.iter().chain(&options.config);
@@ -34,7 +40,13 @@ pub(crate) fn run(options: &CheckOptions) -> anyhow::Result<Verdict> {
     if paths.is_empty() && options.paths.is_empty() {
         paths.push(PathBuf::from(DEFAULT_CATALOG));
     }
-    let (rules, catalogs): (Vec<_>, Vec<_>) = paths.iter().partition(|path| is_rule(path));
+    let is_htaccess = |path: &Path| {
+        htaccess::is_htaccess(path)
+            || (options.r#as == CheckedAs::Htaccess && !has_suffix(path, "toml") && !has_suffix(path, "rts"))
+    };
+    let (htaccess_files, others): (Vec<_>, Vec<_>) = paths.iter().partition(|path| is_htaccess(path));
+    diagnostics.extend(htaccess_files.into_iter().flat_map(|path| htaccess::check(path)));
+    let (rules, catalogs): (Vec<_>, Vec<_>) = others.into_iter().partition(|path| is_rule(path));
     let mut known = None;
     for path in catalogs {
         if has_suffix(path, "toml") {
@@ -42,12 +54,12 @@ pub(crate) fn run(options: &CheckOptions) -> anyhow::Result<Verdict> {
             diagnostics.extend(loaded.diagnostics);
             known = known.or(loaded.catalog);
         } else {
-            let what = format!("{} is neither a catalog nor a rule", path.display());
-            let help = "a catalog ends in .toml, a rule in .rts";
+            let what = format!("{} is neither a catalog nor a rule nor an .htaccess", path.display());
+            let help = "a catalog ends in .toml, a rule in .rts; --as htaccess takes a file of any name";
             diagnostics.push(Diagnostic::error(DiagnosticId("unknown-suffix"), what).help(help));
         }
     }
-    let stage = rule_stage(options.r#as, options.protocol)?;
+    let stage = rule_stage(options.r#as.stage(), options.protocol)?;
     for path in rules {
         match read(path) {
             Ok(text) => {
@@ -75,7 +87,7 @@ pub(crate) fn run(options: &CheckOptions) -> anyhow::Result<Verdict> {
     })
 }
 
-/// The path, or, of a folder, its catalog (which brings its rules), or else the rules in it.
+/// The path, or, of a folder, its catalog (which brings its rules), or else its `.htaccess`, or else the rules in it.
 fn what_is_in(path: &Path) -> Vec<PathBuf> {
     if !path.is_dir() {
         return vec![path.to_owned()];
@@ -83,6 +95,10 @@ fn what_is_in(path: &Path) -> Vec<PathBuf> {
     let catalog = path.join(DEFAULT_CATALOG);
     if catalog.exists() {
         return vec![catalog];
+    }
+    let file = path.join(".htaccess");
+    if file.exists() {
+        return vec![file];
     }
     let rules: Vec<PathBuf> = Disk.list(path).into_iter().filter(|path| is_rule(path)).collect();
     // A folder with nothing to check: said of the catalog that should be there.
@@ -97,8 +113,8 @@ pub(crate) fn has_suffix(path: &Path, suffix: &str) -> bool {
     path.extension().is_some_and(|extension| extension == suffix)
 }
 
-/// A rule as a text with a name; why not, otherwise.
-fn read(path: &Path) -> Result<Source, String> {
+/// A text with a name; why not, otherwise.
+pub(crate) fn read(path: &Path) -> Result<Source, String> {
     if path == Path::new(STANDARD_INPUT) {
         let mut text = Vec::new();
         std::io::stdin()

@@ -121,8 +121,8 @@ pub(crate) struct DemoOptions {
 /// Options of `check`.
 #[derive(Args, Debug)]
 pub(crate) struct CheckOptions {
-    /// Catalogs (.toml) and rules (.rts), told apart by their endings; a folder stands for what is in it; - is a
-    /// rule on standard input; default: tidegate.toml here
+    /// Catalogs (.toml), rules (.rts) and .htaccess files, told apart by their endings; a folder stands for what is in
+    /// it; - is a rule on standard input; default: tidegate.toml here
     pub(crate) paths: Vec<PathBuf>,
     /// The catalog
     #[arg(short, long, value_name = "FILE")]
@@ -130,13 +130,13 @@ pub(crate) struct CheckOptions {
     /// Exit with 3 if there are warnings
     #[arg(long)]
     pub(crate) strict: bool,
-    /// The stage rules are checked for, if only rules are given
+    /// The stage rules are checked for, if only rules are given; htaccess takes a file of any name for an .htaccess
     #[arg(long, value_name = "STAGE", default_value = "request")]
-    pub(crate) r#as: StageName,
+    pub(crate) r#as: CheckedAs,
     /// The protocol rules are checked for, if only rules are given
     #[arg(long, value_name = "PROTOCOL", default_value = "http")]
     pub(crate) protocol: ProtocolName,
-    /// Mend rules instead of checking them; prints the mended text
+    /// Mend instead of checking: newlines prints a rule's mended text, typography what would change in an .htaccess
     #[arg(long, value_name = "WHAT")]
     pub(crate) fix: Option<Fix>,
     /// With --fix: put the mended text in place of the file's
@@ -210,6 +210,32 @@ pub(crate) struct DocOptions {
 pub(crate) enum Fix {
     /// A rule that lost its line breaks when it was pasted.
     Newlines,
+    /// An .htaccess with dashes, quotes and blanks of a word processor.
+    Typography,
+}
+
+/// What a text is checked as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CheckedAs {
+    /// A rule that runs before a node is chosen.
+    Request,
+    /// A rule on the answer.
+    Response,
+    /// A rule that runs when it is over.
+    Completion,
+    /// An .htaccess.
+    Htaccess,
+}
+
+impl CheckedAs {
+    /// The stage of rules.
+    pub(crate) fn stage(self) -> StageName {
+        match self {
+            Self::Request | Self::Htaccess => StageName::Request,
+            Self::Response => StageName::Response,
+            Self::Completion => StageName::Completion,
+        }
+    }
 }
 
 /// The stages of a rule.

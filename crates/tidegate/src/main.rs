@@ -7,6 +7,7 @@ mod demo;
 mod disk;
 mod doc;
 mod fmt;
+mod htaccess;
 mod import;
 mod lsp;
 mod machine;

@@ -97,6 +97,7 @@ const ROOMS: [Room; 12] = [
     },
     Room {
         name: "tidegate",
+        // rewrite: `check` and `import` of an .htaccess
         ours: &[
             "source",
             "message",

@@ -335,6 +335,7 @@ impl<'a> Reader<'a> {
     /// Everything that was read.
     pub(super) fn finish(mut self) -> Parsed {
         self.close_all();
+        self.conditions_left();
         if self.untold > 0 {
             let message = format!("{} more are not told", self.untold);
             self.diagnostics.push(Diagnostic::error(DiagnosticId("htaccess-too-large"), message));

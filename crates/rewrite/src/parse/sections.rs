@@ -400,6 +400,7 @@ impl Reader<'_> {
                 self.scopes.pop();
             }
             What::Holds(condition) => {
+                self.conditions_left();
                 let Some(scope) = self.scopes.pop() else { return };
                 let container = Container { condition, directives: scope.directives };
                 let kind = DirectiveKind::Container(Box::new(container));
@@ -411,6 +412,15 @@ impl Reader<'_> {
                 };
                 self.requirements(section.span, section.name_span, kind(requirements));
             }
+        }
+    }
+
+    /// Conditions at the end of a scope belong to no rule.
+    pub(super) fn conditions_left(&mut self) {
+        for condition in std::mem::take(&mut self.scope().conditions) {
+            let what = "no rule follows this condition, so it does nothing";
+            let help = "conditions stand before the rule they are for";
+            self.warning("condition-without-rule", what, (condition.span, "for which rule?"), help);
         }
     }
 
