@@ -147,3 +147,38 @@ fn the_pasted_rule_of_the_article_is_mended_to_the_rule_that_works() {
         assert_eq!(of("pasted.rts"), of(original.to_str().unwrap()), "{referer}");
     }
 }
+
+const AUDIO: &str = "RewriteEngine On\nRewriteCond %{REQUEST_URI} /audio/.*\nRewriteCond %{HTTP_REFERER} \
+                     !.*theDomainInQuestion.* [OR]\nRewriteCond %{HTTP_REFERER} \
+                     .*the\\.incomingIP\\.fromTheChinese\\.site.*\nRewriteRule .* – [F]\n";
+
+/// The file of the article is taken, with doubts; one that Apache answers 500 to is mistaken.
+#[test]
+fn an_htaccess_is_checked_under_any_name() {
+    let here = folder(&[("audio.htaccess", AUDIO), ("pasted.txt", "RewriteRule ^private - [F, L]\n")]);
+    let doubtful = tidegate(here.path(), &["check", "audio.htaccess", "--format", "json"]);
+    assert_eq!(doubtful.status.code(), Some(0));
+    let told = text(&doubtful.stdout);
+    for id in ["unanchored-domain", "capitals-in-host", "referer-is-no-address", "dash-for-hyphen"] {
+        assert!(told.contains(id), "{id} is not in {told}");
+    }
+    let strict = tidegate(here.path(), &["check", "--strict", "audio.htaccess"]);
+    assert_eq!(strict.status.code(), Some(3));
+    let mistaken = tidegate(here.path(), &["check", "pasted.txt", "--as", "htaccess"]);
+    assert_eq!(mistaken.status.code(), Some(2));
+    let told = text(&mistaken.stdout);
+    assert!(told.contains("error[blank-in-flags]") && told.contains("write [F,L]"), "{told}");
+}
+
+#[test]
+fn typography_is_shown_mended_and_the_file_stays() {
+    let here = folder(&[(".htaccess", AUDIO)]);
+    let path = here.path().join(".htaccess");
+    let shown = tidegate(here.path(), &["check", "--fix", "typography", ".htaccess"]);
+    let told = text(&shown.stdout);
+    assert!(told.contains("-RewriteRule .* – [F]\n+RewriteRule .* - [F]\n"), "{told}");
+    assert_eq!(shown.status.code(), Some(0));
+    let refused = tidegate(here.path(), &["check", "--fix", "typography", "--write", ".htaccess"]);
+    assert_ne!(refused.status.code(), Some(0));
+    assert_eq!(fs::read_to_string(&path).unwrap(), AUDIO);
+}
