@@ -46,7 +46,7 @@ fn sections() -> Vec<(String, Vec<String>)> {
             }
         } else if let Some(id) = line.strip_prefix("## `") {
             sections.push((id.trim_end_matches('`').to_owned(), Vec::new()));
-        } else if line == "```htaccess" {
+        } else if matches!(line, "```htaccess" | "```text htaccess") {
             block = Some(String::new());
         }
     }
@@ -109,7 +109,7 @@ fn ids(text: &str) -> Vec<&'static str> {
 fn seed() -> String {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../spec/seeds.md");
     let spec = std::fs::read_to_string(path).unwrap();
-    let block = spec.split("```htaccess\n").nth(1).unwrap();
+    let block = spec.split("```text htaccess\n").nth(1).unwrap();
     block.split("```").next().unwrap().to_owned()
 }
 
