@@ -41,7 +41,7 @@ pub(crate) fn tidegate_reading(folder: &Path, arguments: &[&str], input: &[u8]) 
     child.wait_with_output().unwrap()
 }
 
-fn command(folder: &Path, arguments: &[&str]) -> Command {
+pub(crate) fn command(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(BINARY);
     command.current_dir(folder).args(arguments).stdin(Stdio::null()).env_remove("NO_COLOR");
     command
@@ -146,7 +146,12 @@ impl Proxy {
     /// `tidegate run` in this folder; it must become ready.
     pub(crate) fn start(folder: &Path, arguments: &[&str]) -> Self {
         let arguments: Vec<&str> = ["run"].iter().chain(arguments).copied().collect();
-        let mut running = Running::start(folder, &arguments);
+        Self::spawn(&mut command(folder, &arguments))
+    }
+
+    /// A command that is `tidegate run`; it must become ready.
+    pub(crate) fn spawn(command: &mut Command) -> Self {
+        let mut running = Running::spawn(command);
         let line = running.hears("ready on ");
         let address = line.split("ready on ").nth(1).unwrap();
         let end =
