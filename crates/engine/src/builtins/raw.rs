@@ -25,10 +25,7 @@ pub(super) const REQUEST_ROWS: [Builtin<Host>; 7] = [
         "They stay where they are. The rule waits until so many bytes have come; if the client ends before, it goes on \
          with those there are. A client that neither sends nor ends is closed when the virtual server's `timeout` is \
          over. No more than 1 MiB is held: beyond, what is there is given, with a warning. For HTTP, `http.getBody`.",
-        |call| {
-            let count = count(call, 0);
-            wait_for(call, Side::Client, Want::Bytes(count))
-        },
+        |call| get(call, Side::Client),
     ),
     row!(
         "request.getLength", "How many bytes have come from the client and not been passed on.",
@@ -104,10 +101,7 @@ pub(super) const RESPONSE_ROWS: [Builtin<Host>; 5] = [
         String, RAW_RESPONSE, Waits, "200 OK\r\nmore",
         ["response.get( 3 )" => "200"],
         "As `request.get`, for the other direction. For HTTP, `http.getResponseBody`.",
-        |call| {
-            let count = count(call, 0);
-            wait_for(call, Side::Node, Want::Bytes(count))
-        },
+        |call| get(call, Side::Node),
     ),
     row!(
         "response.getLength", "How many bytes have come from the node and not been passed on.",
@@ -163,8 +157,8 @@ pub(super) const CONNECTION_ROWS: [Builtin<Host>; 4] = [
         ["connection.getData( 3 )" => "GET"],
         "An older name of `request.get` and `response.get`.",
         |call| {
-            let (side, count) = (side(call), count(call, 0));
-            wait_for(call, side, Want::Bytes(count))
+            let side = side(call);
+            get(call, side)
         },
     ),
     row!(
@@ -237,6 +231,11 @@ fn side(call: &Call<'_, Host>) -> Side {
 /// An optional number of bytes; 0 and below is none.
 fn count(call: &Call<'_, Host>, at: usize) -> Option<usize> {
     usize::try_from(call.integer(at)).ok().filter(|count| *count > 0)
+}
+
+fn get(call: &mut Call<'_, Host>, side: Side) -> Answer {
+    let count = count(call, 0);
+    wait_for(call, side, Want::Bytes(count))
 }
 
 fn length(call: &mut Call<'_, Host>, side: Side) -> Answer {

@@ -32,10 +32,7 @@ fn chunks_and_trailers_are_framed_anew_both_ways() {
 fn a_body_until_close_becomes_chunks() {
     on_paused_time(async {
         let site = Site::new(PLAIN);
-        let mut client = site.client();
-        client.say(GET).await;
-        let mut node = site.node().await;
-        node.head().await;
+        let (mut client, mut node) = site.asked(GET).await;
         node.say("HTTP/1.0 200 OK\r\n\r\nall of it").await;
         drop(node);
         let head = client.head().await;
@@ -48,10 +45,7 @@ fn a_body_until_close_becomes_chunks() {
 fn heads_without_bodies_keep_the_length_they_name() {
     on_paused_time(async {
         let site = Site::new(PLAIN);
-        let mut client = site.client();
-        client.say("HEAD / HTTP/1.1\r\nHost: a\r\n\r\n").await;
-        let mut node = site.node().await;
-        node.head().await;
+        let (mut client, mut node) = site.asked("HEAD / HTTP/1.1\r\nHost: a\r\n\r\n").await;
         node.say("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n").await;
         assert!(client.head().await.contains("Content-Length: 1000\r\n"));
         client.say(GET).await;
@@ -86,10 +80,9 @@ fn a_node_that_wants_the_body_is_passed_on_as_100_continue() {
 fn a_node_that_says_nothing_gets_the_body_after_a_second() {
     on_paused_time(async {
         let site = Site::new(PLAIN);
-        let mut client = site.client();
-        client.say("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n").await;
-        let mut node = site.node().await;
-        node.head().await;
+        let (mut client, mut node) = site
+            .asked("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n")
+            .await;
         assert_eq!(client.head().await, "HTTP/1.1 100 Continue\r\n\r\n");
         assert!(site.elapsed() >= Duration::from_secs(1));
         client.say("body").await;
@@ -105,10 +98,9 @@ fn a_node_that_says_nothing_gets_the_body_after_a_second() {
 fn a_node_that_refuses_a_body_spares_the_client_sending_it() {
     on_paused_time(async {
         let site = Site::new(PLAIN);
-        let mut client = site.client();
-        client.say("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n").await;
-        let mut node = site.node().await;
-        node.head().await;
+        let (mut client, mut node) = site
+            .asked("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n")
+            .await;
         node.say("HTTP/1.1 413 Content Too Large\r\nContent-Length: 0\r\n\r\n").await;
         let head = client.head().await;
         assert!(head.starts_with("HTTP/1.1 413 ") && head.contains("Connection: close\r\n"), "{head}");
@@ -120,10 +112,7 @@ fn a_node_that_refuses_a_body_spares_the_client_sending_it() {
 fn interim_answers_are_kept_from_old_clients() {
     on_paused_time(async {
         let site = Site::new(PLAIN);
-        let mut client = site.client();
-        client.say("GET / HTTP/1.0\r\nHost: a\r\n\r\n").await;
-        let mut node = site.node().await;
-        node.head().await;
+        let (mut client, mut node) = site.asked("GET / HTTP/1.0\r\nHost: a\r\n\r\n").await;
         node.say("HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n").await;
         node.say(OK).await;
         assert!(client.rest().await.starts_with("HTTP/1.1 200 "));
@@ -134,10 +123,8 @@ fn interim_answers_are_kept_from_old_clients() {
 fn an_answer_may_come_while_the_request_is_still_on_its_way() {
     on_paused_time(async {
         let site = Site::new(PLAIN);
-        let mut client = site.client();
-        client.say("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n12345").await;
-        let mut node = site.node().await;
-        node.head().await;
+        let (mut client, mut node) =
+            site.asked("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n12345").await;
         assert_eq!(node.exactly(5).await, b"12345");
         node.say("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nea").await;
         let head = client.head().await;
@@ -188,10 +175,7 @@ fn an_upgrade_joins_both_streams() {
 fn an_upgrade_that_nobody_asked_for_is_a_bad_answer() {
     on_paused_time(async {
         let site = Site::new(PLAIN);
-        let mut client = site.client();
-        client.say(GET).await;
-        let mut node = site.node().await;
-        node.head().await;
+        let (mut client, mut node) = site.asked(GET).await;
         node.say("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\nsmuggled").await;
         let head = client.head().await;
         assert!(head.starts_with("HTTP/1.1 502 "), "{head}");
@@ -202,10 +186,9 @@ fn an_upgrade_that_nobody_asked_for_is_a_bad_answer() {
 fn a_malformed_request_body_is_refused() {
     on_paused_time(async {
         let site = Site::new(PLAIN);
-        let mut client = site.client();
-        client.say("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n").await;
-        let mut node = site.node().await;
-        node.head().await;
+        let (mut client, mut node) = site
+            .asked("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n")
+            .await;
         node.hear_until("hello\r\n").await;
         client.say("0x5\r\nhello\r\n0\r\n\r\n").await;
         assert!(client.rest().await.starts_with("HTTP/1.1 400 "));
@@ -217,10 +200,7 @@ fn a_malformed_request_body_is_refused() {
 fn a_slow_receiver_slows_the_sender_and_little_is_held() {
     on_paused_time(async {
         let site = Site::new(PLAIN);
-        let mut client = site.client();
-        client.say(GET).await;
-        let mut node = site.node().await;
-        node.head().await;
+        let (mut client, mut node) = site.asked(GET).await;
         let all = 50_000_000_u64;
         node.say(&format!("HTTP/1.1 200 OK\r\nContent-Length: {all}\r\n\r\n")).await;
         let piece = vec![b'x'; 16 * 1024];
@@ -284,10 +264,7 @@ fn a_paced_body_comes_at_its_rate_and_in_small_pieces() {
             PLAIN.replace("pool = ", "bandwidth_class = \"slow\"\npool = ")
         );
         let site = Site::new(&text);
-        let mut client = site.client();
-        client.say(GET).await;
-        let mut node = site.node().await;
-        node.head().await;
+        let (mut client, mut node) = site.asked(GET).await;
         let all = 1_000_000;
         node.say(&format!("HTTP/1.1 200 OK\r\nContent-Length: {all}\r\n\r\n")).await;
         let feeder = async { node.stream.write_all(&vec![b'x'; all]).await.unwrap() };

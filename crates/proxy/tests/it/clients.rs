@@ -7,10 +7,7 @@ use std::time::Duration;
 fn requests_of_one_connection_share_a_connection_to_the_node() {
     on_paused_time(async {
         let site = Site::new(PLAIN);
-        let mut client = site.client();
-        client.say(GET).await;
-        let mut node = site.node().await;
-        node.head().await;
+        let (mut client, mut node) = site.asked(GET).await;
         node.say(OK).await;
         assert!(client.hear_until("hi").await.starts_with("HTTP/1.1 200 OK\r\n"));
         client.say(GET).await;
@@ -239,10 +236,7 @@ fn a_head_that_trickles_has_a_deadline_as_a_whole() {
 fn an_idle_connection_is_closed_without_a_word() {
     on_paused_time(async {
         let site = Site::new(&PLAIN.replace("pool = ", "keepalive_timeout = \"3s\"\npool = "));
-        let mut client = site.client();
-        client.say(GET).await;
-        let mut node = site.node().await;
-        node.head().await;
+        let (mut client, mut node) = site.asked(GET).await;
         node.say(OK).await;
         client.hear_until("hi").await;
         assert_eq!(client.rest().await, "");

@@ -120,6 +120,15 @@ impl Site {
         Far::new(theirs)
     }
 
+    /// A client that has said something on a new connection, and the node that got its head on one.
+    pub(crate) async fn asked(&self, request: &str) -> (Far, Far) {
+        let mut client = self.client();
+        client.say(request).await;
+        let mut node = self.node().await;
+        node.head().await;
+        (client, node)
+    }
+
     /// The next connection that a node gets.
     pub(crate) async fn node(&self) -> Far {
         self.named_node().await.1

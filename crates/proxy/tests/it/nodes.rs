@@ -64,10 +64,7 @@ fn a_node_that_does_not_accept_costs_the_connect_time() {
 fn a_node_that_hangs_costs_the_reply_time_and_is_not_asked_twice() {
     on_paused_time(async {
         let site = Site::new(&TWO_NODES.replace("nodes = [", "max_reply_time = \"3s\"\nnodes = ["));
-        let mut client = site.client();
-        client.say(GET).await;
-        let mut node = site.node().await;
-        node.head().await;
+        let (mut client, mut node) = site.asked(GET).await;
         assert!(client.head().await.starts_with("HTTP/1.1 504 "));
         assert!(site.elapsed() >= Duration::from_secs(3) && site.elapsed() < Duration::from_millis(3300));
         assert!(!site.has_more_nodes());
@@ -79,10 +76,7 @@ fn a_node_that_hangs_costs_the_reply_time_and_is_not_asked_twice() {
 fn a_transaction_has_a_last_moment() {
     on_paused_time(async {
         let site = Site::new(&PLAIN.replace("pool = ", "max_transaction_duration = \"2s\"\npool = "));
-        let mut client = site.client();
-        client.say(GET).await;
-        let mut node = site.node().await;
-        node.head().await;
+        let (mut client, _node) = site.asked(GET).await;
         let head = client.head().await;
         assert!(head.starts_with("HTTP/1.1 503 "), "{head}");
     });
@@ -98,10 +92,7 @@ fn garbage_and_double_framing_never_reach_the_client() {
     ] {
         on_paused_time(async move {
             let site = Site::new(PLAIN);
-            let mut client = site.client();
-            client.say(GET).await;
-            let mut node = site.node().await;
-            node.head().await;
+            let (mut client, mut node) = site.asked(GET).await;
             node.say(answer).await;
             let head = client.head().await;
             assert!(head.starts_with("HTTP/1.1 502 "), "{answer:?} gave {head}");
@@ -128,10 +119,7 @@ fn that_a_node_fails_and_comes_back_is_counted_once_each() {
         assert!(client.head().await.starts_with("HTTP/1.1 502 "));
         is_down.set(false);
         for _ in 0..2 {
-            let mut client = site.client();
-            client.say(GET).await;
-            let mut node = site.node().await;
-            node.head().await;
+            let (mut client, mut node) = site.asked(GET).await;
             node.say("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi").await;
             assert!(client.head().await.starts_with("HTTP/1.1 200 "));
         }
@@ -149,10 +137,7 @@ fn a_node_that_dies_in_the_middle_is_seen_as_a_cut() {
     ] {
         on_paused_time(async move {
             let site = Site::new(PLAIN);
-            let mut client = site.client();
-            client.say(GET).await;
-            let mut node = site.node().await;
-            node.head().await;
+            let (mut client, mut node) = site.asked(GET).await;
             node.say(answer).await;
             drop(node);
             let all = client.rest().await;
@@ -166,10 +151,7 @@ fn a_node_that_dies_in_the_middle_is_seen_as_a_cut() {
 fn a_connection_closed_while_idle_is_not_used_again() {
     on_paused_time(async {
         let site = Site::new(PLAIN);
-        let mut client = site.client();
-        client.say(GET).await;
-        let mut node = site.node().await;
-        node.head().await;
+        let (mut client, mut node) = site.asked(GET).await;
         node.say(OK).await;
         client.hear_until("hi").await;
         drop(node);
@@ -188,10 +170,7 @@ fn a_connection_closed_at_the_moment_of_reuse_is_replaced_where_that_is_safe() {
     {
         on_paused_time(async move {
             let site = Site::new(PLAIN);
-            let mut client = site.client();
-            client.say(GET).await;
-            let mut node = site.node().await;
-            node.head().await;
+            let (mut client, mut node) = site.asked(GET).await;
             node.say(OK).await;
             client.hear_until("hi").await;
             client.say(request).await;
@@ -214,10 +193,7 @@ fn a_connection_closed_at_the_moment_of_reuse_is_replaced_where_that_is_safe() {
 fn bytes_behind_an_answer_spoil_the_connection() {
     on_paused_time(async {
         let site = Site::new(PLAIN);
-        let mut client = site.client();
-        client.say(GET).await;
-        let mut node = site.node().await;
-        node.head().await;
+        let (mut client, mut node) = site.asked(GET).await;
         node.say(&format!("{OK}HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil")).await;
         client.hear_until("hi").await;
         client.say(GET).await;
@@ -232,10 +208,7 @@ fn bytes_behind_an_answer_spoil_the_connection() {
 fn bytes_that_come_unasked_while_idle_spoil_the_connection() {
     on_paused_time(async {
         let site = Site::new(PLAIN);
-        let mut client = site.client();
-        client.say(GET).await;
-        let mut node = site.node().await;
-        node.head().await;
+        let (mut client, mut node) = site.asked(GET).await;
         node.say(OK).await;
         client.hear_until("hi").await;
         node.say("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil").await;
@@ -251,10 +224,7 @@ fn bytes_that_come_unasked_while_idle_spoil_the_connection() {
 fn an_answer_byte_by_byte_is_an_answer() {
     on_paused_time(async {
         let site = Site::new(PLAIN);
-        let mut client = site.client();
-        client.say(GET).await;
-        let mut node = site.node().await;
-        node.head().await;
+        let (mut client, mut node) = site.asked(GET).await;
         for byte in "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n".chars() {
             node.say(&byte.to_string()).await;
             tokio::task::yield_now().await;
@@ -267,10 +237,8 @@ fn an_answer_byte_by_byte_is_an_answer() {
 fn idle_connections_end_with_their_time() {
     on_paused_time(async {
         let site = Site::new(PLAIN);
-        let mut client = site.client();
-        client.say("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await;
-        let mut node = site.node().await;
-        node.head().await;
+        let (mut client, mut node) =
+            site.asked("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await;
         node.say(OK).await;
         client.rest().await;
         assert_eq!(node.rest().await, "");

@@ -180,10 +180,7 @@ fn an_answer_that_a_rule_rewrites_has_its_own_length_and_the_node_is_used_again(
     on_paused_time(async {
         let rule = "http.setResponseBody( string.replaceAll( http.getResponseBody(), \"cat\", \"horse\" ) );";
         let site = site("", rule, "");
-        let mut client = site.client();
-        client.say(GET).await;
-        let mut node = site.node().await;
-        node.head().await;
+        let (mut client, mut node) = site.asked(GET).await;
         node.say("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nETag: \"a\"\r\n\r\n5\r\na cat\r\n").await;
         tokio::time::advance(Duration::from_secs(1)).await;
         node.say("4\r\n cat\r\n0\r\n\r\n").await;
@@ -205,10 +202,7 @@ fn an_answer_that_a_rule_rewrites_has_its_own_length_and_the_node_is_used_again(
 fn an_answer_that_was_read_in_part_goes_on_as_the_node_sends_it() {
     on_paused_time(async {
         let site = site("", "log.info( http.getResponseBody( 5 ) );", "");
-        let mut client = site.client();
-        client.say(GET).await;
-        let mut node = site.node().await;
-        node.head().await;
+        let (mut client, mut node) = site.asked(GET).await;
         node.say("HTTP/1.1 200 OK\r\nContent-Length: 200000\r\n\r\nhello").await;
         assert!(client.head().await.contains("Content-Length: 200000\r\n"));
         assert_eq!(client.exactly(5).await, b"hello");
@@ -233,10 +227,7 @@ fn an_answer_that_was_read_in_part_goes_on_as_the_node_sends_it() {
 fn a_node_that_breaks_off_while_a_rule_reads_is_a_cut_for_the_client_too() {
     on_paused_time(async {
         let site = site("", "log.info( http.getResponseBody() );", "");
-        let mut client = site.client();
-        client.say(GET).await;
-        let mut node = site.node().await;
-        node.head().await;
+        let (mut client, mut node) = site.asked(GET).await;
         node.say("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf").await;
         drop(node);
         assert!(client.head().await.contains("Content-Length: 10\r\n"));
@@ -310,10 +301,7 @@ fn a_response_rule_streams_the_nodes_answer_line_by_line_as_it_comes() {
                        http.stream.writeResponse( string.uppercase( $line ) );\n\
                     http.stream.finishResponse();";
         let site = site("", rule, "");
-        let mut client = site.client();
-        client.say(GET).await;
-        let mut node = site.node().await;
-        node.head().await;
+        let (mut client, mut node) = site.asked(GET).await;
         node.say("HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\none\nt").await;
         client.head().await;
         assert_eq!(client.exactly(9).await, b"4\r\nONE\n\r\n");
@@ -333,10 +321,7 @@ fn the_rest_of_an_answer_goes_through_at_the_clients_pace() {
     on_paused_time(async {
         let rule = "http.stream.writeResponse( http.stream.readResponse( 5 ) ); http.stream.continueFromBackend( \"-\" );";
         let site = site("", rule, "");
-        let mut client = site.client();
-        client.say(GET).await;
-        let mut node = site.node().await;
-        node.head().await;
+        let (mut client, mut node) = site.asked(GET).await;
         let sends = tokio::task::spawn_local(async move {
             node.say(&format!(
                 "HTTP/1.1 200 OK\r\nContent-Length: 500005\r\n\r\nfirst{}",
@@ -388,10 +373,8 @@ fn a_body_that_is_held_is_sent_again_and_one_that_went_by_is_not() {
         let response = "if( http.getResponseCode() == 503 ) request.retry();";
         let rules = [("request", request), ("response", response)];
         let site = Site::with(catalog(TWO_NODES, &rules), |_| Reach::Accepts);
-        let mut client = site.client();
-        client.say("POST /held HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc").await;
-        let mut node = site.node().await;
-        node.head().await;
+        let (mut client, mut node) =
+            site.asked("POST /held HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc").await;
         assert_eq!(node.exactly(3).await, b"abc");
         node.say(BUSY).await;
         let mut other = site.node().await;
@@ -456,10 +439,7 @@ fn no_interim_answer_stands_in_an_answer_that_has_begun() {
 /// What a client gets where the node says this, and nothing more; and how many cuts were counted.
 async fn cut_short(rule: &str, said: &[u8]) -> (String, u64) {
     let site = site("", rule, "");
-    let mut client = site.client();
-    client.say("GET /a HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await;
-    let mut node = site.node().await;
-    node.head().await;
+    let (mut client, mut node) = site.asked("GET /a HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await;
     node.stream.write_all(said).await.unwrap();
     drop(node);
     (client.rest().await, counters(&site).cut_responses.value())

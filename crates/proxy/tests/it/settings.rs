@@ -68,10 +68,7 @@ fn attempts_bound_how_many_nodes_are_tried() {
 fn a_reply_time_that_a_rule_sets_shortens_the_wait_for_the_node() {
     on_paused_time(async {
         let site = open("request.setMaxReplyTime( 1.5 );", "");
-        let mut client = site.client();
-        client.say(GET).await;
-        let mut node = site.node().await;
-        node.head().await;
+        let (mut client, _node) = site.asked(GET).await;
         assert!(client.head().await.starts_with("HTTP/1.1 504 "));
         assert!(
             site.elapsed() >= Duration::from_millis(1500) && site.elapsed() < Duration::from_millis(1800)
@@ -132,19 +129,13 @@ fn what_a_rule_calls_idempotent_is_sent_again_when_a_node_breaks_off() {
 fn the_last_moment_of_a_transaction_can_be_set_by_a_rule_before_and_behind_the_node() {
     on_paused_time(async {
         let site = open("request.setMaxTransactionDuration( 2 );", "");
-        let mut client = site.client();
-        client.say(GET).await;
-        let mut node = site.node().await;
-        node.head().await;
+        let (mut client, _node) = site.asked(GET).await;
         assert!(client.head().await.starts_with("HTTP/1.1 503 "));
         assert!(site.elapsed() >= Duration::from_secs(2) && site.elapsed() < Duration::from_millis(2300));
     });
     on_paused_time(async {
         let site = open("", "request.setMaxTransactionDuration( 2 );");
-        let mut client = site.client();
-        client.say(GET).await;
-        let mut node = site.node().await;
-        node.head().await;
+        let (mut client, mut node) = site.asked(GET).await;
         node.say("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf ").await;
         client.head().await;
         assert_eq!(client.rest().await, "half ", "it is cut");
@@ -156,10 +147,7 @@ fn the_last_moment_of_a_transaction_can_be_set_by_a_rule_before_and_behind_the_n
 fn a_time_out_that_a_rule_sets_ends_an_answer_that_stands_still() {
     on_paused_time(async {
         let site = open("request.setVirtualServerTimeout( 3 );", "");
-        let mut client = site.client();
-        client.say(GET).await;
-        let mut node = site.node().await;
-        node.head().await;
+        let (mut client, mut node) = site.asked(GET).await;
         node.say("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf ").await;
         client.head().await;
         assert_eq!(client.rest().await, "half ");
