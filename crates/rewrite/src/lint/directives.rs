@@ -2,7 +2,9 @@
 
 use super::host::HostPattern;
 use super::{Doubts, each_scope, rules_of};
-use crate::directive::{AccessSource, Attribute, DirectiveKind, IgnoredWhy, SetEnvIfTest};
+use crate::directive::{
+    AccessSource, Attribute, DirectiveKind, IgnoredWhy, Requirement, RequirementKind, SetEnvIfTest,
+};
 
 pub(super) fn check(doubts: &mut Doubts<'_>) {
     ignored(doubts);
@@ -33,7 +35,18 @@ pub(super) fn check(doubts: &mut Doubts<'_>) {
 /// What has no effect, in one message.
 fn ignored(doubts: &mut Doubts<'_>) {
     let file = doubts.file;
+    let mut asks_for_login = false;
+    each_scope(&file.directives, &mut |scope| {
+        asks_for_login |= scope.iter().any(|directive| match &directive.kind {
+            DirectiveKind::Require(requirement) => needs_login(requirement),
+            _ => false,
+        });
+    });
     for why in [IgnoredWhy::NodesDo, IgnoredWhy::Login] {
+        // The requirement is told of already.
+        if why == IgnoredWhy::Login && asks_for_login {
+            continue;
+        }
         let mut names: Vec<String> = Vec::new();
         let mut first = None;
         for ignored in file.ignored.iter().filter(|ignored| ignored.why == why) {
@@ -56,6 +69,16 @@ fn ignored(doubts: &mut Doubts<'_>) {
             ),
         };
         doubts.warning("directives-without-effect", what, (span, "the first of them"), help);
+    }
+}
+
+fn needs_login(requirement: &Requirement) -> bool {
+    match &requirement.kind {
+        RequirementKind::Login(_) => true,
+        RequirementKind::All(inner) | RequirementKind::Any(inner) | RequirementKind::None(inner) => {
+            inner.iter().any(needs_login)
+        }
+        _ => false,
     }
 }
 

@@ -106,7 +106,12 @@ fn whole_site(doubts: &mut Doubts<'_>, rule: &RewriteRule, ours: &[(&RewriteCond
     let takes_all = [b"".as_slice(), b"a", b"a/b.c", b"index.html"]
         .iter()
         .all(|path| rule.pattern.compiled.is_match(path).unwrap_or(false) != rule.negated);
-    if !takes_all || ours.is_empty() || refusal(rule).is_none() {
+    // What the request is like otherwise (its query, its method) may be what the rule is about.
+    let is_about_pages = rule.conditions.iter().all(|condition| {
+        looks_at_field(condition, b"Referer")
+            || matches!(subject(condition), Some(Named::RequestUri | Named::RequestFilename))
+    });
+    if !takes_all || !is_about_pages || ours.is_empty() || refusal(rule).is_none() {
         return;
     }
     let paths = rule.conditions.iter().filter_map(|condition| match (subject(condition), &condition.test) {
@@ -119,7 +124,9 @@ fn whole_site(doubts: &mut Doubts<'_>, rule: &RewriteRule, ours: &[(&RewriteCond
         let help = "name the files that are meant in the pattern: \\.(mp3|ogg|jpe?g|png)$";
         return doubts.warning("rule-for-everything", what, (rule.pattern.span, "every path"), help);
     }
-    if let Some(path) = paths.find(|path| !path.text.starts_with(b"^") && !path.text.ends_with(b"$")) {
+    if let Some(path) =
+        paths.find(|path| !matches!(path.text.first(), Some(b'^' | b'.')) && !path.text.ends_with(b"$"))
+    {
         let shown = String::from_utf8_lossy(&path.text).into_owned();
         let shown = shown.trim_end_matches(".*").trim_start_matches('/').to_owned();
         let what = "the rule takes every path, and the condition on the path fits in the middle of one too: its conditions are tried for each request, and /other/audio/ is hit as well";

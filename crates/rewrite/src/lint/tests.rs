@@ -148,3 +148,15 @@ fn the_relaxed_third_line_refuses_readers_and_lets_strangers_through() {
     assert!(told.contains(&"foreign-sites-pass"), "{told:?}");
     assert!(!told.contains(&"empty-referer-refused") && !told.contains(&"unanchored-domain"), "{told:?}");
 }
+
+#[test]
+fn files_that_others_wrote_get_what_they_deserve_and_no_more() {
+    let comments = "RewriteEngine On\nRewriteCond %{REQUEST_METHOD} POST\nRewriteCond %{REQUEST_URI} .*/comments/.*\n\
+                    RewriteCond %{HTTP_REFERER} !^http(s)?://(.*)?yourdomain.com [NC]\nRewriteRule .* - [F]\n";
+    assert_eq!(ids(comments), ["bare-dot-in-host", "unanchored-domain", "empty-referer-refused"]);
+    let password = "AuthType Basic\nAuthName \"x\"\nAuthUserFile /x\nRequire valid-user\n";
+    assert_eq!(ids(password), ["needs-login"], "one mistake, one message");
+    let pictures = "RewriteEngine On\nRewriteCond %{HTTP_REFERER} !^$\nRewriteCond %{HTTP_REFERER} \
+                    !^http://(www\\.)?a.example/.*$ [NC]\nRewriteRule \\.(gif|jpg)$ - [F]\n";
+    assert_eq!(ids(pictures), ["bare-dot-in-host", "own-name-refused"]);
+}
