@@ -10,7 +10,12 @@ pub(crate) const PATH_MAX: usize = 2 * 8190;
 pub(crate) const AGAIN_MAX: i32 = 10_000;
 
 /// Rules that are tried for one request, all rounds together. Apache has no such bound; beyond it the answer is 500.
+/// After `[N]` each counts once more for [`BYTES_A_RULE`] of the path: one that grows with each round would be searched
+/// for seconds.
 pub(crate) const RULES_TRIED_MAX: u32 = 100_000;
+
+/// See [`RULES_TRIED_MAX`].
+pub(crate) const BYTES_A_RULE: usize = 32;
 
 /// Internal redirects of one request: Apache's `LimitInternalRecursion`. One more is a 500.
 pub(crate) const INTERNAL_REDIRECTS_MAX: u32 = 10;

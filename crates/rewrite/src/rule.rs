@@ -5,7 +5,7 @@ use crate::directive::{RewriteRule, RuleFlag, Substitution, TemplatePart};
 use crate::escape::{BackReferenceEscape, escape_path, scheme, with_capital_escapes};
 use crate::expand::{self, Matched, Places, QuestionMark};
 use crate::known::{Known, Need};
-use crate::limits::{AGAIN_MAX, PATH_MAX, RULES_TRIED_MAX};
+use crate::limits::{AGAIN_MAX, BYTES_A_RULE, PATH_MAX, RULES_TRIED_MAX};
 use crate::load::{Loader, Search, Wanted};
 use crate::request::{FileName, Original, Request};
 use crate::rewritten;
@@ -354,6 +354,16 @@ impl Flags {
     }
 }
 
+/// Counts a rule that is tried; whether it is one too many.
+fn is_too_much(request: &mut Request<'_>, round: i32) -> bool {
+    request.tried += 1;
+    if round > 1 {
+        let length = request.file.as_ref().map_or(0, |file| file.name.len());
+        request.tried += u32::try_from(length / BYTES_A_RULE).unwrap_or(u32::MAX);
+    }
+    request.tried > RULES_TRIED_MAX
+}
+
 /// Applies rules, one after the other.
 pub(crate) fn apply<'r>(
     lists: &[&'r [Rule]],
@@ -372,8 +382,7 @@ pub(crate) fn apply<'r>(
     let mut round = 1;
     let mut at = 0;
     while let Some(rule) = rule_at(at) {
-        request.tried += 1;
-        if request.tried > RULES_TRIED_MAX {
+        if is_too_much(request, round) {
             return Ok(ListEnd::Status(500, rule));
         }
         at += 1;

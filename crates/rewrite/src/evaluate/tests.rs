@@ -286,6 +286,12 @@ fn what_can_be_asked_is_asked_for() {
 fn loops_end() {
     assert_eq!(ask(&site("RewriteEngine On\nRewriteRule ^a(.*)$ aa$1 [N]\n"), &get("/a")), "500");
     assert_eq!(ask(&site("RewriteEngine On\nRewriteRule ^ - [N]\n"), &get("/a")), "500");
+    // A path that grows by a byte each round would be long and searched ten thousand times.
+    let growing = site("RewriteEngine On\nRewriteRule ^(.*)\\S(.*)$ $0-$2 [N]\n");
+    assert_eq!(ask(&growing, &get("/a%20b%20c%20d")), "500");
+    // Who takes out what he looks for comes to an end.
+    let ending = site("RewriteEngine On\nRewriteRule ^(.*)_(.*)$ $1-$2 [N]\n");
+    assert_eq!(ask(&ending, &get(&format!("/{}", "a_".repeat(200)))), format!("to /{}", "a-".repeat(200)));
     let doubling = "RewriteRule ^ - [E=a:%{ENV:a}%{ENV:a}x]\n".repeat(40);
     assert_eq!(ask(&site(&format!("RewriteEngine On\n{doubling}")), &get("/a")), "500");
 }
