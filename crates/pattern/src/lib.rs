@@ -279,7 +279,9 @@ impl Pattern {
     pub fn is_match(&self, subject: &[u8]) -> Result<bool, TooManySteps> {
         match &self.engine {
             // where it matches need not be found out
-            Engine::Linear { main, before_newline } if before_newline.is_none() || !subject.ends_with(b"\n") => {
+            Engine::Linear { main, before_newline }
+                if before_newline.is_none() || !subject.ends_with(b"\n") =>
+            {
                 Ok(main.is_match(subject))
             }
             _ => self.find_at(subject, 0, &mut Groups::default()),

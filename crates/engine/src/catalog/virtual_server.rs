@@ -93,6 +93,22 @@ pub enum HostPattern {
     Below(Arc<str>),
 }
 
+impl HostPattern {
+    /// Whether it stands for this host name: without port, letters of either case.
+    pub fn holds(&self, host: &[u8]) -> bool {
+        match self {
+            Self::Exact(name) => host.eq_ignore_ascii_case(name.as_bytes()),
+            Self::Below(name) => {
+                let before = host.len().checked_sub(name.len());
+                let parts = before.and_then(|before| host.split_at_checked(before));
+                parts.is_some_and(|(before, end)| {
+                    before.len() > 1 && before.ends_with(b".") && end.eq_ignore_ascii_case(name.as_bytes())
+                })
+            }
+        }
+    }
+}
+
 impl std::fmt::Display for HostPattern {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {

@@ -151,6 +151,17 @@ impl Facts for RequestFacts<'_> {
         }
     }
 
+    fn has_question_mark(&self) -> bool {
+        match &self.judged.error_path {
+            Some(document) => document.target.query.is_some(),
+            None => self.host.request.query().is_some(),
+        }
+    }
+
+    fn is_own_name(&self, name: &[u8]) -> bool {
+        self.host.virtual_server().hosts.iter().any(|host| host.holds(name))
+    }
+
     fn client(&self) -> Fact<IpAddr> {
         Fact::Known(self.host.arrival.client.to_canonical())
     }
