@@ -1,5 +1,6 @@
 //! What became of a request, in the form in which Apache's answer and ours are compared and recorded.
 
+use super::world::ORIGIN_FIELDS;
 use std::fmt::Write as _;
 
 /// `pass`, `to /path?query`, `proxy URL`, `403`, `302 LOCATION`, `403 shows /path`, `403 says TEXT`; behind it, one each,
@@ -113,4 +114,53 @@ pub(crate) fn plain_path(raw: &[u8]) -> Vec<u8> {
         path.push(b'/');
     }
     path
+}
+
+/// Fields of the answer that a rule can have to do with.
+pub(crate) fn kept_fields(fields: &[(String, String)]) -> Vec<String> {
+    // what mod_rewrite adds to Vary is not compared: docs/manual/htaccess.md says so
+    const PASSED_OVER: [&str; 11] = [
+        "Allow",
+        "Date",
+        "Server",
+        "Content-Length",
+        "Connection",
+        "Content-Type",
+        "Location",
+        "Vary",
+        "X-Echo",
+        "X-Other-Server",
+        "Transfer-Encoding",
+    ];
+    let kept = fields.iter().filter(|(name, _)| !PASSED_OVER.contains(&name.as_str()));
+    let kept = kept.map(|(name, value)| match name.as_str() {
+        "Set-Cookie" => format!("cookie {}", without_expiry(value)),
+        _ => format!("field {name}: {value}"),
+    });
+    if fields.iter().any(|(name, _)| name == "X-Echo") {
+        beside_origin_fields(kept.collect())
+    } else {
+        kept.collect()
+    }
+}
+
+/// What is as the origin said it is not written down, what is gone is.
+pub(crate) fn beside_origin_fields(mut fields: Vec<String>) -> Vec<String> {
+    for (name, value) in ORIGIN_FIELDS {
+        let field = format!("field {name}: {value}");
+        match fields.iter().position(|kept| *kept == field) {
+            Some(at) => {
+                fields.remove(at);
+            }
+            None => fields.push(format!("field {name} of the origin is gone")),
+        }
+    }
+    fields
+}
+
+/// A cookie's moment of expiry is another one each time.
+fn without_expiry(cookie: &str) -> String {
+    let Some((before, after)) = cookie.split_once("expires=") else { return cookie.to_owned() };
+    let behind = after.find("\\x3B").map_or("", |at| &after[at..]);
+    format!("{before}expires{behind}")
 }

@@ -4,7 +4,7 @@
 //! asked for, and with which environment. Rule files are put into the tree one case after the other; Apache reads them
 //! anew for each request. Clients of any address are played by mod_remoteip.
 
-use crate::answer::{Answer, decoded, escaped, plain_path};
+use crate::answer::{Answer, decoded, escaped, kept_fields, plain_path};
 use crate::corpus::Case;
 use crate::request::Request;
 use crate::world::{ADMIN, EXECUTABLE, FILES, FOLDERS, LINK, MAPS, ORIGIN_FIELDS, ROOT};
@@ -183,10 +183,6 @@ impl Drop for Apache {
     }
 }
 
-fn has(fields: &[(String, String)], wanted: &str) -> bool {
-    fields.iter().any(|(name, _)| name == wanted)
-}
-
 /// Fields of the request that a rule put there, changed or took away; `seen` is what the origin gets.
 pub(crate) fn changed_fields(request: &Request, seen: &[String]) -> Vec<String> {
     let mut seen: Vec<&str> = seen.iter().map(String::as_str).collect();
@@ -218,51 +214,6 @@ fn asked_for(request: &Request, echo: &[(&str, String)]) -> String {
         Some(args) => format!("to {path}?{args}"),
         None => format!("to {path}"),
     }
-}
-
-/// Fields of the answer that a rule can have to do with.
-fn kept_fields(fields: &[(String, String)]) -> Vec<String> {
-    // what mod_rewrite adds to Vary is not compared: docs/manual/htaccess.md says so
-    const PASSED_OVER: [&str; 11] = [
-        "Allow",
-        "Date",
-        "Server",
-        "Content-Length",
-        "Connection",
-        "Content-Type",
-        "Location",
-        "Vary",
-        "X-Echo",
-        "X-Other-Server",
-        "Transfer-Encoding",
-    ];
-    let kept = fields.iter().filter(|(name, _)| !PASSED_OVER.contains(&name.as_str()));
-    let kept = kept.map(|(name, value)| match name.as_str() {
-        "Set-Cookie" => format!("cookie {}", without_expiry(value)),
-        _ => format!("field {name}: {value}"),
-    });
-    if has(fields, "X-Echo") { beside_origin_fields(kept.collect()) } else { kept.collect() }
-}
-
-/// What is as the origin said it is not written down, what is gone is.
-pub(crate) fn beside_origin_fields(mut fields: Vec<String>) -> Vec<String> {
-    for (name, value) in ORIGIN_FIELDS {
-        let field = format!("field {name}: {value}");
-        match fields.iter().position(|kept| *kept == field) {
-            Some(at) => {
-                fields.remove(at);
-            }
-            None => fields.push(format!("field {name} of the origin is gone")),
-        }
-    }
-    fields
-}
-
-/// A cookie's moment of expiry is another one each time.
-fn without_expiry(cookie: &str) -> String {
-    let Some((before, after)) = cookie.split_once("expires=") else { return cookie.to_owned() };
-    let behind = after.find("\\x3B").map_or("", |at| &after[at..]);
-    format!("{before}expires{behind}")
 }
 
 /// Stands in for all servers that `[P]` can name; answers with what it was asked for.

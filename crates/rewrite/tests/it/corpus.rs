@@ -1,7 +1,7 @@
 //! The rule files: Markdown whose cases hold one or more files and, where the generated requests would miss
 //! something, requests written by hand.
 
-use crate::request::Request;
+use super::request::Request;
 use std::path::{Path, PathBuf};
 
 /// Rule files that stand in one tree, and why.

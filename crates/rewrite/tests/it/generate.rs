@@ -1,9 +1,9 @@
 //! Requests that hit what a rule file is about: derived from its own words.
 
-use crate::corpus::Case;
-use crate::request::{HOST, Request, find};
-use crate::sample::{Dice, matching};
-use crate::world::FILES;
+use super::corpus::Case;
+use super::request::{HOST, Request, find};
+use super::sample::{Dice, matching};
+use super::world::FILES;
 use std::collections::BTreeSet;
 
 /// Printed where a comparison fails; another one gives other requests (and needs new records).

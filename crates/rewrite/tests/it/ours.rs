@@ -1,7 +1,7 @@
 //! Our own evaluation of a case, with the facts that Apache had.
 
-use crate::answer::{Answer, decoded, escaped, plain_path};
-use crate::apache::{beside_origin_fields, changed_fields};
+use crate::answer::{Answer, beside_origin_fields, decoded, escaped, plain_path};
+use crate::apache::changed_fields;
 use crate::corpus::Case;
 use crate::request::{HOST, Request, find};
 use crate::world::{ADMIN, EXECUTABLE, FILES, FOLDERS, LINK, MAPS, ORIGIN_FIELDS, ROOT};

@@ -1,8 +1,8 @@
 //! What Apache made of each request of each case, as it was when it was asked: so that the corpus is a test without it.
 
-use crate::answer::Answer;
-use crate::corpus::{Case, folder};
-use crate::request::Request;
+use super::answer::Answer;
+use super::corpus::{Case, folder};
+use super::request::Request;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 

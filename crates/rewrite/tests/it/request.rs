@@ -1,6 +1,6 @@
 //! A request as the corpus writes it: `GET /path?query Name: value | Name: value (client 192.0.2.7)`.
 
-use crate::answer::escaped;
+use super::answer::escaped;
 use std::net::IpAddr;
 
 #[derive(Clone, Debug)]

@@ -234,7 +234,11 @@ impl Client {
     }
 
     pub(crate) fn send(&mut self, text: &str) {
-        self.0.write_all(text.as_bytes()).unwrap();
+        self.send_bytes(text.as_bytes());
+    }
+
+    pub(crate) fn send_bytes(&mut self, bytes: &[u8]) {
+        self.0.write_all(bytes).unwrap();
     }
 
     /// The answer, read to the end of the connection.

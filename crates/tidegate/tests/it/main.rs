@@ -14,6 +14,7 @@ mod numbers;
 mod origins;
 mod rule_bodies;
 mod run;
+mod same_as_apache;
 mod same_decisions;
 mod seeds;
 mod stores;
