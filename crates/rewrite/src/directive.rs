@@ -91,6 +91,10 @@ pub enum DirectiveKind {
     Require(Requirement),
     /// `AuthMerging`
     AuthMerging(Merging),
+    /// `DirectoryIndex`: names in the order in which they are looked for; at least one, or `disabled` alone.
+    DirectoryIndex(Vec<Vec<u8>>),
+    /// `DirectorySlash`
+    DirectorySlash(bool),
     /// `ErrorDocument`
     ErrorDocument(ErrorDocumentDirective),
     /// `Redirect`, `RedirectTemp`, `RedirectPermanent`

@@ -2,9 +2,12 @@
 //!
 //! ```text
 //! round: path decoded ─▶ folders, then Files, then If ─▶ SetEnvIf ─▶ Order, Require ─▶ RewriteRule ─▶ Redirect ─▶ end
+//!          (a folder goes on with its index file, as a look-up of its own)
 //!          ▲                                                                              │ the path changed
 //!          └──────────────── variables renamed to REDIRECT_... ◀───────────────────────────┘
 //! ```
+
+mod index;
 
 use crate::access::{self, Answer};
 use crate::directive::Merging;
@@ -171,6 +174,7 @@ impl<'a> Run<'a> {
             tried: 0,
             draws: 0,
             ended: false,
+            is_subrequest: false,
             status: 200,
         };
         Self { request, changed_by: None }
@@ -200,7 +204,7 @@ impl<'a> Run<'a> {
         let mut before: Option<(Vec<&'a Section>, Vec<u8>)> = None;
         let mut redirects = 0;
         loop {
-            let sections = self.sections(site)?;
+            let mut sections = self.sections(site)?;
             // Apache asks nobody twice: where the same sections count again in the same folder, who was let in stays in
             let was_let_in = match before.take() {
                 Some((same, folder)) if are_same(&same, &sections) => {
@@ -208,7 +212,12 @@ impl<'a> Run<'a> {
                 }
                 _ => false,
             };
-            let end = self.round(&sections, was_let_in)?;
+            let mut end = self.round(&sections, was_let_in)?;
+            if let RoundEnd::Verdict(Verdict::Pass { .. }) = end
+                && let Some(of_index) = self.index(&sections)?
+            {
+                (end, sections) = of_index;
+            }
             let name = self.request.original.as_ref().map(|original| folder_of(&original.name).to_vec());
             match end {
                 RoundEnd::Verdict(verdict) => return self.end(verdict, &sections),
@@ -303,6 +312,11 @@ impl<'a> Run<'a> {
             return Ok(RoundEnd::Verdict(verdict));
         }
         self.set_fixed(sections);
+        if let RoundEnd::Again(..) = end
+            && let Some(verdict) = self.add_slash(sections)?
+        {
+            return Ok(RoundEnd::Verdict(verdict));
+        }
         Ok(end)
     }
 
@@ -432,6 +446,10 @@ impl<'a> Run<'a> {
     }
 
     fn end(mut self, verdict: Verdict, sections: &[&Section]) -> Known<Outcome> {
+        if self.request.variables.is_overflown() {
+            // who is let in may hang on one that found no room
+            return Err(Need::TooMuch);
+        }
         let mut outcome = Outcome::of(verdict);
         if let Verdict::Status { status, .. } | Verdict::Redirect { status, .. } = outcome.verdict {
             self.request.status = status;

@@ -26,8 +26,14 @@ pub(crate) const DECISIONS_MAX: usize = 16;
 /// Ways that are followed for one request.
 pub(crate) const WAYS_MAX: usize = 64;
 
-/// Variables of the environment.
+/// Variables of the environment. Beyond it the answer is 500: who is let in may hang on one that found no room.
 pub(crate) const VARIABLES_MAX: usize = 1_000;
+
+/// Cookies of one answer. Beyond it the answer is 500.
+pub(crate) const COOKIES_MAX: usize = 100;
+
+/// Folders of one path that are asked for together: a path may have thousands, of which hardly any is there.
+pub(crate) const QUESTIONS_AT_ONCE: usize = 8;
 
 /// Expressions and sections within each other.
 pub(crate) const DEPTH_MAX: usize = 20;

@@ -13,6 +13,7 @@ mod answer;
 mod arguments;
 mod environment;
 mod flags;
+mod folder;
 mod guards;
 mod header;
 mod known;

@@ -3,6 +3,7 @@
 use crate::compare::number;
 use crate::directive::Named;
 use crate::known::{Known, Names, Need, known};
+use crate::limits::QUESTIONS_AT_ONCE;
 use crate::rewritten::default_port;
 use crate::site::{Folder, Site};
 use crate::variables::Variables;
@@ -34,6 +35,8 @@ pub(crate) struct Request<'a> {
     pub(crate) draws: u32,
     /// `[END]` was met.
     pub(crate) ended: bool,
+    /// A folder's index file is looked up: `NS` and `R` are passed over.
+    pub(crate) is_subrequest: bool,
     /// What a redirect is answered with, and the number an internal one leaves behind as `REDIRECT_STATUS`.
     pub(crate) status: u16,
 }
@@ -82,9 +85,11 @@ impl<'a> Request<'a> {
                     let (name, path_info) = whole.split_at(end);
                     return Ok(FileName { name: name.to_vec(), path_info: path_info.to_vec() });
                 }
-                // all at once: a question takes a turn of the loop that drives us
+                // some at once: a question takes a turn of the loop that drives us, but the first part that is no folder
+                // makes those behind it pointless
                 Err(Need::Ask(_)) => {
-                    return Err(Need::Ask(ends().filter(|at| *at >= end).map(folder).collect()));
+                    let further = ends().filter(|at| *at >= end).take(QUESTIONS_AT_ONCE);
+                    return Err(Need::Ask(further.map(folder).collect()));
                 }
                 Err(need) => return Err(need),
             }
@@ -142,8 +147,9 @@ impl<'a> Request<'a> {
                 Cow::Borrowed(if self.site.has_files() { self.site.root() } else { b"" })
             }
             Named::Environment(name) => Cow::Borrowed(self.variables.get(name)?.unwrap_or_default()),
-            Named::IsSubrequest => Cow::Borrowed(b"false"),
-            Named::Https => {
+            Named::IsSubrequest => Cow::Borrowed(if self.is_subrequest { b"true" } else { b"false" }),
+            Named::Ssl(name) if name != b"HTTPS" => Cow::Borrowed(b""),
+            Named::Https | Named::Ssl(_) => {
                 let is_on = self.fixed(Variable::RequestScheme)?.eq_ignore_ascii_case(b"https");
                 Cow::Borrowed(if is_on { b"on" } else { b"off" })
             }
@@ -158,7 +164,6 @@ impl<'a> Request<'a> {
             Named::TimeHour => self.time(8, 10)?,
             Named::TimeMinute => self.time(10, 12)?,
             Named::TimeSecond => self.time(12, 14)?,
-            Named::Ssl(name) => Cow::Borrowed(if name == b"HTTPS" { b"off" } else { b"" }),
             // no later phase changes what is known here
             Named::AheadByUrl(named) | Named::AheadByFile(named) => return self.value(named),
             Named::ContextPrefix | Named::Empty | Named::Unknown(_) => Cow::Borrowed(b""),

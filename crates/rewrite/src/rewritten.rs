@@ -3,6 +3,7 @@
 use crate::compare::number;
 use crate::escape::{escape_absolute, escape_path, scheme};
 use crate::known::{Known, Need};
+use crate::limits::COOKIES_MAX;
 use crate::request::Request;
 use crate::rule::{ListEnd, Rule};
 use crate::site::Folder;
@@ -159,15 +160,20 @@ pub(crate) fn default_port(scheme: &[u8]) -> i32 {
 
 /// `CO=name:value:domain:lifetime:path:secure:httponly:samesite`, or with `;` for `:` where it begins with one.
 /// The first cookie of a name counts.
-pub(crate) fn add_cookie(request: &mut Request<'_>, text: &[u8]) {
+pub(crate) fn add_cookie(request: &mut Request<'_>, text: &[u8]) -> Known<()> {
     let (separator, text) = match text.strip_prefix(b";") {
         Some(rest) => (b';', rest),
         None => (b':', text),
     };
     let mut words = text.split(|byte| *byte == separator).filter(|word| !word.is_empty());
-    let (Some(name), Some(value), Some(domain)) = (words.next(), words.next(), words.next()) else { return };
+    let (Some(name), Some(value), Some(domain)) = (words.next(), words.next(), words.next()) else {
+        return Ok(());
+    };
     if request.cookie_names.iter().any(|known| known == name) {
-        return;
+        return Ok(());
+    }
+    if request.cookies.len() == COOKIES_MAX {
+        return Err(Need::TooMuch);
     }
     let minutes = words.next().map(number).unwrap_or_default();
     let path = words.next().unwrap_or(b"/");
@@ -196,4 +202,5 @@ pub(crate) fn add_cookie(request: &mut Request<'_>, text: &[u8]) {
     request.cookie_names.push(name.to_vec());
     let lifetime_seconds = (minutes != 0).then(|| i64::from(minutes) * 60);
     request.cookies.push(Cookie { field, lifetime_seconds });
+    Ok(())
 }

@@ -42,6 +42,8 @@ struct Flags {
     pass_through: bool,
     no_escape: bool,
     discards_path_info: bool,
+    /// `NS`, and `R` with any status: passed over where a folder's index file is looked up.
+    only_for_requests: bool,
     query: QueryFlags,
     allows_question_mark: bool,
     /// An answer without a place to go to: `F`, `G`, `R=404`.
@@ -141,20 +143,21 @@ impl Rule {
             RuleFlag::QueryAppend => flags.query.append = true,
             RuleFlag::QueryDiscard => flags.query.discard = true,
             RuleFlag::QueryLast => flags.query.last = true,
+            RuleFlag::NoSubrequest => flags.only_for_requests = true,
             RuleFlag::Redirect(status) if (300..400).contains(status) => {
                 flags.redirect = true;
+                flags.only_for_requests = true;
                 flags.status = *status;
             }
-            RuleFlag::Redirect(status) => flags.answer(*status),
+            RuleFlag::Redirect(status) => {
+                flags.only_for_requests = true;
+                flags.answer(*status);
+            }
             RuleFlag::Skip(count) => flags.skip = usize::try_from(*count).unwrap_or_default(),
             RuleFlag::Type(template) => self.content_type = Some(template.parts.clone()),
             RuleFlag::AllowEncodedQuestionMark => flags.allows_question_mark = true,
-            // NC is in the pattern; there are no subrequests, no handlers and no shares of Windows here
-            RuleFlag::NoCase
-            | RuleFlag::NoSubrequest
-            | RuleFlag::Handler(_)
-            | RuleFlag::AllowPrefixStat
-            | RuleFlag::Unc => {}
+            // NC is in the pattern; there are no handlers and no shares of Windows here
+            RuleFlag::NoCase | RuleFlag::Handler(_) | RuleFlag::AllowPrefixStat | RuleFlag::Unc => {}
         }
     }
 
@@ -296,7 +299,7 @@ impl Rule {
     fn set_cookies(&self, request: &mut Request<'_>, places: &Places) -> Known<()> {
         for parts in &self.cookies {
             match expand::text(request, parts, places) {
-                Ok(text) => rewritten::add_cookie(request, &text),
+                Ok(text) => rewritten::add_cookie(request, &text)?,
                 // it is left out: no verdict hangs on it
                 Err(Need::Unknown(names)) => request.ways.note(&names),
                 Err(need) => return Err(need),
@@ -337,6 +340,7 @@ impl Default for Flags {
             pass_through: false,
             no_escape: false,
             discards_path_info: false,
+            only_for_requests: false,
             query: QueryFlags::default(),
             allows_question_mark: false,
             answers: false,
@@ -386,8 +390,11 @@ pub(crate) fn apply<'r>(
             return Ok(ListEnd::Status(500, rule));
         }
         at += 1;
-        let outcome = rule.apply(request, folder)?;
         let flags = &rule.flags;
+        if flags.only_for_requests && request.is_subrequest {
+            continue;
+        }
+        let outcome = rule.apply(request, folder)?;
         match outcome {
             RuleEnd::Status(status) => return Ok(ListEnd::Status(status, rule)),
             RuleEnd::NoMatch => {

@@ -32,6 +32,10 @@ pub(crate) struct Section {
     /// `AuthMerging`: what they are to the parent's.
     pub(crate) merging: Option<Merging>,
     pub(crate) redirects: Vec<Redirect>,
+    /// `DirectoryIndex`: names in a folder, or whole paths; `None` where there is none: then the parent's count.
+    pub(crate) index: Option<Vec<Vec<u8>>>,
+    /// `DirectorySlash`
+    pub(crate) adds_slash: Option<bool>,
     pub(crate) documents: Vec<Document>,
     pub(crate) header_changes: Vec<Change>,
     /// `<Files>` sections, in order.
@@ -144,6 +148,8 @@ impl Section {
             requirements: Vec::new(),
             merging: None,
             redirects: Vec::new(),
+            index: None,
+            adds_slash: None,
             documents: Vec::new(),
             header_changes: Vec::new(),
             files: Vec::new(),
@@ -192,6 +198,13 @@ impl Section {
             DirectiveKind::Container(container) => self.add_container(container, loader),
             // maps are of the site; variables of the server's own environment are not told to anyone
             DirectiveKind::RewriteMap(_) | DirectiveKind::PassEnv(_) => {}
+            DirectiveKind::DirectoryIndex(names) if names.iter().eq([b"disabled"]) => {
+                self.index = Some(Vec::new())
+            }
+            DirectiveKind::DirectoryIndex(names) => {
+                self.index.get_or_insert_default().extend(names.iter().cloned());
+            }
+            DirectiveKind::DirectorySlash(is_on) => self.adds_slash = Some(*is_on),
             DirectiveKind::AuthMerging(merging) => self.merging = Some(*merging),
             _ => self.add_access(directive, loader),
         }

@@ -283,6 +283,52 @@ fn what_can_be_asked_is_asked_for() {
 }
 
 #[test]
+fn a_path_of_thousands_of_folders_is_asked_for_a_few_at_a_time() {
+    let site = load(
+        &[("/", "RewriteEngine On\nRewriteCond %{REQUEST_FILENAME} -f\nRewriteRule ^ - [F]\n")],
+        Some("/www"),
+    );
+    let mut world = get(&format!("{}/x", "/a".repeat(16_000)));
+    world.asks = true;
+    assert_eq!(ask(&site, &world), "asks 8");
+    world.asks = false;
+    assert_eq!(ask(&site, &world), "pass", "the first part that is no folder is the file");
+}
+
+#[test]
+fn what_finds_no_room_lets_nobody_in() {
+    let many = (0..2_000).fold(String::new(), |text, number| text + &format!("SetEnvIf Host ^ v{number}\n"));
+    let last = "SetEnvIf Host ^ bad\nOrder allow,deny\nAllow from all\nDeny from env=bad\n";
+    assert_eq!(ask(&site(&(many + last)), &get("/")), "500");
+    let cookies = "RewriteCond %{ENV:n} ^(x*)$\nRewriteRule ^ - [CO=c%1:v:.site.example,E=n:%1x,N=500]\n";
+    assert_eq!(ask(&site(&format!("RewriteEngine On\n{cookies}")), &get("/")), "500");
+}
+
+#[test]
+fn the_index_of_a_folder_is_looked_up_as_a_request_of_its_own() {
+    let with = |text: &str| load(&[("/", text)], Some("/www"));
+    let mut world = get("/dir/");
+    world.files = Some(vec!["/www/dir/index.html", "/www/dir/other.html"]);
+    for (text, said) in [
+        ("RewriteEngine On\nRewriteRule index - [F]", "403"),
+        ("RewriteEngine On\nRewriteRule index - [F,NS]", "pass"),
+        ("RewriteEngine On\nRewriteRule index - [R=404]", "pass"),
+        ("RewriteEngine On\nRewriteRule ^dir/$ - [END]\nRewriteRule index - [F]", "403"),
+        ("RewriteEngine On\nRewriteCond %{IS_SUBREQ} true\nRewriteRule ^ - [G]", "410"),
+        ("RewriteEngine On\nRewriteRule index /x [L]", "to /x"),
+        ("DirectoryIndex other.html index.html\nRewriteEngine On\nRewriteRule other - [F]", "pass"),
+        ("DirectoryIndex gone.html\nRewriteEngine On\nRewriteRule gone - [F]", "403"),
+        ("DirectoryIndex disabled\nRewriteEngine On\nRewriteRule index - [F]", "pass"),
+        ("<Files index.html>\nRequire all denied\n</Files>", "403"),
+        ("RedirectMatch 403 index", "403"),
+        ("RedirectMatch index http://o.example/", "302 http://o.example/"),
+    ] {
+        assert_eq!(ask(&with(text), &world), said, "{text}");
+        assert_eq!(ask(&load(&[("/", text)], None), &get("/")), "pass", "no files, no index: {text}");
+    }
+}
+
+#[test]
 fn loops_end() {
     assert_eq!(ask(&site("RewriteEngine On\nRewriteRule ^a(.*)$ aa$1 [N]\n"), &get("/a")), "500");
     assert_eq!(ask(&site("RewriteEngine On\nRewriteRule ^ - [N]\n"), &get("/a")), "500");

@@ -2,7 +2,7 @@
 
 use super::reader::Reader;
 use super::words::Words;
-use super::{access, answer, environment, header, rewriting};
+use super::{access, answer, environment, folder, header, rewriting};
 use crate::directive::{DirectiveKind, IgnoredWhy};
 
 /// How many arguments at least and at most.
@@ -95,6 +95,8 @@ const KNOWN: &[Known] = &[
     reads("Satisfy", "Any", access::satisfy),
     reads("AuthMerging", "And", access::merging),
     Known { name: "Require", usage: "all granted", meaning: Meaning::Requires(access::require) },
+    reads("DirectoryIndex", "index.html", folder::index),
+    reads("DirectorySlash", "On", folder::slash),
     reads("ErrorDocument", "404 /errors/404.html", answer::error_document),
     reads("Redirect", "301 /old /new", answer::redirect),
     reads("RedirectTemp", "/old /new", answer::redirect_fixed),
@@ -163,9 +165,7 @@ const KNOWN: &[Known] = &[
     nodes("DefaultType", 1, 1),
     nodes("DeflateCompressionLevel", 1, 1),
     nodes("DirectoryCheckHandler", 1, 1),
-    nodes("DirectoryIndex", 0, MANY),
     nodes("DirectoryIndexRedirect", 1, 1),
-    nodes("DirectorySlash", 1, 1),
     nodes("EnableMMAP", 1, 1),
     nodes("EnableSendfile", 1, 1),
     nodes("ExpiresActive", 1, MANY),

@@ -34,6 +34,7 @@ impl Ours {
                 || Site::new(std::slice::from_ref(&one), options()).is_err();
             if wrong { broken.push(prefix.clone()) } else { placed.push(one) }
         }
+        placed.push(without_indexes());
         let site = Site::new(&placed, options()).unwrap();
         Self { site, broken }
     }
@@ -320,4 +321,11 @@ fn passes(path: &[u8], test: FileTest) -> bool {
         FileTest::Executable => inside == EXECUTABLE || is_folder,
         FileTest::Exists => is_folder || file.is_some(),
     }
+}
+
+/// The Apache that is compared has no `mod_dir`: what it shows is the request for the folder itself.
+fn without_indexes() -> PlacedFile {
+    let text = "DirectoryIndex disabled\nDirectorySlash Off\n";
+    let parsed = parse(&Arc::new(Source::new("without-indexes", text)));
+    PlacedFile { prefix: b"/".to_vec(), file: Arc::new(parsed.file) }
 }
