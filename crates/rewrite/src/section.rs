@@ -199,7 +199,7 @@ impl Section {
             // maps are of the site; variables of the server's own environment are not told to anyone
             DirectiveKind::RewriteMap(_) | DirectiveKind::PassEnv(_) => {}
             DirectiveKind::DirectoryIndex(names) if names.iter().eq([b"disabled"]) => {
-                self.index = Some(Vec::new())
+                self.index = Some(Vec::new());
             }
             DirectiveKind::DirectoryIndex(names) => {
                 self.index.get_or_insert_default().extend(names.iter().cloned());
