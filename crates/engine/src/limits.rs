@@ -138,6 +138,12 @@ pub const REWRITE_MAP_BYTES_MAX: usize = 16 << 20;
 /// is no.
 pub const HTACCESS_ERRAND_TIME: core::time::Duration = core::time::Duration::from_secs(5);
 
+/// How often the `.htaccess` files are evaluated for one request, error documents included: again after each batch of
+/// answers. Beyond it the answer is 500. A front controller needs three or four; only rules that go round with `[N]` and
+/// ask for another file each time need many. `rewrite` bounds the rules tried in *one* evaluation (100,000), so that
+/// this many times as much is the most that one request can cost.
+pub const HTACCESS_EVALUATIONS_MAX: u32 = 64;
+
 /// Errands of a transaction that its record tells of: the rest of the record is for what else its rules do.
 pub const ERRAND_NOTES_MAX: u32 = 64;
 

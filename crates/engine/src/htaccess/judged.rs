@@ -12,6 +12,8 @@ pub(crate) struct Judged {
     answers: BTreeMap<Question, Fact<bool>>,
     /// What is still to be asked, the next one last.
     open: Vec<Question>,
+    /// How often the files were evaluated.
+    pub(crate) evaluations: u32,
     /// The environment at the end.
     pub(crate) environment: Vec<(Vec<u8>, Vec<u8>)>,
     /// Changes to the answer, in order.

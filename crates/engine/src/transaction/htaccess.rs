@@ -5,7 +5,8 @@
 //!                          ├─▶ Pass ───────────────────────────▶ a node is chosen, for the new target if there is one
 //!                          ├─▶ Status ─ error document? ─ path ─▶ evaluate for that path ─▶ Pass: the node is asked for it
 //!                          │              └ text, none ─▶ answer            └ else: the built-in page
-//!                          └─▶ Redirect, Proxy, Undecidable
+//!                          ├─▶ Redirect, Proxy
+//!                          └─▶ Undecidable, asked too often ─▶ 500
 //! ```
 
 use super::{Ask, Next, Origin, State, Transaction};
@@ -53,14 +54,36 @@ impl Transaction {
             if let Some(ask) = self.host.question_under_way(htaccess) {
                 return Next::Ask(ask);
             }
-            let mut outcome = self.host.evaluate(htaccess);
-            let Verdict::Asks(questions) = &mut outcome.verdict else { return self.obey(htaccess, outcome) };
-            let Some(judged) = &mut self.host.judged else { return self.choose_pool() };
-            judged.want(std::mem::take(questions));
+            let Some(outcome) = self.host.evaluate(htaccess) else { return self.give_up(htaccess) };
+            let Verdict::Asks(questions) = outcome.verdict else { return self.obey(htaccess, outcome) };
+            let judged = self.host.judged.get_or_insert_default();
+            judged.want(questions);
             if judged.next_question().is_none() {
                 debug_assert!(false, "what is known is asked for again");
-                return self.choose_pool();
+                return self.without_decision(htaccess);
             }
+        }
+    }
+
+    /// A request that has the files evaluated again and again.
+    fn give_up(&mut self, htaccess: &Htaccess) -> Next {
+        self.host.shared.counters().htaccess_gave_up.add_one();
+        let most = limits::HTACCESS_EVALUATIONS_MAX;
+        let text =
+            format!("after {most} evaluations for one request there was always one more file to ask for");
+        self.host.tell((htaccess, None), Note::Warning { text });
+        self.without_decision(htaccess)
+    }
+
+    /// There is no decision, and there will be none. What the files guard stays shut: for all we know they refuse just
+    /// this request. Where they only observe, nothing changes for anybody.
+    fn without_decision(&mut self, htaccess: &Htaccess) -> Next {
+        if htaccess.mode == Mode::Observe {
+            return self.choose_pool();
+        }
+        match self.host.judged.as_mut().and_then(|judged| judged.error_path.take()) {
+            Some(error) => self.respond_for_htaccess(error_page(error.status, Some(500))),
+            None => self.respond_for_htaccess(error_page(500, None)),
         }
     }
 
@@ -84,9 +107,8 @@ impl Transaction {
                     self.respond_for_htaccess(error_page(400, None))
                 }
             }
-            Verdict::Pass { changed: None, .. } | Verdict::Undecidable { .. } | Verdict::Asks(_) => {
-                self.choose_pool()
-            }
+            Verdict::Pass { changed: None, .. } => self.choose_pool(),
+            Verdict::Undecidable { .. } | Verdict::Asks(_) => self.without_decision(htaccess),
             Verdict::Status { status, .. } => self.error(status, error_documents),
             Verdict::Redirect { status, location, .. } => {
                 let location = self.host.absolute(location);
@@ -219,10 +241,14 @@ enum Way {
 }
 
 impl Host {
-    fn evaluate(&mut self, htaccess: &Htaccess) -> Outcome {
-        self.shared.counters().htaccess_evaluations.add_one();
-        let judged = self.judged.take().unwrap_or_default();
-        let outcome = htaccess.evaluate(&RequestFacts::new(self, &judged));
+    /// `None` where this was done too often for the request.
+    fn evaluate(&mut self, htaccess: &Htaccess) -> Option<Outcome> {
+        let mut judged = self.judged.take().unwrap_or_default();
+        let outcome = (judged.evaluations < limits::HTACCESS_EVALUATIONS_MAX).then(|| {
+            judged.evaluations += 1;
+            self.shared.counters().htaccess_evaluations.add_one();
+            htaccess.evaluate(&RequestFacts::new(self, &judged))
+        });
         self.judged = Some(judged);
         outcome
     }
