@@ -87,7 +87,7 @@ impl Redirect {
             }
             Kind::Pattern { pattern, target } => {
                 let mut groups = Groups::default();
-                if !pattern.find_at(&request.uri, 0, &mut groups).unwrap_or(false) {
+                if !request.searched(pattern.find_at(&request.uri, 0, &mut groups))? {
                     return Ok(None);
                 }
                 match target {

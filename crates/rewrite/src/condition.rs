@@ -73,7 +73,13 @@ impl Condition {
         let question = match &self.test {
             Test::Search(search) => {
                 let mut groups = Groups::default();
-                let found = search.finds(&text, &mut groups);
+                let found = match search.finds(&text, &mut groups) {
+                    Ok(found) => found,
+                    exhausted => {
+                        drop(text);
+                        return request.searched(exhausted);
+                    }
+                };
                 if found && !self.negated && keeps_groups {
                     places.cond = Matched::Text(text.into_owned(), groups);
                 }

@@ -119,7 +119,7 @@ impl SetEnvIf {
             _ => None,
         };
         let mut groups = Groups::default();
-        let found = pattern.find_at(&value, 0, &mut groups).unwrap_or(false);
+        let found = request.searched(pattern.find_at(&value, 0, &mut groups))?;
         Ok(found
             .then_some((if is_plain { Matched::Nothing } else { Matched::Text(value, groups) }, is_plain)))
     }

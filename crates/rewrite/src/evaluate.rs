@@ -26,6 +26,7 @@ use crate::variables::Variables;
 use crate::ways::Ways;
 use crate::{Facts, Outcome, Question, Target, Variable, Verdict};
 use source::Span;
+use std::cell::Cell;
 
 impl Site {
     /// Judges a request.
@@ -172,6 +173,7 @@ impl<'a> Run<'a> {
             cookie_names: Vec::new(),
             content_type: None,
             tried: 0,
+            exhausted: Cell::new(0),
             draws: 0,
             ended: false,
             is_subrequest: false,

@@ -17,6 +17,10 @@ pub(crate) const RULES_TRIED_MAX: u32 = 100_000;
 /// See [`RULES_TRIED_MAX`].
 pub(crate) const BYTES_A_RULE: usize = 32;
 
+/// Searches of one request that may take too many steps and count as finding nothing: each takes milliseconds. Beyond it
+/// the answer is 500.
+pub(crate) const EXHAUSTED_MAX: u32 = 4;
+
 /// Internal redirects of one request: Apache's `LimitInternalRecursion`. One more is a 500.
 pub(crate) const INTERNAL_REDIRECTS_MAX: u32 = 10;
 

@@ -4,7 +4,7 @@ use crate::directive::Named;
 use crate::directive::{self, CondTest, Regex, Template, TemplatePart};
 use crate::expression::{Expression, StringExpression};
 use crate::ways::TestId;
-use pattern::{Dialect, Groups, Newlines, Pattern};
+use pattern::{Dialect, Groups, Newlines, Pattern, TooManySteps};
 use source::{Diagnostic, DiagnosticId, Source, Span};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -119,13 +119,12 @@ impl Search {
         Self::Answer(shorter.unwrap_or_else(|_| Arc::clone(&regex.compiled)))
     }
 
-    /// Whether it matches; the groups only if they were wanted. A search that takes too long is one that finds nothing,
-    /// as in Apache.
-    pub(crate) fn finds(&self, text: &[u8], groups: &mut Groups) -> bool {
+    /// Whether it matches; the groups only if they were wanted.
+    pub(crate) fn finds(&self, text: &[u8], groups: &mut Groups) -> Result<bool, TooManySteps> {
         match self {
-            Self::Always => true,
-            Self::Answer(pattern) => pattern.is_match(text).unwrap_or(false),
-            Self::Groups(pattern) => pattern.find_at(text, 0, groups).unwrap_or(false),
+            Self::Always => Ok(true),
+            Self::Answer(pattern) => pattern.is_match(text),
+            Self::Groups(pattern) => pattern.find_at(text, 0, groups),
         }
     }
 }

@@ -101,7 +101,8 @@ pub struct HeaderEdit {
 }
 
 impl HeaderEdit {
-    /// What an edit makes of a value: the first match replaced, or all; unchanged for other actions.
+    /// What an edit makes of a value: the first match replaced, or all; unchanged for other actions, and where it would
+    /// grow beyond 64 KiB (edits of one field could double it each).
     pub fn edited(&self, old: &[u8]) -> Vec<u8> {
         let Some(EditPattern(pattern)) = &self.pattern else { return old.to_vec() };
         let mut out = Vec::new();
@@ -125,7 +126,7 @@ impl HeaderEdit {
             }
         }
         out.extend_from_slice(old.get(from..).unwrap_or_default());
-        out
+        if out.len() > EXPANDED_MAX { old.to_vec() } else { out }
     }
 }
 
@@ -135,6 +136,7 @@ fn replace(text: &[u8], subject: &[u8], groups: &Groups, out: &mut Vec<u8>) {
     loop {
         rest = match rest {
             [] => return,
+            _ if out.len() > EXPANDED_MAX => return,
             [b'$', digit @ b'0'..=b'9', tail @ ..] => {
                 let range = groups.get(usize::from(digit - b'0')).unwrap_or_default();
                 out.extend_from_slice(subject.get(range).unwrap_or_default());

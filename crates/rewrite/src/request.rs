@@ -3,13 +3,15 @@
 use crate::compare::number;
 use crate::directive::Named;
 use crate::known::{Known, Names, Need, known};
-use crate::limits::QUESTIONS_AT_ONCE;
+use crate::limits::{EXHAUSTED_MAX, QUESTIONS_AT_ONCE};
 use crate::rewritten::default_port;
 use crate::site::{Folder, Site};
 use crate::variables::Variables;
 use crate::ways::Ways;
 use crate::{Cookie, Facts, FileTest, Question, Variable};
+use pattern::TooManySteps;
 use std::borrow::Cow;
+use std::cell::Cell;
 
 /// A request in one round.
 pub(crate) struct Request<'a> {
@@ -31,6 +33,8 @@ pub(crate) struct Request<'a> {
     pub(crate) content_type: Option<Vec<u8>>,
     /// Rules tried so far, in all rounds.
     pub(crate) tried: u32,
+    /// Searches that took too many steps, in all rounds.
+    pub(crate) exhausted: Cell<u32>,
     /// Random numbers drawn so far.
     pub(crate) draws: u32,
     /// `[END]` was met.
@@ -95,6 +99,19 @@ impl<'a> Request<'a> {
             }
         }
         Ok(FileName { name: whole, path_info: Vec::new() })
+    }
+
+    /// Whether a search found something. One that takes too many steps finds nothing, as in Apache; after some of them
+    /// the request is given up.
+    pub(crate) fn searched(&self, found: Result<bool, TooManySteps>) -> Known<bool> {
+        match found {
+            Ok(found) => Ok(found),
+            Err(TooManySteps) if self.exhausted.get() == EXHAUSTED_MAX => Err(Need::TooMuch),
+            Err(TooManySteps) => {
+                self.exhausted.set(self.exhausted.get() + 1);
+                Ok(false)
+            }
+        }
     }
 
     /// What the world says.

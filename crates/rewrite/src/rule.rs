@@ -172,7 +172,7 @@ impl Rule {
         let mut places = Places::default();
         let path = request.path_in(folder);
         let mut groups = Groups::default();
-        if self.search.finds(&path, &mut groups) == self.negated {
+        if request.searched(self.search.finds(&path, &mut groups))? == self.negated {
             return Ok(RuleEnd::NoMatch);
         }
         if self.uses_rule_groups && !self.negated {

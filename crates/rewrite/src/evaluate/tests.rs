@@ -329,6 +329,18 @@ fn the_index_of_a_folder_is_looked_up_as_a_request_of_its_own() {
 }
 
 #[test]
+fn searches_that_take_too_long_find_nothing_and_a_few_are_enough() {
+    let hard = "RewriteCond %{HTTP_COOKIE} ^(?:a(?=a?)|a)*$ [OR]\n";
+    let world = get("/").with("Cookie", &format!("{}b", "a".repeat(60)));
+    let text = |count: usize| {
+        let conditions = hard.repeat(count);
+        format!("RewriteEngine On\n{conditions}RewriteCond %{{REQUEST_URI}} x\nRewriteRule ^ - [F]\n")
+    };
+    assert_eq!(ask(&site(&text(2)), &world), "pass");
+    assert_eq!(ask(&site(&text(20)), &world), "500");
+}
+
+#[test]
 fn loops_end() {
     assert_eq!(ask(&site("RewriteEngine On\nRewriteRule ^a(.*)$ aa$1 [N]\n"), &get("/a")), "500");
     assert_eq!(ask(&site("RewriteEngine On\nRewriteRule ^ - [N]\n"), &get("/a")), "500");

@@ -50,7 +50,7 @@ pub(super) fn holds(condition: &Condition, request: &mut Request<'_>, matched: &
                 other => other?,
             };
             let mut groups = Groups::default();
-            let found = pattern.find_at(&subject, 0, &mut groups).unwrap_or(false);
+            let found = request.searched(pattern.find_at(&subject, 0, &mut groups))?;
             if pattern.group_count() > 0 {
                 *matched = if found { Matched::Text(subject, groups) } else { Matched::Nothing };
             }

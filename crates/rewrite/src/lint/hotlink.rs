@@ -67,17 +67,21 @@ fn swaps_file(rule: &RewriteRule) -> bool {
 fn open_ends(doubts: &mut Doubts<'_>, host: &HostPattern<'_>, span: Span) {
     if let Some(url) = host.passes_anywhere() {
         let what = format!("the name may stand anywhere in the referer, so other sites pass: {url}");
-        let help = format!("tie it to the host: !^https?://([^/]+\\.)?{}(/|$) [NC]", escaped(&host.name));
+        let help = format!("tie it to the host: {}", tied(&host.name));
         doubts.warning("unanchored-domain", what, (span, "not tied to the host"), help);
     } else if let Some(url) = host.passes_longer() {
         let what = format!("more may follow the name, so other sites pass: {url}");
-        let help = format!("end it: !^https?://([^/]+\\.)?{}(/|$) [NC]", escaped(&host.name));
+        let help = format!("end it: {}", tied(&host.name));
         doubts.warning("unanchored-domain", what, (span, "has no end"), help);
     }
 }
 
-fn escaped(name: &str) -> String {
-    name.to_ascii_lowercase().replace('.', "\\.")
+/// A condition that holds for pages of other hosts only. A name without an ending is no host yet.
+fn tied(name: &str) -> String {
+    let name = name.to_ascii_lowercase();
+    let (ending, remark) =
+        if name.contains('.') { ("", "") } else { ("\\.com", " (with the ending of your own domain)") };
+    format!("!^https?://([^/]+\\.)?{}{ending}(/|$) [NC]{remark}", name.replace('.', "\\."))
 }
 
 /// The site's own other names: with and without `www.`, `http` and `https`.
@@ -85,8 +89,7 @@ fn own_names(doubts: &mut Doubts<'_>, hosts: &[(HostPattern<'_>, Span)]) {
     let Some((first, span)) = hosts.first() else { return };
     let known = |scheme: &str, www: &str| hosts.iter().any(|(host, _)| host.knows(first, scheme, www));
     let any = |scheme: &str| known(scheme, "") || known(scheme, "www.");
-    let help =
-        format!("let one pattern stand for all: !^https?://([^/]+\\.)?{}(/|$) [NC]", escaped(&first.name));
+    let help = format!("let one pattern stand for all: {}", tied(&first.name));
     let missing = match (any("http"), any("https")) {
         (true, false) => Some("pages of the site itself that come over https are refused"),
         (false, true) => Some("pages of the site itself that come over http are refused"),
