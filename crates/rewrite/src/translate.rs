@@ -130,7 +130,8 @@ impl Translator<'_> {
         let name = self.file.source.name();
         let mut rule = comment(format!("From {name}, for all paths of the site.").as_bytes());
         rule.push_str(
-            "# What Apache answers before it looks at such a file (bad escapes, %2f) is left to the nodes.\n",
+            "# What Apache answers before it looks at such a file (400 for bad escapes and paths above the root, 404 for\n\
+             # %2f and %00) comes first.\n",
         );
         if !self.left.is_empty() {
             rule.push_str("#\n# Without an equal here:\n");

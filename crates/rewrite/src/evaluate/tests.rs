@@ -103,8 +103,11 @@ fn load(files: &[(&str, &str)], root: Option<&str>) -> Site {
         .iter()
         .map(|(prefix, text)| {
             let source = Arc::new(Source::new(".htaccess", text.as_bytes().to_vec()));
-            let file = Arc::new(parse(&source).file);
-            PlacedFile { prefix: prefix.as_bytes().to_vec(), file }
+            let parsed = parse(&source);
+            // A line that is not read would drop out of every test in silence.
+            let wrong = parsed.diagnostics.iter().find(|said| said.severity == source::Severity::Error);
+            assert!(wrong.is_none(), "{text}\n{:?}", wrong.map(source::Diagnostic::one_line));
+            PlacedFile { prefix: prefix.as_bytes().to_vec(), file: Arc::new(parsed.file) }
         })
         .collect();
     let document_root = root.map(|root| root.as_bytes().to_vec());

@@ -116,7 +116,7 @@ impl Translator<'_> {
             (Some(_), Substitution::Keep(_)) => return Err("redirects to where it is".to_owned()),
             (status, Substitution::Template(template)) => (status, template),
         };
-        let is_url = template.text.starts_with(b"http://") || template.text.starts_with(b"https://");
+        let is_url = is_url(&template.text);
         match status {
             None if !is_url => Err("sends the request to another path and looks at all rules again; \
                                     http.setPath in a rule of your own, or the file itself, does that"
@@ -231,24 +231,45 @@ impl Translator<'_> {
         let Redirect { status, path: Some(path), target } = redirect else {
             return self.leave(span, "is for a section of the file");
         };
+        let path = one_slash_each(path);
+        let is_redirect = (300..400).contains(status);
         let action = match target {
-            None => Action::Refuse(*status),
-            Some(target) if target.text.starts_with(b"http") && !target.text.contains(&b'?') => {
-                let rest = format!("string.skip( $uri, {} )", path.len());
+            None if (400..600).contains(status) => Action::Refuse(*status),
+            Some(target) if is_redirect && is_url(&target.text) && !target.text.contains(&b'?') => {
+                // What follows goes along as the client wrote it: an escape is one byte of the path.
+                let rest = format!(
+                    "string.regexsub( $sent, \"^(?:%[0-9A-Fa-f]{{2}}|[^%]){{{}}}\", \"\" )",
+                    path.len()
+                );
                 Action::Redirect(*status, format!("{} . {rest} . $kept", string(&target.text)))
             }
-            Some(_) => {
+            _ if is_redirect => {
                 return self
                     .leave(span, "redirects to a path, which Apache completes by the host of the request");
             }
+            _ => return self.leave(span, "answers with what is no status of a refusal"),
         };
-        let path = path.strip_suffix(b"/").unwrap_or(path);
-        let below = [path, b"/"].concat();
         self.out.push('\n');
         self.quote(span);
-        let condition = format!("$uri == {} || string.startsWith( $uri, {} )", string(path), string(&below));
+        let condition = if path.ends_with(b"/") {
+            format!("string.startsWith( $uri, {} )", string(&path))
+        } else {
+            let below = [path.as_slice(), b"/"].concat();
+            format!("$uri == {} || string.startsWith( $uri, {} )", string(&path), string(&below))
+        };
         let _written = writeln!(self.out, "if( {condition} ) {{\n   {}\n}}", sentence(&action));
     }
+}
+
+/// Apache takes any number of slashes for one.
+fn one_slash_each(path: &[u8]) -> Vec<u8> {
+    let mut out = path.to_vec();
+    out.dedup_by(|next, before| *next == b'/' && *before == b'/');
+    out
+}
+
+fn is_url(text: &[u8]) -> bool {
+    text.starts_with(b"http://") || text.starts_with(b"https://")
 }
 
 fn not(negated: bool, test: String) -> String {

@@ -3,9 +3,22 @@
 use crate::directive::Regex;
 use std::fmt::Write as _;
 
-/// What a rule may begin with: a variable, and what it is. Each may use those before it.
-const PRELUDE: [(&str, &str); 7] = [
-    ("$uri", "http.normalizePath( http.getPath() )"),
+/// What every rule begins with. As in Apache, detours are taken out of the path before it is decoded (full stops are
+/// decoded before that), and a path that is none is refused before any line is looked at. `http.normalizePath` lets
+/// no `%` through that is not an escape, so that `string.unescape` finds plain escapes only.
+const PATH: &str = r#"$sent = string.regexsub( http.getRawURL(), "(?s)^(?:[A-Za-z]+://[^/?]*)?/?([^?]*).*", "/$1" );
+$sent = http.normalizePath( string.replaceAllI( $sent, "%2e", "." ) );
+$uri = string.unescape( $sent );
+if( $uri == "" ) {
+   http.sendResponse( 400, "text/html", "<h1>Bad Request</h1>", "" );
+}
+if( string.regexmatch( $sent, "%(2f|00)", "i" ) ) {
+   http.sendResponse( 404, "text/html", "<h1>Not Found</h1>", "" );
+}
+"#;
+
+/// What a rule may begin with besides: a variable, and what it is. Each may use those before it.
+const PRELUDE: [(&str, &str); 6] = [
     ("$path", "string.skip( $uri, 1 )"),
     ("$query", "http.getRawQueryString()"),
     ("$kept", "( $query == \"\" ? \"\" : \"?\" . $query )"),
@@ -14,7 +27,7 @@ const PRELUDE: [(&str, &str); 7] = [
     ("$moved", "\"<h1>Moved</h1><p>The document is elsewhere.</p>\""),
 ];
 
-/// The variables that a rule needs, in front of it.
+/// The path and the variables that a rule needs, in front of it.
 pub(super) fn with_prelude(body: &str) -> String {
     let mut lines: Vec<String> = Vec::new();
     for (name, value) in PRELUDE.iter().rev() {
@@ -23,7 +36,7 @@ pub(super) fn with_prelude(body: &str) -> String {
         }
     }
     lines.reverse();
-    format!("\n{}{body}", lines.concat())
+    format!("\n{PATH}{}{body}", lines.concat())
 }
 
 /// Lines as comments.
