@@ -131,7 +131,14 @@ pub const HTACCESS_BYTES_MAX: usize = 1 << 20;
 /// `.htaccess` files of one virtual server. Each request looks through their prefixes.
 pub const HTACCESS_FILES_MAX: usize = 256;
 
-/// Bytes of the text of one map for `.htaccess` files; it is kept in memory.
+/// Bytes of the texts of all maps that one `.htaccess` file names; they are kept in memory. Who may write such a file
+/// need not be who runs the machine.
+pub const HTACCESS_MAPS_BYTES_MAX: usize = 1 << 20;
+
+/// Directives of an `.htaccess` file up to which its doubts are told with the catalog's: some look at every pair of rules.
+pub const HTACCESS_DOUBTED_DIRECTIVES_MAX: usize = 2_000;
+
+/// Bytes of the text of one map that the catalog declares for `.htaccess` files; it is kept in memory.
 pub const REWRITE_MAP_BYTES_MAX: usize = 16 << 20;
 
 /// How long a question of `.htaccess` files (is there such a file, what is the client's name) may take; then the answer

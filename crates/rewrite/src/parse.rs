@@ -74,10 +74,13 @@ pub fn parse(source: &Arc<Source>) -> Parsed {
         reader.report(large.at(source, Span::new(0, 0), "this file").help(help));
         return reader.finish();
     }
+    // Counted before anything is read: to compile patterns is dear, and would be for nothing.
+    if let Some(line) = lines::Lines::new(source).nth(DIRECTIVES_MAX) {
+        reader.too_many(&line);
+        return reader.finish();
+    }
     for line in lines::Lines::new(source) {
-        if !reader.directive(&line) {
-            break;
-        }
+        reader.directive(&line);
     }
     reader.finish()
 }

@@ -1,7 +1,10 @@
 //! Files of the machine, as the catalog asks for them.
 
 use engine::catalog::{FileFacts, Files};
-use std::io::Write;
+use rustix::fs::OFlags;
+use std::fs::OpenOptions;
+use std::io::{Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 /// The file system.
@@ -10,6 +13,28 @@ pub(crate) struct Disk;
 impl Files for Disk {
     fn read(&self, path: &Path) -> Result<Vec<u8>, String> {
         std::fs::read(path).map_err(|error| words(&error))
+    }
+
+    fn read_up_to(&self, path: &Path, most: usize) -> Result<Vec<u8>, String> {
+        // To open a pipe waits for somebody who writes into it, unless one asks not to wait.
+        let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
+        let open = || OpenOptions::new().read(true).custom_flags(flags).open(path);
+        let read = || {
+            let file = open()?;
+            let is_regular = file.metadata()?.is_file();
+            let mut bytes = Vec::new();
+            if is_regular {
+                file.take(most as u64).read_to_end(&mut bytes)?;
+            }
+            Ok(is_regular.then_some(bytes))
+        };
+        let bytes = read().map_err(|error: std::io::Error| words(&error))?;
+        bytes.ok_or_else(|| "it is no regular file".to_owned())
+    }
+
+    fn real_path(&self, path: &Path) -> Result<PathBuf, String> {
+        let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
+        std::fs::canonicalize(path).map_err(|error| words(&error))
     }
 
     fn list(&self, folder: &Path) -> Vec<PathBuf> {

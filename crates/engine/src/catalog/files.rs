@@ -1,7 +1,7 @@
 //! Where the catalog's texts come from. The engine opens no files: its caller does.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 /// What a catalog is read from.
 pub trait Files {
@@ -10,6 +10,18 @@ pub trait Files {
     /// # Errors
     /// Why it cannot be read, in words for an operator.
     fn read(&self, path: &Path) -> Result<Vec<u8>, String>;
+
+    /// The first bytes of a regular file, at most so many; what is no regular file (a device, a pipe) is an error.
+    ///
+    /// # Errors
+    /// Why it cannot be read, in words for an operator.
+    fn read_up_to(&self, path: &Path, most: usize) -> Result<Vec<u8>, String>;
+
+    /// Where a path leads when all links on it are followed.
+    ///
+    /// # Errors
+    /// Why nobody can tell, in words for an operator.
+    fn real_path(&self, path: &Path) -> Result<PathBuf, String>;
 
     /// The paths of what lies in a folder, in any order; none if there is no such folder.
     fn list(&self, folder: &Path) -> Vec<PathBuf>;
@@ -50,6 +62,17 @@ impl MemoryFiles {
 impl Files for MemoryFiles {
     fn read(&self, path: &Path) -> Result<Vec<u8>, String> {
         self.0.get(path).cloned().ok_or_else(|| "no such file".to_owned())
+    }
+
+    fn read_up_to(&self, path: &Path, most: usize) -> Result<Vec<u8>, String> {
+        let mut bytes = self.read(path)?;
+        bytes.truncate(most);
+        Ok(bytes)
+    }
+
+    fn real_path(&self, path: &Path) -> Result<PathBuf, String> {
+        // there are no links among texts in memory
+        Ok(path.components().filter(|part| *part != Component::CurDir).collect())
     }
 
     fn list(&self, folder: &Path) -> Vec<PathBuf> {

@@ -8,13 +8,13 @@ use super::{Mode, Pool, said};
 use crate::errand::Url;
 use crate::limits;
 use rewrite::directive::{
-    CondTest, Directive, DirectiveKind, MapKind, MapSource, RewriteMap, RewriteRule, RuleFlag,
+    CondTest, Directive, DirectiveKind, File, MapKind, MapSource, RewriteMap, RewriteRule, RuleFlag,
 };
 use rewrite::{Facts, NamedMap, Outcome, PlacedFile, Site, SiteOptions};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use source::{Diagnostic, DiagnosticId, Severity, Source, Span};
 use std::borrow::Cow;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 use toml::de::DeValue;
 
@@ -22,6 +22,8 @@ use toml::de::DeValue;
 const NO_DOCUMENT_ROOT: DiagnosticId = DiagnosticId("no-document-root");
 /// `[P]` to somebody who is no node of a pool.
 const PROXY_ELSEWHERE: DiagnosticId = DiagnosticId("proxy-elsewhere");
+/// A file names a map that lies somewhere else.
+const MAP_OUTSIDE: DiagnosticId = DiagnosticId("map-outside");
 /// More files than can be meant.
 const TOO_MANY: DiagnosticId = DiagnosticId("too-many");
 
@@ -153,6 +155,7 @@ impl Checker<'_> {
             return None;
         }
         let before = self.errors();
+        let declared = maps.len();
         let mut options = SiteOptions { document_root: document_root.as_deref().map(path_bytes), maps };
         let (mut site, mut files) = (Vec::new(), Vec::new());
         for (prefix, path) in &said.value.0 {
@@ -161,10 +164,10 @@ impl Checker<'_> {
             self.diagnostics.extend(parsed.diagnostics);
             let judge = Judge { source: &source, has_root: document_root.is_some(), table, pools };
             judge.doubts(&parsed.file.directives, self.diagnostics);
-            for map in maps_in(&parsed.file.directives) {
-                let text = self.map_text(&map.source, (&source, map.span));
-                options.maps.push(NamedMap { name: map.name.clone(), source: map.source.clone(), text });
-            }
+            self.diagnostics.extend(doubts_about(&parsed.file));
+            let named =
+                self.maps_of_file(&parsed.file, path, options.maps.get(..declared).unwrap_or_default());
+            options.maps.extend(named);
             let file = Arc::new(parsed.file);
             files.push((Arc::from(path.value.0.as_str()), source));
             site.push(PlacedFile { prefix: prefix.value.as_bytes().to_vec(), file });
@@ -193,7 +196,7 @@ impl Checker<'_> {
     }
 
     fn read_at_most(&self, path: &Path, most: usize) -> Result<Vec<u8>, String> {
-        match self.files.read(path) {
+        match self.files.read_up_to(path, most.saturating_add(1)) {
             Ok(bytes) if bytes.len() > most => Err(format!("it is larger than {}", size_text(most as u64))),
             read => read,
         }
@@ -226,21 +229,81 @@ impl Checker<'_> {
                 self.error(BAD_VALUE, message, said.span, help);
                 continue;
             };
-            let catalog = Arc::clone(self.source);
-            let text = self.map_text(&source, (&catalog, said.span));
+            let text = match &source {
+                MapSource::File(_, path) => {
+                    let path = self.folder.join(String::from_utf8_lossy(path).as_ref());
+                    let read = self.read_at_most(&path, limits::REWRITE_MAP_BYTES_MAX);
+                    read.unwrap_or_else(|why| {
+                        let message = format!("cannot read {}: {why}", path.display());
+                        self.error(UNREADABLE, message, said.span, "");
+                        Vec::new()
+                    })
+                }
+                _ => Vec::new(),
+            };
             maps.push(NamedMap { name: name.value.clone().into_bytes(), source, text });
         }
         maps
     }
 
-    fn map_text(&mut self, map: &MapSource, (source, span): (&Arc<Source>, Span)) -> Vec<u8> {
-        let MapSource::File(_, path) = map else { return Vec::new() };
-        let path = self.folder.join(String::from_utf8_lossy(path).as_ref());
-        self.read_at_most(&path, limits::REWRITE_MAP_BYTES_MAX).unwrap_or_else(|why| {
-            let message = format!("cannot read {}: {why}", path.display());
-            self.diagnostics.push(Diagnostic::error(UNREADABLE, message).at(source, span, ""));
-            Vec::new()
-        })
+    /// The maps that a file names, without those that the catalog declares: these come first. Who may write the file
+    /// may not be who runs the machine, so that it opens nothing but what lies in its own folder.
+    fn maps_of_file(&mut self, file: &File, path: &At<Text>, declared: &[NamedMap]) -> Vec<NamedMap> {
+        let at = self.folder.join(&path.value.0);
+        let folder = at.parent().unwrap_or(Path::new(""));
+        let mut left = limits::HTACCESS_MAPS_BYTES_MAX;
+        let mut named = Vec::new();
+        for map in maps_in(&file.directives) {
+            if declared.iter().any(|known| known.name == map.name) {
+                continue;
+            }
+            let text = match &map.source {
+                MapSource::File(_, path) => self.text_in(folder, path, left),
+                _ => Ok(Vec::new()),
+            };
+            match text {
+                Ok(text) => {
+                    left = left.saturating_sub(text.len());
+                    named.push(NamedMap { name: map.name.clone(), source: map.source.clone(), text });
+                }
+                Err((id, message)) => {
+                    let name = String::from_utf8_lossy(&map.name);
+                    let help = format!(
+                        "put it into the folder of this file, or declare it in the virtual server: \
+                         rewrite_maps = {{ \"{name}\" = \"txt:FILE\" }}"
+                    );
+                    let wrong = Diagnostic::error(id, message).at(&file.source, map.span, "this file");
+                    self.diagnostics.push(wrong.help(help));
+                }
+            }
+        }
+        named
+    }
+
+    /// The text of a file that lies in a folder, whatever links say.
+    fn text_in(&self, folder: &Path, name: &[u8], left: usize) -> Result<Vec<u8>, (DiagnosticId, String)> {
+        let name = String::from_utf8_lossy(name);
+        let unreadable = |why| (UNREADABLE, format!("cannot read {}: {why}", folder.join(&*name).display()));
+        let goes_down = |part| matches!(part, Component::Normal(_) | Component::CurDir);
+        let outside = || {
+            let message =
+                format!("an .htaccess reads maps in its own folder only, and `{}` is not", shown(&name));
+            (MAP_OUTSIDE, message)
+        };
+        if !Path::new(&*name).components().all(goes_down) {
+            return Err(outside());
+        }
+        let inside = self.files.real_path(folder).map_err(unreadable)?;
+        let real = self.files.real_path(&folder.join(&*name)).map_err(unreadable)?;
+        if !real.starts_with(inside) {
+            return Err(outside());
+        }
+        let text = self.files.read_up_to(&real, left.saturating_add(1)).map_err(unreadable)?;
+        if text.len() > left {
+            let most = size_text(limits::HTACCESS_MAPS_BYTES_MAX as u64);
+            return Err(unreadable(format!("the maps that an .htaccess names have more than {most} in all")));
+        }
+        Ok(text)
     }
 }
 
@@ -257,6 +320,24 @@ fn map_source(text: &str) -> Option<MapSource> {
         ("int", "unescape") => Some(MapSource::Unescape),
         _ => None,
     }
+}
+
+/// What is doubtful about a file by itself. Apache takes it, so nothing of it keeps a catalog from being taken.
+fn doubts_about(file: &File) -> Vec<Diagnostic> {
+    if count(&file.directives) > limits::HTACCESS_DOUBTED_DIRECTIVES_MAX {
+        return Vec::new();
+    }
+    let warning = |told| Diagnostic { severity: Severity::Warning, ..told };
+    rewrite::lint(file).into_iter().map(warning).collect()
+}
+
+/// How many directives there are, those in sections too.
+fn count(directives: &[Directive]) -> usize {
+    let inner = |directive: &Directive| match &directive.kind {
+        DirectiveKind::Container(container) => 1 + count(&container.directives),
+        _ => 1,
+    };
+    directives.iter().map(inner).sum()
 }
 
 fn maps_in(directives: &[Directive]) -> Vec<&RewriteMap> {

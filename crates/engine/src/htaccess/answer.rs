@@ -5,8 +5,8 @@
 //! is sent twice and one of a node cannot be taken away by it. There is one table here.
 
 use super::Judged;
-use message::{Fields, RequestHead, ResponseHead};
-use rewrite::{HeaderAction, HeaderEdit};
+use message::{Fields, RequestHead, ResponseHead, is_field_value};
+use rewrite::{Cookie, HeaderAction, HeaderEdit, Outcome, Verdict};
 
 /// They frame the message or belong to the connection, which are ours.
 const OURS: [&[u8]; 7] =
@@ -27,6 +27,26 @@ pub(crate) fn apply_to_answer(head: &mut ResponseHead, judged: &Judged) {
             apply(fields, edit);
         }
     }
+}
+
+/// A Location or a cookie that no head can hold (a line feed came out of an expansion) is an error of the server, as in
+/// Apache: nobody is sent nowhere, and no half of it reaches the client.
+pub(crate) fn refuse_unsendable(outcome: &mut Outcome) {
+    let is_bad_cookie = |cookie: &Cookie| !is_field_value(&cookie.field);
+    let by = match &outcome.verdict {
+        Verdict::Redirect { location, by, .. } if !is_field_value(location) => *by,
+        Verdict::Pass { by, .. }
+        | Verdict::Status { by, .. }
+        | Verdict::Redirect { by, .. }
+        | Verdict::Proxy { by, .. }
+            if outcome.cookies.iter().any(is_bad_cookie) =>
+        {
+            *by
+        }
+        _ => return,
+    };
+    outcome.verdict = Verdict::Status { status: 500, by };
+    outcome.cookies.clear();
 }
 
 /// Does to a request what was decided for it.

@@ -2,7 +2,7 @@
 //! they are used to.
 
 use crate::host::Built;
-use message::reason_of;
+use message::{is_field_value, reason_of};
 
 /// The page of an error; `also` is the status of an error document that could not be had.
 pub(crate) fn error_page(status: u16, also: Option<u16>) -> Built {
@@ -40,8 +40,11 @@ pub(crate) fn error_page(status: u16, also: Option<u16>) -> Built {
     page(status, &format!("<h1>{reason}</h1>\n<p>{sentence}</p>\n{also}"))
 }
 
-/// The page of a redirect, for those whose browser does not follow it.
+/// The page of a redirect, for those whose browser does not follow it. What no head can hold is no Location: 500.
 pub(crate) fn redirect_page(status: u16, location: &[u8]) -> Built {
+    if !is_field_value(location) {
+        return error_page(500, None);
+    }
     let link = escaped(location);
     let sentence = match status {
         303 => format!("The answer to your request is located <a href=\"{link}\">here</a>."),
@@ -105,5 +108,8 @@ mod tests {
         let body = String::from_utf8(moved.body).unwrap();
         assert!(!body.contains("<script>"), "{body}");
         assert!(moved.fields.iter().any(|(name, _)| name == b"Location"));
+        let nowhere = redirect_page(302, b"http://a.example/\r\nX: 1");
+        assert_eq!((nowhere.status, nowhere.fields.len()), (500, 0));
+        assert!(!String::from_utf8(nowhere.body).unwrap().contains("X: 1"));
     }
 }

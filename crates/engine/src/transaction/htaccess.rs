@@ -15,6 +15,7 @@ use crate::errand::{ErrandError, Report, Url};
 use crate::host::{Built, Host, Note, Waiting};
 use crate::htaccess::{
     ErrorPath, RequestFacts, apply_to_request, document_text, errand_for, error_page, redirect_page,
+    refuse_unsendable,
 };
 use crate::limits;
 use crate::settings::AskedLine;
@@ -87,7 +88,8 @@ impl Transaction {
         }
     }
 
-    fn obey(&mut self, htaccess: &Htaccess, outcome: Outcome) -> Next {
+    fn obey(&mut self, htaccess: &Htaccess, mut outcome: Outcome) -> Next {
+        refuse_unsendable(&mut outcome);
         if let Some(error) = self.host.judged.as_ref().and_then(|judged| judged.error_path.clone()) {
             return self.obey_for_error_document(htaccess, &error, outcome);
         }

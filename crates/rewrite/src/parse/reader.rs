@@ -17,7 +17,6 @@ pub(super) struct Reader<'a> {
     pub(super) source: &'a Arc<Source>,
     pub(super) diagnostics: Vec<Diagnostic>,
     untold: usize,
-    lines: usize,
     /// Patterns that were met, and whether case was minded: files say the same one often, and to compile it is dear.
     patterns: HashMap<(Vec<u8>, bool), Arc<Pattern>>,
     /// Sections that are open, the innermost last.
@@ -34,7 +33,6 @@ impl<'a> Reader<'a> {
             source,
             diagnostics: Vec::new(),
             untold: 0,
-            lines: 0,
             patterns: HashMap::new(),
             sections: Vec::new(),
             scopes: vec![Scope::file()],
@@ -43,25 +41,24 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Reads one line; whether to go on.
-    pub(super) fn directive(&mut self, line: &Line) -> bool {
-        self.lines += 1;
-        if self.lines > DIRECTIVES_MAX {
-            let message = format!("the file has more than {DIRECTIVES_MAX} directives");
-            let many = Diagnostic::error(DiagnosticId("htaccess-too-large"), message);
-            let help = "lists of addresses belong into a map, long lists of redirects into a RewriteMap";
-            self.report(many.at(self.source, line.whole(), "the first one too many").help(help));
-            return false;
-        }
+    /// There are more directives than a file may have; this is the first one too many.
+    pub(super) fn too_many(&mut self, line: &Line) {
+        let message = format!("the file has more than {DIRECTIVES_MAX} directives");
+        let help = "lists of addresses belong into a map, long lists of redirects into a RewriteMap";
+        self.error("htaccess-too-large", message, (line.whole(), "the first one too many"), help);
+    }
+
+    /// Reads one line.
+    pub(super) fn directive(&mut self, line: &Line) {
         let mut words = Words::new(line);
-        let Some(name) = words.next() else { return true };
+        let Some(name) = words.next() else { return };
         let stray = stray_bytes(&name.text);
         let written = name.text.get(stray..).unwrap_or_default();
         if stray > 0 {
             self.stray(line, &name.text, stray);
         }
         if written.is_empty() || (stray > 0 && written.starts_with(b"#")) {
-            return true;
+            return;
         }
         match written {
             [b'<', b'/', ..] => self.close(line, written),
@@ -73,7 +70,6 @@ impl<'a> Reader<'a> {
             _ if self.is_left_out() => {}
             _ => self.plain(line, &name.text, name.span, words),
         }
-        true
     }
 
     fn plain(&mut self, line: &Line, name: &[u8], span: Span, mut words: Words<'_>) {

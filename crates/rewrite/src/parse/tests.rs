@@ -364,6 +364,8 @@ fn every_mistake_is_told_once_and_reading_goes_on() {
 fn a_file_has_bounds() {
     assert_eq!(errors(vec![b'#'; (1 << 20) + 1]), ["htaccess-too-large"]);
     assert_eq!(errors("SetEnv a\n".repeat(DIRECTIVES_MAX + 1)), ["htaccess-too-large"]);
+    let long = "RewriteRule (.*)a{99}$ - [F]\n".repeat(DIRECTIVES_MAX + 1);
+    assert!(read(long).file.directives.is_empty(), "they are counted first");
     assert_eq!(errors("<Files a>\n".repeat(40) + &"</Files>\n".repeat(40)), ["htaccess-too-large"]);
     assert_eq!(errors("Foo\n".repeat(500)).len(), 201);
 }

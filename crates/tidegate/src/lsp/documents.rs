@@ -154,6 +154,18 @@ impl Files for Overlay<'_> {
         }
     }
 
+    fn read_up_to(&self, path: &Path, most: usize) -> Result<Vec<u8>, String> {
+        let mut open = self.0.open.values();
+        match open.find(|document| Path::new(document.source.name()) == path) {
+            Some(document) => Ok(document.source.bytes().iter().take(most).copied().collect()),
+            None => Disk.read_up_to(path, most),
+        }
+    }
+
+    fn real_path(&self, path: &Path) -> Result<PathBuf, String> {
+        Disk.real_path(path)
+    }
+
     fn list(&self, folder: &Path) -> Vec<PathBuf> {
         Disk.list(folder)
     }

@@ -1,8 +1,10 @@
 //! `.htaccess` files: the program in front of a node, `try`, `import`.
 
 use crate::kit::{Client, Proxy, catalog, folder, json, node, ok, text, tidegate};
+use rustix::fs::{CWD, FileType, Mode, mknodat};
 use rustix::process::Signal;
 use std::fs;
+use std::os::unix::fs::symlink;
 
 /// The file of the article; `spec/htaccess.md` has it word for word.
 const AUDIO: &str = "RewriteEngine On\n\
@@ -125,6 +127,43 @@ fn a_broken_file_is_not_taken_over_and_the_old_one_goes_on() {
     proxy.running.hears("is in force");
     assert_eq!((proxy.get("/a", &[]).status, proxy.get("/b", &[]).status), (200, 403));
     proxy.stop();
+}
+
+#[test]
+fn a_map_is_a_regular_file_below_the_folder_of_the_file_that_names_it_and_not_too_long() {
+    let node = node(|_| ok("fine"));
+    let said = |map: &str, server: &str| {
+        let file = format!("RewriteEngine On\nRewriteMap m txt:{map}\n");
+        let server = format!("htaccess = \"www/.htaccess\"\n{server}");
+        let here = folder(&[
+            ("tidegate.toml", &catalog(node, &server, "")),
+            ("www/.htaccess", &file),
+            ("www/in/map.txt", "key value\n"),
+            ("www/long.txt", &"a b\n".repeat(300_000)),
+            ("secrets.txt", "name word\n"),
+        ]);
+        let www = here.path().join("www");
+        symlink("../secrets.txt", www.join("out.txt")).unwrap();
+        symlink("in/map.txt", www.join("link.txt")).unwrap();
+        mknodat(CWD, www.join("pipe"), FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        let checked = tidegate(here.path(), &["check", "tidegate.toml"]);
+        let told = text(&checked.stdout) + &text(&checked.stderr);
+        (checked.status.code() == Some(0), told)
+    };
+    for good in ["in/map.txt", "link.txt"] {
+        assert!(said(good, "").0, "{}", said(good, "").1);
+    }
+    for (map, server, why) in [
+        ("out.txt", "", "map-outside"),
+        ("../secrets.txt", "", "map-outside"),
+        ("pipe", "", "it is no regular file"),
+        ("in", "", "it is no regular file"),
+        ("long.txt", "", "more than 1 MiB in all"),
+        ("in/map.txt", "rewrite_maps = { zero = \"txt:/dev/zero\" }", "it is no regular file"),
+    ] {
+        let (is_good, told) = said(map, server);
+        assert!(!is_good && told.contains(why), "{map}: {told}");
+    }
 }
 
 #[test]
