@@ -73,7 +73,7 @@ fn files_below_the_document_root_are_looked_at_and_those_outside_are_not_there()
         ("www/icons/a.png", "x"),
         ("secret", "x"),
     ]);
-    std::os::unix::fs::symlink("../secret", here.path().join("www/out")).unwrap();
+    symlink("../secret", here.path().join("www/out")).unwrap();
     let root = here.path().join("www");
     let server = format!("htaccess = \"a.htaccess\"\ndocument_root = \"{}\"", root.display());
     fs::write(here.path().join("tidegate.toml"), catalog(origin, &server, "")).unwrap();
