@@ -84,10 +84,16 @@ fn hunk_lines(pairs: &[(&[u8], &[u8])], out: &mut Vec<u8>) {
         let run = pairs[at..].iter().take_while(|(old, new)| (old == new) == same).count();
         let lines = &pairs[at..at + run];
         if same {
-            lines.iter().for_each(|(old, _)| line(b' ', old, out));
+            for (old, _) in lines {
+                line(b' ', old, out);
+            }
         } else {
-            lines.iter().for_each(|(old, _)| line(b'-', old, out));
-            lines.iter().for_each(|(_, new)| line(b'+', new, out));
+            for (old, _) in lines {
+                line(b'-', old, out);
+            }
+            for (_, new) in lines {
+                line(b'+', new, out);
+            }
         }
         at += run;
     }
