@@ -145,6 +145,10 @@ pub const REWRITE_MAP_BYTES_MAX: usize = 16 << 20;
 /// is no.
 pub const HTACCESS_ERRAND_TIME: core::time::Duration = core::time::Duration::from_secs(5);
 
+/// How long a request waits for files, all questions together, where `.htaccess` files only observe: long enough for
+/// disks that are well, too short for anybody to notice. What is not answered then is unknown.
+pub const HTACCESS_OBSERVE_TIME: core::time::Duration = core::time::Duration::from_millis(20);
+
 /// How often the `.htaccess` files are evaluated for one request, error documents included: again after each batch of
 /// answers. Beyond it the answer is 500. A front controller needs three or four; only rules that go round with `[N]` and
 /// ask for another file each time need many. `rewrite` bounds the rules tried in *one* evaluation (100,000), so that

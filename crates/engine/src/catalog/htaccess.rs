@@ -408,17 +408,10 @@ impl Judge<'_> {
         }
         let scheme = text.split("://").next().unwrap_or_default();
         let Ok(url) = Url::parse(format!("{scheme}://{authority}/").as_bytes()) else { return false };
-        let is_node = self
-            .pools
-            .iter()
-            .flat_map(|pool| &pool.nodes)
-            .any(|node| node.port == url.port && node.host.eq_ignore_ascii_case(&url.host));
+        let is_node = self.pools.iter().any(|pool| pool.node_at(&url.host, url.port).is_some());
         // Which host is ours the request tells better than this text: a name of ours is enough here.
         let hosts = super::check::many(&self.table.hosts);
-        let is_ours = hosts.iter().any(|host| match &host.value.0 {
-            super::HostPattern::Exact(name) => **name == *url.host,
-            super::HostPattern::Below(name) => url.host.ends_with(&**name),
-        });
+        let is_ours = hosts.iter().any(|host| host.value.0.holds(url.host.as_bytes()));
         !url.tls && (is_node || is_ours)
     }
 }

@@ -80,7 +80,7 @@ impl Outgoing {
             let is_there = match &allowed.place {
                 Place::Public => is_public(ip),
                 Place::Network(network) => network.contains(&ip),
-                Place::Host(pattern) => !is_loopback(ip) && names(pattern, host),
+                Place::Host(pattern) => !is_loopback(ip) && pattern.holds(host.as_bytes()),
             };
             is_there && allowed.port.is_none_or(|port| port == address.port())
         };
@@ -109,20 +109,11 @@ impl Outgoing {
         let may = |allowed: &Allowed| {
             let is_possible = match &allowed.place {
                 Place::Public | Place::Network(_) => true,
-                Place::Host(pattern) => names(pattern, host),
+                Place::Host(pattern) => pattern.holds(host.as_bytes()),
             };
             is_possible && allowed.port.is_none_or(|allowed| allowed == port)
         };
         if self.allow.iter().any(may) { Ok(()) } else { Err(Refusal::NotAllowed) }
-    }
-}
-
-fn names(pattern: &HostPattern, host: &str) -> bool {
-    match pattern {
-        HostPattern::Exact(name) => **name == *host,
-        HostPattern::Below(name) => {
-            host.strip_suffix(&**name).is_some_and(|front| front.len() > 1 && front.ends_with('.'))
-        }
     }
 }
 

@@ -29,6 +29,13 @@ pub struct Pool {
     pub(crate) live: PoolLive,
 }
 
+impl Pool {
+    /// The node at this host, by letters of either case, and port.
+    pub(crate) fn node_at(&self, host: &str, port: u16) -> Option<&Node> {
+        self.nodes.iter().find(|node| node.port == port && node.host.eq_ignore_ascii_case(host))
+    }
+}
+
 /// One server of a pool.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Node {

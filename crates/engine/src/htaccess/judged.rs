@@ -1,19 +1,24 @@
 //! What is known of one request besides the request: answers from the world, and what was decided so far.
 
-use crate::errand::{Errand, ErrandError, FileState, Report};
+use crate::errand::{Errand, FileState, Report};
 use rewrite::{Fact, FileTest, HeaderEdit, Question, Target};
+use shaping::Tick;
 use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Kept with a transaction whose virtual server has `.htaccess` files.
 #[derive(Debug, Default)]
 pub(crate) struct Judged {
-    /// What the world has said.
-    answers: BTreeMap<Question, Fact<bool>>,
+    /// What the world has said of files: one look answers all that is asked of one.
+    files: BTreeMap<Vec<u8>, Fact<FileState>>,
+    /// What it has said of addresses and names.
+    names: BTreeMap<Question, Fact<bool>>,
     /// What is still to be asked, the next one last.
     open: Vec<Question>,
     /// How often the files were evaluated.
     pub(crate) evaluations: u32,
+    /// Until when those that only observe wait for answers, once they have asked.
+    pub(crate) patience_until: Option<Tick>,
     /// The environment at the end.
     pub(crate) environment: Vec<(Vec<u8>, Vec<u8>)>,
     /// Changes to the answer, in order.
@@ -38,7 +43,14 @@ pub(crate) struct ErrorPath {
 impl Judged {
     /// What is known of a question.
     pub(crate) fn answer(&self, question: &Question) -> Fact<bool> {
-        self.answers.get(question).copied().unwrap_or(Fact::Asked)
+        match question {
+            Question::File { path, test } => match self.files.get(path) {
+                Some(Fact::Known(state)) => Fact::Known(passes(*state, *test)),
+                Some(Fact::Unknown) => Fact::Unknown,
+                Some(Fact::Asked) | None => Fact::Asked,
+            },
+            Question::HostName { .. } => self.names.get(question).copied().unwrap_or(Fact::Asked),
+        }
     }
 
     /// Takes over what an evaluation wants to know.
@@ -49,46 +61,48 @@ impl Judged {
 
     /// The next question that has no answer.
     pub(crate) fn next_question(&mut self) -> Option<&Question> {
-        while self.open.last().is_some_and(|question| self.answers.contains_key(question)) {
+        while self.open.last().is_some_and(|question| self.answer(question) != Fact::Asked) {
             self.open.pop();
         }
         self.open.last()
     }
 
-    /// The answer to the question at hand, without asking.
-    pub(crate) fn answer_with(&mut self, answer: Fact<bool>) {
-        if let Some(question) = self.open.pop() {
-            self.answers.insert(question, answer);
+    /// What the world says to the question at hand.
+    pub(crate) fn settle(&mut self, answer: &Answer) {
+        let Some(asked) = self.open.pop() else { return };
+        match asked {
+            Question::File { path, .. } => {
+                let state = match answer {
+                    Answer::Unknown => Fact::Unknown,
+                    Answer::Found(Report::File(state)) => Fact::Known(*state),
+                    Answer::Found(_) | Answer::No => Fact::Known(FileState::default()),
+                };
+                self.files.insert(path, state);
+            }
+            Question::HostName { ref name, .. } => {
+                let is_meant = match answer {
+                    Answer::Unknown => Fact::Unknown,
+                    Answer::Found(Report::Name(found)) => {
+                        Fact::Known(is_in_domain(found.to_ascii_lowercase().as_bytes(), name))
+                    }
+                    Answer::Found(_) | Answer::No => Fact::Known(false),
+                };
+                self.names.insert(asked, is_meant);
+            }
         }
     }
+}
 
-    /// What came of the errand for the question at hand. One that failed says no, as in Apache: a file that cannot be
-    /// looked at is not there, an address without a name has none that could be meant.
-    pub(crate) fn settle(&mut self, result: &Result<Report, ErrandError>) {
-        let Some(asked) = self.open.pop() else { return };
-        let answers: Vec<(Question, Fact<bool>)> = match (&asked, result) {
-            // There is no world here, and nobody has said what it would answer.
-            (_, Err(ErrandError::Rehearsal(_))) => vec![(asked, Fact::Unknown)],
-            // One look at a file answers all that is asked of it.
-            (Question::File { path, .. }, Ok(Report::File(state))) => [
-                FileTest::Directory,
-                FileTest::File,
-                FileTest::NotEmpty,
-                FileTest::Link,
-                FileTest::Executable,
-                FileTest::Exists,
-            ]
-            .into_iter()
-            .map(|test| (Question::File { path: path.clone(), test }, Fact::Known(passes(*state, test))))
-            .collect(),
-            (Question::HostName { name, .. }, Ok(Report::Name(found))) => {
-                let is_meant = is_in_domain(found.to_ascii_lowercase().as_bytes(), name);
-                vec![(asked, Fact::Known(is_meant))]
-            }
-            _ => vec![(asked, Fact::Known(false))],
-        };
-        self.answers.extend(answers);
-    }
+/// What came of a question.
+#[derive(Clone, Debug)]
+pub(crate) enum Answer {
+    /// What was found.
+    Found(Report),
+    /// No, as in Apache where it could not be found out: a file that cannot be looked at is not there, an address
+    /// without a name has none that could be meant.
+    No,
+    /// Nobody knows.
+    Unknown,
 }
 
 /// What is to be done for a question; `None` for a file where nobody has said where the files are.
@@ -149,13 +163,14 @@ mod tests {
         ]);
         assert_eq!(judged.next_question(), Some(&ask("/a", FileTest::File)));
         let file = FileState { exists: true, is_file: true, ..FileState::default() };
-        judged.settle(&Ok(Report::File(file)));
+        judged.settle(&Answer::Found(Report::File(file)));
         assert_eq!(judged.next_question(), Some(&ask("/b", FileTest::File)));
-        judged.settle(&Err(ErrandError::TimedOut));
+        judged.settle(&Answer::No);
         assert_eq!(judged.next_question(), None);
         assert_eq!(judged.answer(&ask("/a", FileTest::File)), Fact::Known(true));
         assert_eq!(judged.answer(&ask("/a", FileTest::NotEmpty)), Fact::Known(false));
         assert_eq!(judged.answer(&ask("/b", FileTest::File)), Fact::Known(false));
         assert_eq!(judged.answer(&ask("/c", FileTest::File)), Fact::Asked);
+        assert_eq!(judged.files.len(), 2, "one entry for each file");
     }
 }

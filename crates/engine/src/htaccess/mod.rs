@@ -8,5 +8,5 @@ mod page;
 
 pub(crate) use answer::{apply_to_answer, apply_to_request, refuse_unsendable};
 pub(crate) use facts::RequestFacts;
-pub(crate) use judged::{ErrorPath, Judged, errand_for};
+pub(crate) use judged::{Answer, ErrorPath, Judged, errand_for};
 pub(crate) use page::{document_text, error_page, redirect_page};

@@ -10,17 +10,18 @@
 //! ```
 
 use super::{Ask, Next, Origin, State, Transaction};
-use crate::catalog::{HostPattern, Htaccess, Mode, Node, PoolId};
+use crate::catalog::{Htaccess, Mode, Node, PoolId};
 use crate::errand::{ErrandError, Report, Url};
 use crate::host::{Built, Host, Note, Waiting};
 use crate::htaccess::{
-    ErrorPath, RequestFacts, apply_to_request, document_text, errand_for, error_page, redirect_page,
+    Answer, ErrorPath, RequestFacts, apply_to_request, document_text, errand_for, error_page, redirect_page,
     refuse_unsendable,
 };
 use crate::limits;
 use crate::settings::AskedLine;
+use core::time::Duration;
 use jiff::Timestamp;
-use rewrite::{Cookie, ErrorDocument, Fact, Outcome, Question, Target, Verdict};
+use rewrite::{Cookie, ErrorDocument, Outcome, Question, Target, Verdict};
 use source::Span;
 use std::sync::Arc;
 use trafficscript::ByteString;
@@ -268,48 +269,75 @@ impl Host {
                         return Some(Ask::Errand { until });
                     }
                 };
-                self.answer_question(htaccess, &result);
+                self.answer_question(htaccess, result);
             }
             let question = self.judged.as_mut()?.next_question()?.clone();
-            // Whoever only observes holds nobody up: looking up a name can take seconds.
-            let is_slow = matches!(question, Question::HostName { .. });
-            let errand = errand_for(&question, htaccess.document_root.as_deref())
-                .filter(|_| htaccess.mode == Mode::Enforce || !is_slow);
-            let Some(errand) = errand else {
-                // Where no files are, none is there; what is not asked only so as to hold nobody up, nobody knows.
-                let answer = if is_slow { Fact::Unknown } else { Fact::Known(false) };
-                self.judged.as_mut()?.answer_with(answer);
+            let Some(errand) = errand_for(&question, htaccess.document_root.as_deref()) else {
+                // Where no files are, none is there.
+                self.judged.as_mut()?.settle(&Answer::No);
                 continue;
             };
-            if let Err(error) = self.begin_errand(errand, htaccess.source(0), limits::HTACCESS_ERRAND_TIME) {
-                self.answer_question(htaccess, &Err(error));
+            let Some(time) = self.time_for(&question, htaccess.mode) else {
+                self.judged.as_mut()?.settle(&Answer::Unknown);
+                continue;
+            };
+            if let Err(error) = self.begin_errand(errand, htaccess.source(0), time) {
+                self.answer_question(htaccess, Err(error));
             }
         }
     }
 
-    fn answer_question(&mut self, htaccess: &Htaccess, result: &Result<Report, ErrandError>) {
+    /// How long a question may take; `None` if it is not to be asked. Whoever only observes holds nobody up: looking up a
+    /// name can take seconds, and a disk that hangs is not waited for.
+    fn time_for(&mut self, question: &Question, mode: Mode) -> Option<Duration> {
+        match (mode, question) {
+            (Mode::Enforce, _) => Some(limits::HTACCESS_ERRAND_TIME),
+            (Mode::Observe, Question::HostName { .. }) => None,
+            (Mode::Observe, Question::File { .. }) => {
+                let now = self.now.tick;
+                let until = &mut self.judged.as_mut()?.patience_until;
+                let until = *until.get_or_insert(now.saturating_add(limits::HTACCESS_OBSERVE_TIME));
+                (now < until).then(|| until.since(now))
+            }
+        }
+    }
+
+    fn answer_question(&mut self, htaccess: &Htaccess, result: Result<Report, ErrandError>) {
         let counters = self.shared.counters();
-        match result {
+        let answer = match result {
+            Ok(report) => Answer::Found(report),
+            // There is no world here, and nobody has said what it would answer.
+            Err(ErrandError::Rehearsal(_)) => {
+                counters.errands_failed.add_one();
+                Answer::Unknown
+            }
             Err(ErrandError::TimedOut) => {
                 counters.htaccess_timeouts.add_one();
-                let question = self.judged.as_mut().and_then(|judged| judged.next_question().cloned());
-                let text = match question {
-                    Some(Question::File { path, .. }) => {
-                        format!("{} was not looked at in time", String::from_utf8_lossy(&path))
-                    }
-                    Some(Question::HostName { address, .. }) => {
-                        format!("the name of {address} was not found in time")
-                    }
-                    None => String::new(),
-                };
-                self.tell((htaccess, None), Note::Warning { text });
+                self.tell_of_timeout(htaccess);
+                if htaccess.mode == Mode::Observe { Answer::Unknown } else { Answer::No }
             }
-            Err(_) => counters.errands_failed.add_one(),
-            Ok(_) => {}
-        }
+            Err(_) => {
+                counters.errands_failed.add_one();
+                Answer::No
+            }
+        };
         if let Some(judged) = &mut self.judged {
-            judged.settle(result);
+            judged.settle(&answer);
         }
+    }
+
+    fn tell_of_timeout(&mut self, htaccess: &Htaccess) {
+        let question = self.judged.as_mut().and_then(|judged| judged.next_question().cloned());
+        let text = match question {
+            Some(Question::File { path, .. }) => {
+                format!("{} was not looked at in time", String::from_utf8_lossy(&path))
+            }
+            Some(Question::HostName { address, .. }) => {
+                format!("the name of {address} was not found in time")
+            }
+            None => String::new(),
+        };
+        self.tell((htaccess, None), Note::Warning { text });
     }
 
     /// Takes over what an evaluation decided besides its verdict.
@@ -389,20 +417,14 @@ impl Host {
         };
         let target = Target { path: path.as_bytes().to_vec(), query };
         for (at, pool) in self.catalog.pools.iter().enumerate() {
-            let is_meant = |node: &&Node| node.port == url.port && node.host.eq_ignore_ascii_case(&url.host);
-            if let Some(node) = pool.nodes.iter().find(is_meant) {
+            if let Some(node) = pool.node_at(&url.host, url.port) {
                 let pool = PoolId(u32::try_from(at).ok()?);
                 return Some(Way::Node { pool, node: node.clone(), target });
             }
         }
         let server = self.virtual_server();
         let is_port = server.listen.iter().any(|listen| listen.port() == url.port);
-        let is_host = server.hosts.iter().any(|pattern| match pattern {
-            HostPattern::Exact(name) => **name == *url.host,
-            HostPattern::Below(name) => {
-                url.host.strip_suffix(&**name).is_some_and(|before| before.ends_with('.'))
-            }
-        });
+        let is_host = server.hosts.iter().any(|pattern| pattern.holds(url.host.as_bytes()));
         (is_port && is_host).then_some(Way::Here(target))
     }
 

@@ -1,11 +1,19 @@
 //! `.htaccess` files that ask the world: how often, how long, and what happens where there is no answer.
 
+use core::time::Duration;
 use engine::builtins::builtins;
-use engine::catalog::MemoryFiles;
+use engine::catalog::{MemoryFiles, VirtualServerId};
 use engine::errand::{FileState, World};
-use engine::{Catalog, Rehearsal, SharedOptions, Visit, Visited, WallTime};
+use engine::{
+    Arrival, Ask, Catalog, Connection, ConnectionFacts, Heads, Knowledge, Next, Now, Rehearsal, RequestId,
+    Shared, SharedOptions, Transaction, Visit, Visited, Wake, WallTime,
+};
 use message::{RequestHead, ResponseHead, Version};
+use shaping::{Tick, TicketId};
+use std::net::SocketAddr;
 use std::path::Path;
+use std::rc::Rc;
+use std::sync::Arc;
 
 fn catalog(server: &str, file: &str) -> Catalog {
     let text = format!(
@@ -83,4 +91,64 @@ fn answers_lead_to_further_questions_within_one_request() {
     assert!(rehearsal.shared().counters().htaccess_evaluations.value() >= 3);
     let (visited, _) = play(catalog("", file), "/page", empty());
     assert_eq!(status(&visited), 200);
+}
+
+/// Nobody waits in these tests.
+struct Nobody;
+
+impl Wake for Nobody {
+    fn wake(&self, _: TicketId) {}
+}
+
+fn at(time: Duration) -> Now {
+    Now { tick: Tick::ZERO.saturating_add(time), wall: WallTime(0) }
+}
+
+/// `GET /a` whose questions nobody answers: what it does next, how long it waited, and the counters it left.
+fn unanswered(server: &str, file: &str) -> (Next, Duration, Arc<Shared>) {
+    let start = at(Duration::ZERO);
+    let shared = Shared::new(catalog(server, file), &SharedOptions::default(), Box::new(Nobody), start);
+    let address = SocketAddr::from(([192, 0, 2, 1], 50_000));
+    let facts = ConnectionFacts { id: 1, peer: address, local: address, tls: false };
+    let arrival = Arrival {
+        virtual_server: VirtualServerId(0),
+        client: address.ip(),
+        request_number: 1,
+        id: RequestId(1),
+        knowledge: Knowledge::All,
+    };
+    let connection = Rc::new(Connection::new(facts));
+    let heads = Heads { request: request("/a"), response: ResponseHead::default() };
+    let mut transaction =
+        Transaction::begin(&shared, &shared.catalog(), arrival, (&connection, heads), start);
+    let mut tick = start.tick;
+    let mut next = transaction.advance(start);
+    while let Next::Ask(Ask::Errand { until }) = next {
+        assert!(transaction.errand().is_some());
+        tick = until;
+        next = transaction.advance(at(tick.since(Tick::ZERO)));
+    }
+    (next, tick.since(Tick::ZERO), shared)
+}
+
+/// Two files of which the second is asked for behind the answer to the first.
+const TWO_FILES: &str =
+    "RewriteCond /www/one -f\nRewriteRule ^ - [F]\nRewriteCond /www/two !-f\nRewriteRule ^ - [G]\n";
+
+#[test]
+fn a_question_whose_time_is_up_says_no() {
+    let (next, waited, shared) = unanswered("", TWO_FILES);
+    assert_eq!(next, Next::Answer);
+    assert!(waited >= Duration::from_secs(5), "{waited:?}");
+    let counters = shared.counters();
+    assert!(counters.htaccess_timeouts.value() >= 2);
+    assert_eq!((counters.htaccess_refusals.value(), counters.htaccess_undecidable.value()), (1, 0));
+}
+
+#[test]
+fn files_that_only_observe_hold_a_request_up_for_no_time_that_anybody_notices() {
+    let (next, waited, shared) = unanswered("htaccess_mode = \"observe\"", TWO_FILES);
+    assert!(matches!(next, Next::Forward { .. }), "{next:?}");
+    assert_eq!(waited, Duration::from_millis(20));
+    assert_eq!(shared.counters().htaccess_undecidable.value(), 1);
 }
