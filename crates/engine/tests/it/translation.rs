@@ -16,7 +16,11 @@ const CATALOG: &str =
     "[virtual_servers.site]\nlisten = \":80\"\npool = \"web\"\n[pools.web]\nnodes = \"192.0.2.81:80\"\n";
 
 fn catalog() -> Catalog {
-    let files = MemoryFiles::default().with("tidegate.toml", CATALOG.to_owned());
+    catalog_with("")
+}
+
+fn catalog_with(more: &str) -> Catalog {
+    let files = MemoryFiles::default().with("tidegate.toml", format!("{CATALOG}{more}"));
     Catalog::load(Path::new("tidegate.toml"), &files, builtins()).catalog.unwrap()
 }
 
@@ -24,6 +28,11 @@ fn catalog() -> Catalog {
 type Seen = (u16, Option<Vec<u8>>);
 
 fn seen(catalog: Catalog, request: &Request) -> Seen {
+    let response = visited(catalog, request).response.unwrap();
+    (response.status(), response.fields().get(b"Location").map(<[u8]>::to_vec))
+}
+
+fn visited(catalog: Catalog, request: &Request) -> Visited {
     let mut head = RequestHead::new(b"GET", request.target.as_bytes(), Version::Http11).unwrap();
     head.fields_mut().set(b"Host", b"site.example").unwrap();
     for (name, value) in [("Referer", &request.referer), ("User-Agent", &request.agent)] {
@@ -46,9 +55,7 @@ fn seen(catalog: Catalog, request: &Request) -> Seen {
         knowledge: Knowledge::All,
         tls: false,
     });
-    let visited: Visited = rehearsal.run().remove(0);
-    let response = visited.response.unwrap();
-    (response.status(), response.fields().get(b"Location").map(<[u8]>::to_vec))
+    rehearsal.run().remove(0)
 }
 
 #[derive(Clone, Debug)]
@@ -70,15 +77,18 @@ fn both(text: &str, request: &Request) -> Option<(Seen, Seen)> {
     if !translation.left.is_empty() {
         return None;
     }
-    let rule = Arc::new(Source::new("rules/t.rts", translation.rule.clone().into_bytes()));
-    let checked = check_rule(&rule, RuleStage::Request, None, &MemoryFiles::default(), builtins());
-    let said: Vec<String> = checked.diagnostics.iter().map(source::Diagnostic::one_line).collect();
-    assert!(said.is_empty(), "{said:?}\n{}", translation.rule);
-    let rule = checked.rule.unwrap();
     Some((
         seen(catalog().with_htaccess(htaccess), request),
-        seen(catalog().with_only_rules(&[(rule, RuleStage::Request)]), request),
+        seen(with_rule(catalog(), &translation.rule), request),
     ))
+}
+
+fn with_rule(catalog: Catalog, text: &str) -> Catalog {
+    let rule = Arc::new(Source::new("rules/t.rts", text.as_bytes().to_vec()));
+    let checked = check_rule(&rule, RuleStage::Request, None, &MemoryFiles::default(), builtins());
+    let said: Vec<String> = checked.diagnostics.iter().map(source::Diagnostic::one_line).collect();
+    assert!(said.is_empty(), "{said:?}\n{text}");
+    catalog.with_only_rules(&[(checked.rule.unwrap(), RuleStage::Request)])
 }
 
 fn one_of(choices: &'static [&'static str]) -> impl Strategy<Value = &'static str> {
@@ -273,4 +283,32 @@ fn spellings_of_a_path_do_not_get_past_the_rule() {
         translate(&rewrite::parse(&source).file, Form::Same).left.len()
     };
     assert_eq!((left(moved), left("Redirect /a httpd:x\n")), (0, 1));
+}
+
+#[test]
+fn the_gentle_form_slows_hot_linkers_down_and_nobody_else() {
+    let text = "RewriteEngine On\nRewriteRule ^secret - [F]\n\
+        RewriteCond %{HTTP_REFERER} !^https?://site\\.example/\nRewriteRule ^audio/ - [F]\n";
+    let source = Arc::new(Source::new("t.htaccess", text.as_bytes().to_vec()));
+    let gentle = translate(&rewrite::parse(&source).file, Form::Gentle);
+    for (target, referer, agent, same, expected) in [
+        ("/audio/x", Some("http://evil.example/"), None, 403, (200, Some("hot-linkers"))),
+        ("/audio/50%25", Some("http://evil.example/"), None, 403, (200, Some("hot-linkers"))),
+        ("/audio/x", None, None, 403, (200, None)),
+        ("/audio/x", Some("http://evil.example/"), Some("RSS-Reader"), 403, (200, None)),
+        ("/audio/x", Some("https://site.example/y"), None, 200, (200, None)),
+        ("/video/x", Some("http://evil.example/"), None, 200, (200, None)),
+        ("/secret", Some("http://evil.example/"), None, 403, (403, None)),
+    ] {
+        let request = Request {
+            target: target.to_owned(),
+            referer: referer.map(str::to_owned),
+            agent: agent.map(str::to_owned),
+            client: "192.0.2.1",
+        };
+        assert_eq!(both(text, &request).unwrap().0.0, same, "{request:?}");
+        let visited = visited(with_rule(catalog_with(&gentle.catalog), &gentle.rule), &request);
+        let status = visited.response.unwrap().status();
+        assert_eq!((status, visited.record.bandwidth_class.as_deref()), expected, "{request:?}");
+    }
 }
