@@ -93,8 +93,6 @@ pub enum Variable {
     Time,
     /// The day of the week, 0 for Sunday.
     TimeWday,
-    /// A random or given id of the request.
-    UniqueId,
 }
 
 /// Something about the world that takes work.
@@ -157,7 +155,6 @@ impl Variable {
             Self::RequestScheme => "REQUEST_SCHEME",
             Self::Time => "TIME",
             Self::TimeWday => "TIME_WDAY",
-            Self::UniqueId => "UNIQUE_ID",
         }
     }
 }

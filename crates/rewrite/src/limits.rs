@@ -9,7 +9,7 @@ pub(crate) const PATH_MAX: usize = 2 * 8190;
 /// How often `[N]` begins again where the rule names no bound.
 pub(crate) const AGAIN_MAX: i32 = 10_000;
 
-/// Rules that are tried for one request, all rounds together. Apache has no such bound; beyond it the answer is 500.
+/// Rules that are tried on one way of one evaluation, all rounds together; who asks bounds the evaluations. Apache has no such bound; beyond it the answer is 500.
 /// After `[N]` each counts once more for [`BYTES_A_RULE`] of the path: one that grows with each round would be searched
 /// for seconds.
 pub(crate) const RULES_TRIED_MAX: u32 = 100_000;

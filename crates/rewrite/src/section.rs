@@ -284,7 +284,6 @@ impl Options {
             RewriteOption::AllowAnyUri
             | RewriteOption::IgnoreContextInfo
             | RewriteOption::LegacyPrefixDocumentRoot
-            | RewriteOption::LongUrlOptimization
             | RewriteOption::NoEffect => {}
         }
     }

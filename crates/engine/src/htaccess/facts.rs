@@ -133,7 +133,6 @@ impl Facts for RequestFacts<'_> {
             }
             Variable::Time => self.time("%Y%m%d%H%M%S"),
             Variable::TimeWday => self.time("%w"),
-            Variable::UniqueId => known(format!("{:016x}", host.arrival.id.0)),
         }
     }
 

@@ -27,8 +27,6 @@ pub enum RewriteOption {
     IgnoreContextInfo,
     /// `LegacyPrefixDocRoot`
     LegacyPrefixDocumentRoot,
-    /// `LongURLOptimization`
-    LongUrlOptimization,
     /// `UnsafePrefixStat`, `UnsafeAllow3F` and what later versions know; or `MaxRedirects=N`, which has no effect any more.
     NoEffect,
 }

@@ -260,7 +260,7 @@ impl Facts for Known<'_> {
             Variable::RemotePort | Variable::RemoteUser | Variable::RemoteIdent | Variable::AuthType => {
                 Vec::new()
             }
-            Variable::ServerSoftware | Variable::UniqueId => Vec::new(),
+            Variable::ServerSoftware => Vec::new(),
         };
         Fact::Known(Cow::Owned(text))
     }
