@@ -34,6 +34,8 @@ use std::path::Path;
 const STEP: usize = 12;
 /// Cases in which the running program is meant to differ; docs/manual/htaccess.md says why, under "One table of fields".
 const DIFFERS: [&str; 1] = ["Always and not: two tables"];
+/// The Apache that was asked has no `mod_dir`: it showed the request for a folder itself.
+const WITHOUT_INDEXES: &str = "\nDirectoryIndex disabled\nDirectorySlash Off\n";
 /// Requests of a case.
 const REQUESTS_MAX: usize = 12;
 
@@ -99,7 +101,15 @@ fn build(folder: &Path, case: &Case, origin: SocketAddr) {
     fs::write(root.join(&world::EXECUTABLE[1..]), "#!/bin/sh\n").unwrap();
     std::os::unix::fs::symlink("index.html", root.join(&world::LINK[1..])).unwrap();
     let mut server = format!("document_root = \"{}\"\nhtaccess = {{ ", root.display());
+    if case.files.iter().all(|(prefix, _)| prefix != "/") {
+        fs::write(folder.join("root.htaccess"), WITHOUT_INDEXES).unwrap();
+        server += "\"/\" = \"root.htaccess\", ";
+    }
     for (number, (prefix, text)) in case.files.iter().enumerate() {
+        let mut text = text.clone();
+        if prefix == "/" {
+            text.extend_from_slice(WITHOUT_INDEXES.as_bytes());
+        }
         fs::write(folder.join(format!("{number}.htaccess")), text).unwrap();
         let prefix = if prefix == "/" { prefix } else { prefix.trim_end_matches('/') };
         let _written = write!(server, "\"{prefix}\" = \"{number}.htaccess\", ");
