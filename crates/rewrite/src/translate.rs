@@ -56,6 +56,8 @@ pub fn translate(file: &File, form: Form) -> Translation {
         environment: Names::default(),
         marks: Vec::new(),
         uses_class: false,
+        has_pass: false,
+        pass_from: None,
     };
     translator.left.extend(file.ignored.iter().map(|ignored| {
         Left {
@@ -87,6 +89,10 @@ struct Translator<'a> {
     /// What sets them.
     marks: Vec<access::Mark>,
     uses_class: bool,
+    /// A rule before set `$passed` where those behind it are not tried.
+    has_pass: bool,
+    /// Where in the text those begin that no other rule stands behind.
+    pass_from: Option<usize>,
 }
 
 impl Translator<'_> {

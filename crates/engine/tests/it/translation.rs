@@ -238,6 +238,16 @@ proptest! {
 }
 
 #[test]
+fn a_rule_that_only_ends_the_others_ends_them_in_the_translation_too() {
+    let text = "RewriteEngine On\nRewriteRule !audio - [L]\nRewriteRule .* - [F]\n";
+    for (target, status) in [("/", 200), ("/page", 200), ("/audio/x", 403)] {
+        let request = Request { target: target.to_owned(), referer: None, agent: None, client: "192.0.2.1" };
+        let (file, rule) = both(text, &request).unwrap();
+        assert_eq!((file.0, rule.0), (status, status), "{target}");
+    }
+}
+
+#[test]
 fn the_file_of_the_article_has_an_equal_in_every_line() {
     let text = "RewriteEngine On\nRewriteCond %{REQUEST_URI} /audio/.*\n\
         RewriteCond %{HTTP_REFERER} !.*theDomainInQuestion.* [OR]\n\

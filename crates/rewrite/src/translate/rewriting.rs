@@ -16,6 +16,8 @@ enum Action {
     Refuse(u16),
     /// A status and the URL, as an expression.
     Redirect(u16, String),
+    /// The rules behind it are not tried.
+    Pass,
     /// Nothing that a rule of the language would see.
     Nothing,
 }
@@ -60,6 +62,10 @@ impl Translator<'_> {
                 _ => {}
             }
         }
+        // what ends nothing any more is left out
+        if let Some(from) = self.pass_from {
+            self.out.truncate(from);
+        }
     }
 
     fn rule(&mut self, span: Span, rule: &RewriteRule) {
@@ -68,10 +74,22 @@ impl Translator<'_> {
             Ok(action) => action,
             Err(why) => return self.leave(span, why),
         };
-        let Some(condition) = Self::condition(rule) else {
+        let Some(mut condition) = Self::condition(rule) else {
             return self.leave(span, "looks at what rules cannot see, or compares as the language does not");
         };
+        self.pass_from = match action {
+            Action::Pass => self.pass_from.or(Some(self.out.len())),
+            _ => None,
+        };
         self.out.push('\n');
+        match (self.has_pass, &action) {
+            (true, _) => condition = format!("!$passed && ( {condition} )"),
+            (false, Action::Pass) => {
+                self.out.push_str("$passed = 0;\n");
+                self.has_pass = true;
+            }
+            (false, _) => {}
+        }
         for condition in &rule.conditions {
             self.quote(condition.span);
         }
@@ -112,7 +130,11 @@ impl Translator<'_> {
         }
         let (status, template) = match (redirect, &rule.substitution) {
             (Some(status), _) if !(300..400).contains(&status) => return Ok(Action::Refuse(status)),
-            (None, Substitution::Keep(_)) => return Ok(Action::Nothing),
+            (None, Substitution::Keep(_)) => {
+                let passes = |flag: &RuleFlag| matches!(flag, RuleFlag::Last | RuleFlag::End);
+                let is_pass = rule.flags.iter().any(|written| passes(&written.flag));
+                return Ok(if is_pass { Action::Pass } else { Action::Nothing });
+            }
             (Some(_), Substitution::Keep(_)) => return Err("redirects to where it is".to_owned()),
             (status, Substitution::Template(template)) => (status, template),
         };
@@ -284,6 +306,7 @@ fn sentence(action: &Action) -> String {
         Action::Refuse(410) => send(410, "$gone", "\"\""),
         Action::Refuse(status) => send(*status, "$refused", "\"\""),
         Action::Redirect(status, url) => send(*status, "$moved", &format!("\"Location: \" . {url}")),
+        Action::Pass => "$passed = 1;".to_owned(),
         Action::Nothing => String::new(),
     }
 }
