@@ -50,7 +50,7 @@ fuzz_target!(|input: &[u8]| {
         let Some(catalog) = Catalog::load(Path::new("tidegate.toml"), &files, builtins()).catalog else {
             return;
         };
-        let bounds = Bounds { contexts_max: 16, tickets_max: 16 };
+        let bounds = Bounds { contexts_max: 16, contexts_bytes_max: 1 << 16, tickets_max: 16 };
         let options = SharedOptions { bounds, ..SharedOptions::default() };
         let mut rehearsal = Rehearsal::new(catalog, &options, WallTime(1_000_000));
         rehearsal.add(visit(0));
