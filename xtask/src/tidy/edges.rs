@@ -14,7 +14,7 @@ struct Room {
 }
 
 /// The picture of ARCHITECTURE.md as a table; no edge points up.
-const ROOMS: [Room; 12] = [
+const ROOMS: [Room; 13] = [
     Room { name: "source", ours: &[], outside: &["annotate-snippets"] },
     // memchr: bytes that may not stand in a field, found fast
     Room { name: "message", ours: &[], outside: &["bytes", "memchr"] },
@@ -71,6 +71,13 @@ const ROOMS: [Room; 12] = [
             "maxminddb",
             "md-5",
         ],
+    },
+    Room {
+        name: "analyser",
+        // rewrite: replay of .htaccess files
+        ours: &["source", "message", "rewrite", "shaping", "accesslog", "engine"],
+        // serde: the report as data
+        outside: &["serde", "thiserror"],
     },
     Room {
         name: "proxy",
