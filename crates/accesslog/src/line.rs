@@ -108,7 +108,7 @@ pub enum BytesMeaning {
     BodySent,
     /// All that was sent, head included (`%O`, `$bytes_sent`).
     AllSent,
-    /// The line looks alike for both (`combined`: upstream writes `%b`, Debian `%O`).
+    /// The line looks alike for both (`combined`: Apache itself writes `%b`, Debian `%O`).
     Unclear,
     /// The format has none.
     None,
