@@ -13,4 +13,4 @@
 
 mod report;
 
-pub use report::{Confidence, Counted, Evidence, Finding, Proposal, Report, Verdict};
+pub use report::{Confidence, Counted, Evidence, Finding, PathTrait, Proposal, Report, Traits, Verdict};

@@ -1,5 +1,6 @@
 //! What a run found, as data: the same for the terminal, for JSON and for the page.
 
+use ipnet::IpNet;
 use serde::Serialize;
 
 /// All that a run of `tidegate diagnose` found.
@@ -28,6 +29,39 @@ pub struct Finding {
     pub counter_check: String,
     /// How much of the log it is about.
     pub counted: Counted,
+    /// What its requests have in common, for a rule against them; nothing where no rule would help.
+    pub traits: Traits,
+}
+
+/// What requests have in common: what a rule against them tests. All that are given must hold; of a list, any one.
+/// Texts are as clients sent them, with nothing escaped: whoever writes them into anything takes them for hostile.
+/// Bytes that are no UTF-8 cannot be said here: leave such a value out.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Traits {
+    /// The virtual server or domain that it is about, where the log tells them apart.
+    pub domain: Option<String>,
+    /// Hosts in Referer, in lower case: registrable domains (the names below them are meant too) or addresses.
+    pub referers: Vec<String>,
+    /// They have no referer, or an empty one.
+    pub is_without_referer: bool,
+    /// What is asked for.
+    pub paths: Vec<PathTrait>,
+    /// From where.
+    pub networks: Vec<IpNet>,
+    /// Values of User-Agent, whole.
+    pub agents: Vec<String>,
+}
+
+/// What is common to paths. They are decoded, without query.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PathTrait {
+    /// The path itself: `/misc/sample.log`.
+    Is(String),
+    /// It begins so: `/audio/`.
+    Below(String),
+    /// The ending, without its full stop, in lower case: `mp3`.
+    Ending(String),
 }
 
 /// How much of a log something is about.

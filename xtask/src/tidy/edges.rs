@@ -76,8 +76,8 @@ const ROOMS: [Room; 13] = [
         name: "analyser",
         // rewrite: replay of .htaccess files
         ours: &["source", "message", "rewrite", "shaping", "accesslog", "engine"],
-        // serde: the report as data
-        outside: &["serde", "thiserror"],
+        // serde, serde_json: the report as data; ipnet: networks of clients; jiff: dates in reports and rules
+        outside: &["serde", "serde_json", "thiserror", "ipnet", "jiff"],
     },
     Room {
         name: "proxy",
