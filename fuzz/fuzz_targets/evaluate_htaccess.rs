@@ -100,7 +100,7 @@ fuzz_target!(|input: &[u8]| {
         }
         let placed = PlacedFile { prefix: b"/".to_vec(), file: Arc::new(parsed.file) };
         let options = SiteOptions { document_root: Some(b"/www".to_vec()), ..SiteOptions::default() };
-        let Ok(site) = Site::new(&[placed], options) else { return };
+        let site = Site::new(&[placed], options);
         let request = Request::of(line);
         let outcome = site.evaluate(&request);
         match &outcome.verdict {

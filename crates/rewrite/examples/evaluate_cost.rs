@@ -11,7 +11,7 @@
 #![expect(clippy::print_stdout, reason = "a command")]
 
 use rewrite::{Fact, Facts, PlacedFile, Question, Site, SiteOptions, Variable, parse};
-use source::{Source, render_human};
+use source::{Severity, Source, render_human};
 use std::borrow::Cow;
 use std::error::Error;
 use std::net::IpAddr;
@@ -54,8 +54,11 @@ impl Facts for Visitor {
 
 fn load(path: &str, text: &[u8]) -> Result<Site, Box<dyn Error>> {
     let parsed = parse(&Arc::new(Source::new(path, text)));
+    if parsed.diagnostics.iter().any(|one| one.severity == Severity::Error) {
+        return Err(render_human(&parsed.diagnostics, false).into());
+    }
     let placed = PlacedFile { prefix: b"/".to_vec(), file: Arc::new(parsed.file) };
-    Ok(Site::new(&[placed], SiteOptions::default()).map_err(|wrong| render_human(&wrong, false))?)
+    Ok(Site::new(&[placed], SiteOptions::default()))
 }
 
 fn main() -> Result<(), Box<dyn Error>> {

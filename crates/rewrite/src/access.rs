@@ -6,7 +6,6 @@ use crate::directive::{
 use crate::expand::Matched;
 use crate::expression::{Expression, StringExpression};
 use crate::known::{Known, either, known};
-use crate::load::Loader;
 use crate::request::Request;
 use crate::section::Section;
 use crate::{Question, Variable};
@@ -125,8 +124,8 @@ pub(crate) struct Requirement {
 enum Kind {
     /// Needs nothing that is compiled.
     Plain(RequirementKind),
-    Host(StringExpression),
-    Expression(Expression),
+    Host(Arc<StringExpression>),
+    Expression(Arc<Expression>),
     All(Vec<Requirement>),
     Any(Vec<Requirement>),
 }
@@ -143,29 +142,23 @@ pub(crate) enum Answer {
 }
 
 impl Requirement {
-    pub(crate) fn new(
-        written: &directive::Requirement,
-        limit: Option<Arc<Limit>>,
-        loader: &mut Loader<'_>,
-    ) -> Option<Self> {
-        let mut all = |list: &[directive::Requirement]| -> Option<Vec<Self>> {
-            list.iter().map(|one| Self::new(one, None, loader)).collect()
-        };
+    pub(crate) fn new(written: &directive::Requirement, limit: Option<Arc<Limit>>) -> Self {
+        let all = |list: &[directive::Requirement]| list.iter().map(|one| Self::new(one, None)).collect();
         let mut negated = written.negated;
         let kind = match &written.kind {
-            RequirementKind::All(list) => Kind::All(all(list)?),
-            RequirementKind::Any(list) => Kind::Any(all(list)?),
+            RequirementKind::All(list) => Kind::All(all(list)),
+            RequirementKind::Any(list) => Kind::Any(all(list)),
             RequirementKind::None(list) => {
                 negated = !negated;
-                Kind::Any(all(list)?)
+                Kind::Any(all(list))
             }
             RequirementKind::Host(expression) | RequirementKind::ForwardDns(expression) => {
-                Kind::Host(loader.string(expression)?)
+                Kind::Host(Arc::clone(&expression.read))
             }
-            RequirementKind::Expression(expression) => Kind::Expression(loader.condition(expression)?),
+            RequirementKind::Expression(expression) => Kind::Expression(Arc::clone(&expression.read)),
             plain => Kind::Plain(plain.clone()),
         };
-        Some(Self { span: written.span, negated, limit, kind })
+        Self { span: written.span, negated, limit, kind }
     }
 
     fn is_for(&self, method: &[u8]) -> bool {

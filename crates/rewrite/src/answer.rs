@@ -1,12 +1,11 @@
 //! `Redirect`, `RedirectMatch`, `ErrorDocument`.
 
 use crate::ErrorDocument;
-use crate::directive::{self, DocumentKind, Template};
+use crate::directive::{self, DocumentKind, RedirectPlace, Template};
 use crate::escape::escape_path;
 use crate::expand::{self, Matched, Places};
 use crate::expression::StringExpression;
 use crate::known::{Known, Need};
-use crate::load::Loader;
 use crate::request::Request;
 use pattern::{Groups, Pattern};
 use source::Span;
@@ -23,7 +22,7 @@ pub(crate) struct Redirect {
 #[derive(Debug)]
 enum Kind {
     /// All paths.
-    All(Option<StringExpression>),
+    All(Option<Arc<StringExpression>>),
     Path {
         path: Vec<u8>,
         target: Option<Vec<u8>>,
@@ -43,19 +42,14 @@ fn answered(status: u16) -> u16 {
 }
 
 impl Redirect {
-    pub(crate) fn new(
-        written: &directive::Redirect,
-        by: (usize, Span),
-        loader: &mut Loader<'_>,
-    ) -> Option<Self> {
-        let kind = match (&written.path, &written.target) {
-            (None, None) => Kind::All(None),
-            (None, Some(target)) => Kind::All(Some(loader.string(target)?)),
-            (Some(path), target) => {
-                Kind::Path { path: path.clone(), target: target.as_ref().map(|target| target.text.clone()) }
+    pub(crate) fn new(written: &directive::Redirect, by: (usize, Span)) -> Self {
+        let kind = match &written.place {
+            RedirectPlace::All(target) => Kind::All(target.as_ref().map(|target| Arc::clone(&target.read))),
+            RedirectPlace::Below { path, target } => {
+                Kind::Path { path: path.clone(), target: target.clone() }
             }
         };
-        Some(Self { by, status: answered(written.status), kind })
+        Self { by, status: answered(written.status), kind }
     }
 
     pub(crate) fn matching(written: &directive::RedirectMatch, by: (usize, Span)) -> Self {
@@ -162,16 +156,13 @@ fn is_url(text: &[u8]) -> bool {
 #[derive(Debug)]
 pub(crate) struct Document {
     status: u16,
-    kind: Option<(DocumentKind, StringExpression)>,
+    kind: Option<(DocumentKind, Arc<StringExpression>)>,
 }
 
 impl Document {
-    pub(crate) fn new(written: &directive::ErrorDocumentDirective, loader: &mut Loader<'_>) -> Option<Self> {
-        let kind = match (&written.document, written.kind) {
-            (Some(document), Some(kind)) => Some((kind, loader.string(document)?)),
-            _ => None,
-        };
-        Some(Self { status: written.status, kind })
+    pub(crate) fn new(written: &directive::ErrorDocumentDirective) -> Self {
+        let kind = written.kind.zip(written.document.as_ref().map(|document| Arc::clone(&document.read)));
+        Self { status: written.status, kind }
     }
 
     pub(crate) fn value(&self, request: &mut Request<'_>) -> Known<(u16, ErrorDocument)> {

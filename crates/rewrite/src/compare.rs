@@ -40,9 +40,17 @@ mod tests {
 
     #[test]
     fn numbers_are_read_as_c_reads_them() {
-        for (text, value) in
-            [("12x", 12), (" -3", -3), ("", 0), ("x", 0), ("+7", 7), ("0x10", 0), ("4294967297", 1)]
-        {
+        for (text, value) in [
+            ("12x", 12),
+            (" -3", -3),
+            ("", 0),
+            ("x", 0),
+            ("+7", 7),
+            ("12", 12),
+            (" -3x", -3),
+            ("0x10", 0),
+            ("4294967297", 1),
+        ] {
             assert_eq!(number(text.as_bytes()), value, "{text}");
         }
     }

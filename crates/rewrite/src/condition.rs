@@ -5,12 +5,13 @@ use crate::directive::{Comparison, CondTest, Joined, RewriteCond, TemplatePart};
 use crate::expand::{self, Matched, Places};
 use crate::expression::Expression;
 use crate::known::{Known, Need, tri};
-use crate::load::{Loader, Search, Wanted};
+use crate::load::{Search, Tests, Wanted};
 use crate::request::Request;
 use crate::ways::TestId;
 use crate::{FileTest, Question};
 use pattern::Groups;
 use std::cmp::Ordering;
+use std::sync::Arc;
 
 /// A condition, compiled.
 #[derive(Debug)]
@@ -31,11 +32,11 @@ enum Test {
     File(FileTest),
     UrlAllowed,
     FileAllowed,
-    Expression(Expression),
+    Expression(Arc<Expression>),
 }
 
 impl Condition {
-    pub(crate) fn new(written: &RewriteCond, wanted: Wanted, loader: &mut Loader<'_>) -> Option<Self> {
+    pub(crate) fn new(written: &RewriteCond, wanted: Wanted, tests: &mut Tests) -> Self {
         let test = match &written.test {
             // what is matched behind a `!` is not kept
             CondTest::Regex(regex) if written.negated => Test::Search(Search::new(regex, Wanted::Answer)),
@@ -47,16 +48,16 @@ impl Condition {
             CondTest::File(test) => Test::File(*test),
             CondTest::UrlAllowed => Test::UrlAllowed,
             CondTest::FileAllowed => Test::FileAllowed,
-            CondTest::Expression(expression) => Test::Expression(loader.condition(expression)?),
+            CondTest::Expression(expression) => Test::Expression(Arc::clone(&expression.read)),
         };
-        let id = loader.test_id(&written.subject, &written.test);
-        Some(Self {
+        let id = tests.id(&written.subject, &written.test);
+        Self {
             subject: written.subject.parts.clone(),
             test,
             negated: written.negated,
             joined: written.joined,
             id,
-        })
+        }
     }
 
     /// Whether the test holds, `!` left out; what a pattern matched goes into the places.

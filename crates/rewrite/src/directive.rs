@@ -21,7 +21,7 @@ pub use access::{
 };
 pub use answer::{
     DocumentKind, ErrorDocumentDirective, HeaderChange, HeaderCondition, HeaderDirective, HeaderSide,
-    HeaderValue, HeaderValuePart, Redirect, RedirectMatch,
+    HeaderValue, HeaderValuePart, Redirect, RedirectMatch, RedirectPlace,
 };
 pub use environment::{Attribute, EnvironmentSetting, SetEnvIf, SetEnvIfTest};
 pub use rewriting::{
@@ -30,6 +30,7 @@ pub use rewriting::{
 };
 pub use template::{Named, Template, TemplatePart};
 
+use crate::expression::{self, StringExpression};
 use pattern::Pattern;
 use source::{Source, Span};
 use std::sync::Arc;
@@ -162,11 +163,24 @@ pub struct Regex {
     pub compiled: Arc<Pattern>,
 }
 
-/// An expression of Apache's language for conditions, or a text with such expressions in it (`%{...}`), as written.
+/// An expression of Apache's language for conditions.
 #[derive(Clone, Debug)]
 pub struct Expression {
-    /// Without quotes around it.
+    /// As written, without quotes around it.
     pub text: Vec<u8>,
     /// Where it stands.
     pub span: Span,
+    /// Ready to be judged.
+    pub(crate) read: Arc<expression::Expression>,
+}
+
+/// A text with such expressions in it (`%{...}`).
+#[derive(Clone, Debug)]
+pub struct TextExpression {
+    /// As written, without quotes around it.
+    pub text: Vec<u8>,
+    /// Where it stands.
+    pub span: Span,
+    /// Ready to be worked out.
+    pub(crate) read: Arc<StringExpression>,
 }

@@ -5,7 +5,6 @@ use crate::directive::{self, Attribute, EnvironmentSetting, Regex, SetEnvIfTest}
 use crate::expand::{self, Matched, Places};
 use crate::expression::Expression;
 use crate::known::{Known, Names, Need, known};
-use crate::load::Loader;
 use crate::request::Request;
 use pattern::{Groups, Pattern};
 use std::sync::Arc;
@@ -27,7 +26,7 @@ enum Test {
         /// The pattern is a plain text: then `$1` in values is plain text too.
         is_plain: bool,
     },
-    Expression(Expression),
+    Expression(Arc<Expression>),
 }
 
 /// The name of an attribute and the value that was found for it.
@@ -41,9 +40,9 @@ pub(crate) enum Fixed {
 }
 
 impl SetEnvIf {
-    pub(crate) fn new(written: &directive::SetEnvIf, loader: &mut Loader<'_>) -> Option<Self> {
+    pub(crate) fn new(written: &directive::SetEnvIf) -> Self {
         let test = match &written.test {
-            SetEnvIfTest::Expression(expression) => Test::Expression(loader.condition(expression)?),
+            SetEnvIfTest::Expression(expression) => Test::Expression(Arc::clone(&expression.read)),
             SetEnvIfTest::Attribute(attribute, regex) => Test::Attribute {
                 names: match attribute {
                     Attribute::NamedLike(names) => Some(Arc::clone(&names.compiled)),
@@ -54,7 +53,7 @@ impl SetEnvIf {
                 is_plain: is_plain(regex),
             },
         };
-        Some(Self { test, settings: written.settings.clone() })
+        Self { test, settings: written.settings.clone() }
     }
 
     /// Sets what it sets. `last` is the value that the directive before this one looked at: Apache does not look again

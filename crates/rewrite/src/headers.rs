@@ -4,7 +4,6 @@ use crate::directive::{self, HeaderChange, HeaderSide, HeaderValuePart, Regex};
 use crate::expand::Matched;
 use crate::expression::{Expression, StringExpression};
 use crate::known::{Known, Need, known};
-use crate::load::Loader;
 use crate::request::Request;
 use crate::{EditPattern, HeaderAction, HeaderEdit};
 use pattern::{Case, Dialect, Newlines, Pattern};
@@ -29,7 +28,7 @@ enum Action {
 #[derive(Debug)]
 enum Value {
     Format(Vec<HeaderValuePart>),
-    Expression(StringExpression),
+    Expression(Arc<StringExpression>),
 }
 
 #[derive(Debug)]
@@ -37,12 +36,12 @@ enum Condition {
     None,
     Environment(Vec<u8>),
     NoEnvironment(Vec<u8>),
-    Expression(Expression),
+    Expression(Arc<Expression>),
 }
 
 impl Change {
     /// `None` also for what has no effect here: a note for logs, and what would have to be early.
-    pub(crate) fn new(written: &directive::HeaderDirective, loader: &mut Loader<'_>) -> Option<Self> {
+    pub(crate) fn new(written: &directive::HeaderDirective) -> Option<Self> {
         let one = |action| Action::One(action, None);
         let (action, value) = match &written.change {
             HeaderChange::Set(value) => (one(HeaderAction::Set), Some(value)),
@@ -70,7 +69,7 @@ impl Change {
             None => None,
             Some(directive::HeaderValue::Format(parts)) => Some(Value::Format(parts.clone())),
             Some(directive::HeaderValue::Expression(expression)) => {
-                Some(Value::Expression(loader.string(expression)?))
+                Some(Value::Expression(Arc::clone(&expression.read)))
             }
         };
         let condition = match &written.condition {
@@ -79,7 +78,7 @@ impl Change {
             directive::HeaderCondition::Environment(name) => Condition::Environment(name.clone()),
             directive::HeaderCondition::NoEnvironment(name) => Condition::NoEnvironment(name.clone()),
             directive::HeaderCondition::Expression(expression) => {
-                Condition::Expression(loader.condition(expression)?)
+                Condition::Expression(Arc::clone(&expression.read))
             }
         };
         Some(Self { side: written.side, name: written.name.clone(), action, value, condition })

@@ -1,70 +1,19 @@
-//! Directives to what runs: patterns and expressions are compiled once, when a file is loaded.
+//! Directives to what runs: what a pattern is wanted for, and which tests are equal.
 
 use crate::directive::Named;
-use crate::directive::{self, CondTest, Regex, Template, TemplatePart};
-use crate::expression::{Expression, StringExpression};
+use crate::directive::{CondTest, Regex, Template, TemplatePart};
 use crate::ways::TestId;
 use pattern::{Dialect, Groups, Newlines, Pattern, TooManySteps};
-use source::{Diagnostic, DiagnosticId, Source, Span};
 use std::collections::HashMap;
 use std::sync::Arc;
-
-/// What is needed, and collected, while files are loaded.
-pub(crate) struct Loader<'l> {
-    /// The text under way.
-    pub(crate) source: &'l Arc<Source>,
-    pub(crate) diagnostics: &'l mut Vec<Diagnostic>,
-    pub(crate) tests: &'l mut Tests,
-}
 
 /// Tests that were met, so that equal ones get one number.
 #[derive(Debug, Default)]
 pub(crate) struct Tests(HashMap<String, TestId>);
 
-impl Loader<'_> {
-    /// A condition in Apache's language for expressions, or a diagnostic.
-    pub(crate) fn condition(&mut self, written: &directive::Expression) -> Option<Expression> {
-        let read = Expression::new(&written.text);
-        self.expression(written, read)
-    }
-
-    /// A text with expressions in it, or a diagnostic.
-    pub(crate) fn string(&mut self, written: &directive::Expression) -> Option<StringExpression> {
-        let read = StringExpression::new(&written.text);
-        self.expression(written, read)
-    }
-
-    fn expression<T>(
-        &mut self,
-        written: &directive::Expression,
-        read: Result<T, (String, usize)>,
-    ) -> Option<T> {
-        match read {
-            Ok(expression) => Some(expression),
-            Err((what, at)) => {
-                let start = written.span.start.saturating_add(u32::try_from(at).unwrap_or(u32::MAX));
-                // escapes within quotes make the text shorter than what is written: then all of it is shown
-                let is_verbatim = self.source.slice(written.span) == written.text;
-                let span = if is_verbatim && start < written.span.end {
-                    Span { start, end: written.span.end }
-                } else {
-                    written.span
-                };
-                self.diagnostics.push(
-                    Diagnostic::error(
-                        DiagnosticId("htaccess-expression"),
-                        format!("this is no expression: {what}"),
-                    )
-                    .at(self.source, span, "here")
-                    .help("Apache answers every request below this folder with 500"),
-                );
-                None
-            }
-        }
-    }
-
+impl Tests {
     /// The number of a test that looks only at what does not change while a request is evaluated.
-    pub(crate) fn test_id(&mut self, subject: &Template, test: &CondTest) -> Option<TestId> {
+    pub(crate) fn id(&mut self, subject: &Template, test: &CondTest) -> Option<TestId> {
         let is_fixed = |part: &TemplatePart| match part {
             TemplatePart::Literal(_) => true,
             TemplatePart::Variable(named, _) => matches!(named, Named::Of(_) | Named::Field(_)),
@@ -79,8 +28,8 @@ impl Loader<'_> {
             CondTest::Number(comparison, with) => format!("n{comparison:?} {with}"),
             _ => return None,
         };
-        let next = TestId::try_from(self.tests.0.len()).ok()?;
-        Some(*self.tests.0.entry(format!("{:?} {test}", subject.text)).or_insert(next))
+        let next = TestId::try_from(self.0.len()).ok()?;
+        Some(*self.0.entry(format!("{:?} {test}", subject.text)).or_insert(next))
     }
 }
 

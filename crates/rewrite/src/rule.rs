@@ -6,7 +6,7 @@ use crate::escape::{BackReferenceEscape, escape_path, scheme, with_capital_escap
 use crate::expand::{self, Matched, Places, QuestionMark};
 use crate::known::{Known, Need};
 use crate::limits::{AGAIN_MAX, BYTES_A_RULE, PATH_MAX, RULES_TRIED_MAX};
-use crate::load::{Loader, Search, Wanted};
+use crate::load::{Search, Tests, Wanted};
 use crate::request::{FileName, Original, Request};
 use crate::rewritten;
 use crate::site::Folder;
@@ -82,7 +82,7 @@ enum RuleEnd {
 }
 
 impl Rule {
-    pub(crate) fn new(written: &RewriteRule, by: (usize, Span), loader: &mut Loader<'_>) -> Option<Self> {
+    pub(crate) fn new(written: &RewriteRule, by: (usize, Span), tests: &mut Tests) -> Self {
         let mut rule = Self {
             by,
             search: Search::Always,
@@ -116,11 +116,11 @@ impl Rule {
         rule.search = Search::new(&written.pattern, wanted(uses_rule_groups && !written.negated));
         let conditions = written.conditions.iter();
         let conditions =
-            conditions.map(|condition| Condition::new(condition, wanted(uses_cond_groups), loader));
-        rule.conditions = conditions.collect::<Option<_>>()?;
+            conditions.map(|condition| Condition::new(condition, wanted(uses_cond_groups), tests));
+        rule.conditions = conditions.collect();
         rule.uses_rule_groups = uses_rule_groups;
         rule.uses_cond_groups = uses_cond_groups;
-        Some(rule)
+        rule
     }
 
     fn add(&mut self, flag: &RuleFlag) {

@@ -7,7 +7,7 @@ use crate::environment::{Fixed, SetEnvIf};
 use crate::expression::Expression;
 use crate::glob::{self, Slashes};
 use crate::headers::Change;
-use crate::load::Loader;
+use crate::load::Tests;
 use crate::rule::Rule;
 use crate::site::Folder;
 use crate::variables::Variables;
@@ -76,8 +76,8 @@ pub(crate) enum FileCondition {
 /// When an `<If>` section counts.
 #[derive(Debug)]
 pub(crate) enum IfCondition {
-    If(Expression),
-    ElseIf(Expression),
+    If(Arc<Expression>),
+    ElseIf(Arc<Expression>),
     Else,
 }
 
@@ -131,13 +131,8 @@ fn named_groups(pattern: &[u8]) -> Vec<(usize, Vec<u8>)> {
 }
 
 impl Section {
-    /// Compiles directives; what is wrong with them is left in the loader.
-    pub(crate) fn new(
-        directives: &[Directive],
-        file: usize,
-        folder: Folder,
-        loader: &mut Loader<'_>,
-    ) -> Self {
+    /// Compiles directives.
+    pub(crate) fn new(directives: &[Directive], file: usize, folder: Folder, tests: &mut Tests) -> Self {
         let mut section = Self {
             file,
             folder,
@@ -156,12 +151,12 @@ impl Section {
             ifs: Vec::new(),
         };
         for directive in directives {
-            section.add(directive, loader);
+            section.add(directive, tests);
         }
         section
     }
 
-    fn add(&mut self, directive: &Directive, loader: &mut Loader<'_>) {
+    fn add(&mut self, directive: &Directive, tests: &mut Tests) {
         match &directive.kind {
             DirectiveKind::RewriteEngine(is_on) => self.rewriting().engine = Some(*is_on),
             DirectiveKind::RewriteBase(base) => {
@@ -176,11 +171,9 @@ impl Section {
             }
             DirectiveKind::RewriteRule(rule) => {
                 let by = (self.file, directive.span);
-                if let Some(rule) = Rule::new(rule, by, loader) {
-                    self.rewriting().rules.push(rule);
-                }
+                self.rewriting().rules.push(Rule::new(rule, by, tests));
             }
-            DirectiveKind::SetEnvIf(written) => self.set_env_ifs.extend(SetEnvIf::new(written, loader)),
+            DirectiveKind::SetEnvIf(written) => self.set_env_ifs.push(SetEnvIf::new(written)),
             DirectiveKind::SetEnv(name, value) => {
                 self.fixed_variables.push(Fixed::Set(name.clone(), value.clone()));
             }
@@ -188,14 +181,14 @@ impl Section {
                 self.fixed_variables.extend(names.iter().cloned().map(Fixed::Unset));
             }
             DirectiveKind::Redirect(written) => {
-                self.redirects.extend(Redirect::new(written, (self.file, directive.span), loader));
+                self.redirects.push(Redirect::new(written, (self.file, directive.span)));
             }
             DirectiveKind::RedirectMatch(written) => {
                 self.redirects.push(Redirect::matching(written, (self.file, directive.span)));
             }
-            DirectiveKind::ErrorDocument(written) => self.documents.extend(Document::new(written, loader)),
-            DirectiveKind::Header(written) => self.header_changes.extend(Change::new(written, loader)),
-            DirectiveKind::Container(container) => self.add_container(container, loader),
+            DirectiveKind::ErrorDocument(written) => self.documents.push(Document::new(written)),
+            DirectiveKind::Header(written) => self.header_changes.extend(Change::new(written)),
+            DirectiveKind::Container(container) => self.add_container(container, tests),
             // maps are of the site; variables of the server's own environment are not told to anyone
             DirectiveKind::RewriteMap(_) | DirectiveKind::PassEnv(_) => {}
             DirectiveKind::DirectoryIndex(names) if names.iter().eq([b"disabled"]) => {
@@ -206,11 +199,11 @@ impl Section {
             }
             DirectiveKind::DirectorySlash(is_on) => self.adds_slash = Some(*is_on),
             DirectiveKind::AuthMerging(merging) => self.merging = Some(*merging),
-            _ => self.add_access(directive, loader),
+            _ => self.add_access(directive),
         }
     }
 
-    fn add_access(&mut self, directive: &Directive, loader: &mut Loader<'_>) {
+    fn add_access(&mut self, directive: &Directive) {
         let limit = || directive.limit.clone();
         match &directive.kind {
             DirectiveKind::Order(order) => {
@@ -226,41 +219,37 @@ impl Section {
                 self.lists.get_or_insert_default().satisfy(*satisfy, limit(), directive.span);
             }
             DirectiveKind::Require(written) => {
-                self.requirements.extend(Requirement::new(written, limit(), loader));
+                self.requirements.push(Requirement::new(written, limit()));
             }
             _ => {}
         }
     }
 
-    fn add_container(&mut self, container: &Container, loader: &mut Loader<'_>) {
-        let inner = |name: &[u8], loader: &mut Loader<'_>| {
+    fn add_container(&mut self, container: &Container, tests: &mut Tests) {
+        let inner = |name: &[u8], tests: &mut Tests| {
             let folder = Folder { name: [name, b"/"].concat(), prefix: None, base: None };
-            Self::new(&container.directives, self.file, folder, loader)
+            Self::new(&container.directives, self.file, folder, tests)
         };
         match &container.condition {
             ContainerCondition::Files(name) => {
-                let section = inner(name, loader);
+                let section = inner(name, tests);
                 self.files.push((FileCondition::Glob(name.clone()), section));
             }
             ContainerCondition::FilesMatch(regex) => {
-                let section = inner(&regex.text, loader);
+                let section = inner(&regex.text, tests);
                 let named = named_groups(&regex.text);
                 self.files.push((FileCondition::Pattern(Arc::clone(&regex.compiled), named), section));
             }
             ContainerCondition::If(expression) => {
-                let section = inner(b"*If", loader);
-                if let Some(expression) = loader.condition(expression) {
-                    self.ifs.push((IfCondition::If(expression), section));
-                }
+                let section = inner(b"*If", tests);
+                self.ifs.push((IfCondition::If(Arc::clone(&expression.read)), section));
             }
             ContainerCondition::ElseIf(expression) => {
-                let section = inner(b"*If", loader);
-                if let Some(expression) = loader.condition(expression) {
-                    self.ifs.push((IfCondition::ElseIf(expression), section));
-                }
+                let section = inner(b"*If", tests);
+                self.ifs.push((IfCondition::ElseIf(Arc::clone(&expression.read)), section));
             }
             ContainerCondition::Else => {
-                let section = inner(b"*If", loader);
+                let section = inner(b"*If", tests);
                 self.ifs.push((IfCondition::Else, section));
             }
         }

@@ -1,10 +1,9 @@
 //! Files and where they count.
 
 use crate::directive::{DirectiveKind, File, MapSource};
-use crate::load::{Loader, Tests};
+use crate::load::Tests;
 use crate::map::{Map, NamedMap};
 use crate::section::Section;
-use source::Diagnostic;
 use std::sync::Arc;
 
 /// What is called the document root where none is configured. No request can name it: it has a NUL.
@@ -51,16 +50,12 @@ pub(crate) struct Folder {
 
 impl Site {
     /// Compiles files. Those with the same prefix count one after the other, in the order given.
-    ///
-    /// # Errors
-    /// All patterns and expressions that cannot be used.
-    pub fn new(files: &[PlacedFile], options: SiteOptions) -> Result<Self, Vec<Diagnostic>> {
+    pub fn new(files: &[PlacedFile], options: SiteOptions) -> Self {
         let has_files = options.document_root.is_some();
         let mut root = options.document_root.unwrap_or_else(|| HIDDEN_ROOT.to_vec());
         if root.last() == Some(&b'/') {
             root.pop();
         }
-        let mut diagnostics = Vec::new();
         let mut tests = Tests::default();
         let mut maps: Vec<Map> = options.maps.into_iter().map(Map::new).collect();
         let mut folders = Vec::with_capacity(files.len());
@@ -71,13 +66,11 @@ impl Site {
             }
             let folder =
                 Folder { name: [root.as_slice(), &prefix].concat(), prefix: Some(prefix), base: None };
-            let source = &placed.file.source;
-            let mut loader = Loader { source, diagnostics: &mut diagnostics, tests: &mut tests };
-            folders.push(Section::new(&placed.file.directives, number, folder, &mut loader));
+            folders.push(Section::new(&placed.file.directives, number, folder, &mut tests));
             maps.extend(built_in_maps(&placed.file));
         }
         folders.sort_by_key(|section: &Section| section.folder.name.len());
-        if diagnostics.is_empty() { Ok(Self { folders, root, has_files, maps }) } else { Err(diagnostics) }
+        Self { folders, root, has_files, maps }
     }
 
     /// The document root, without a slash at its end.

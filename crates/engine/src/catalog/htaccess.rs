@@ -55,9 +55,8 @@ impl Htaccess {
         let options =
             SiteOptions { document_root: document_root.as_deref().map(path_bytes), maps: Vec::new() };
         let placed = PlacedFile { prefix: b"/".to_vec(), file: Arc::new(parsed.file) };
-        let site = Site::new(&[placed], options).map_err(|wrong| diagnostics.extend(wrong)).ok()?;
         Some(Self {
-            site,
+            site: Site::new(&[placed], options),
             files: vec![(Arc::from(source.name()), Arc::clone(source))],
             mode: Mode::Enforce,
             document_root,
@@ -175,7 +174,7 @@ impl Checker<'_> {
         if files.is_empty() || self.errors() > before {
             return None;
         }
-        let site = Site::new(&site, options).map_err(|wrong| self.diagnostics.extend(wrong)).ok()?;
+        let site = Site::new(&site, options);
         let mode = *table.htaccess_mode.value()?;
         Some(Arc::new(Htaccess { site, files, mode, document_root }))
     }

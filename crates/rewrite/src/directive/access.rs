@@ -1,6 +1,6 @@
 //! Who may come in: `Order`, `Allow`, `Deny`, `Satisfy`, `Require`.
 
-use super::Expression;
+use super::{Expression, TextExpression};
 use source::Span;
 use std::net::IpAddr;
 
@@ -129,9 +129,9 @@ pub enum RequirementKind {
     /// `ip`: one of these.
     Address(Vec<AddressRange>),
     /// `host`: the client's name is one of these or ends with it.
-    Host(Expression),
+    Host(TextExpression),
     /// `forward-dns`: one of these names has the client's address.
-    ForwardDns(Expression),
+    ForwardDns(TextExpression),
     /// `local`: the client is on this machine.
     Local,
     /// `method`: one of these.

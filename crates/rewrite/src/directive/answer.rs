@@ -1,6 +1,6 @@
 //! What is done to answers: redirects, error documents, header fields.
 
-use super::{Expression, Regex, Template};
+use super::{Expression, Regex, Template, TextExpression};
 use source::Span;
 
 /// `Redirect`, `RedirectTemp`, `RedirectPermanent`.
@@ -8,10 +8,22 @@ use source::Span;
 pub struct Redirect {
     /// Of the answer: mostly 301, 302, 303, 410.
     pub status: u16,
-    /// The path that is meant and all below it, as in a URL; `None` for all paths (in `<Files>` and `<If>` only).
-    pub path: Option<Vec<u8>>,
-    /// Where to; `None` if the status is no redirect. An expression's text where there is no path, else as it is.
-    pub target: Option<Expression>,
+    /// Of what, and where to.
+    pub place: RedirectPlace,
+}
+
+/// What a `Redirect` is for, and where it leads; there is no target if the status is no redirect.
+#[derive(Clone, Debug)]
+pub enum RedirectPlace {
+    /// A path and all below it, as in a URL; what is below goes along to the target.
+    Below {
+        /// Which.
+        path: Vec<u8>,
+        /// Where to, as it is.
+        target: Option<Vec<u8>>,
+    },
+    /// All paths, in `<Files>` and `<If>` only.
+    All(Option<TextExpression>),
 }
 
 /// `RedirectMatch`.
@@ -31,7 +43,7 @@ pub struct ErrorDocumentDirective {
     /// For which.
     pub status: u16,
     /// What is shown; places `%{...}` in it are expressions.
-    pub document: Option<Expression>,
+    pub document: Option<TextExpression>,
     /// The document is a text, a path, or a URL; `None` of all for `default`.
     pub kind: Option<DocumentKind>,
 }
@@ -119,7 +131,7 @@ pub enum HeaderValue {
     /// Text with places.
     Format(Vec<HeaderValuePart>),
     /// `expr=...`
-    Expression(Expression),
+    Expression(TextExpression),
 }
 
 /// A piece of a value.

@@ -111,7 +111,7 @@ fn load(files: &[(&str, &str)], root: Option<&str>) -> Site {
         })
         .collect();
     let document_root = root.map(|root| root.as_bytes().to_vec());
-    Site::new(&files, SiteOptions { document_root, maps: Vec::new() }).unwrap()
+    Site::new(&files, SiteOptions { document_root, maps: Vec::new() })
 }
 
 fn site(text: &str) -> Site {
@@ -456,8 +456,6 @@ proptest! {
     fn no_file_and_no_request_brings_it_down(text in "(?s).{0,200}", path in "/(?s).{0,60}", referer in "(?s).{0,20}") {
         let source = Arc::new(Source::new(".htaccess", text.into_bytes()));
         let file = PlacedFile { prefix: b"/".to_vec(), file: Arc::new(parse(&source).file) };
-        if let Ok(site) = Site::new(&[file], SiteOptions::default()) {
-            site.evaluate(&get(&path).with("Referer", &referer));
-        }
+        Site::new(&[file], SiteOptions::default()).evaluate(&get(&path).with("Referer", &referer));
     }
 }

@@ -1,6 +1,6 @@
 //! `Order`, `Allow`, `Deny`, `Satisfy`, `Require`.
 
-use super::arguments::{between, exactly};
+use super::arguments::exactly;
 use super::known::Known;
 use super::reader::Reader;
 use super::words::{Word, Words};
@@ -418,12 +418,6 @@ fn unquoted(text: &[u8], range: std::ops::Range<usize>) -> (&[u8], std::ops::Ran
         }
         _ => (text, range),
     }
-}
-
-/// The arguments of `ErrorDocument` and the like: at least two.
-pub(super) fn two(reader: &mut Reader<'_>, known: &Known, words: &mut Words<'_>) -> Option<(Word, Word)> {
-    let mut all = between(reader, known, words, (2, 2))?.into_iter();
-    Some((all.next()?, all.next()?))
 }
 
 #[cfg(test)]

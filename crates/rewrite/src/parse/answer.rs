@@ -1,13 +1,13 @@
 //! `ErrorDocument`, `Redirect` and its kin.
 
-use super::access::two;
-use super::arguments::{atoi, between, is_status};
+use super::arguments::{between, exactly, is_status};
 use super::known::Known;
 use super::reader::Reader;
 use super::substitution_template;
 use super::words::{Word, Words};
+use crate::compare::number;
 use crate::directive::{
-    DirectiveKind, DocumentKind, ErrorDocumentDirective, Expression, Redirect, RedirectMatch,
+    DirectiveKind, DocumentKind, ErrorDocumentDirective, Redirect, RedirectMatch, RedirectPlace,
 };
 
 pub(super) fn error_document(
@@ -27,8 +27,8 @@ pub(super) fn error_document(
         reader.error("wrong-arguments", what, (text.span.to(line.whole()), "several words"), help);
         return None;
     }
-    let (status, document) = two(reader, known, &mut Words::new(line).after_first())?;
-    let number = atoi(&status.text);
+    let [status, document] = exactly(reader, known, &mut Words::new(line).after_first())?;
+    let number = number(&status.text);
     if !is_status(number) {
         let what = "Apache knows no such status";
         reader.error("wrong-arguments", what, (status.span, "not a status"), known.help());
@@ -66,7 +66,7 @@ fn status(word: &Word) -> Option<u16> {
         b"temp" => Some(302),
         b"seeother" => Some(303),
         b"gone" => Some(410),
-        number if number.first().is_some_and(u8::is_ascii_digit) => u16::try_from(atoi(number)).ok(),
+        digits if digits.first().is_some_and(u8::is_ascii_digit) => u16::try_from(number(digits)).ok(),
         _ => None,
     }
 }
@@ -110,20 +110,21 @@ pub(super) fn redirect(
             return None;
         }
     };
-    let target = match target {
-        Some(target) => Some(redirect_target(reader, status, path, target)?),
-        None => None,
+    if let Some(target) = target {
+        check_target(reader, status, path, target)?;
+    }
+    let place = match (path, target) {
+        (Some(path), target) => {
+            RedirectPlace::Below { path: path.text.clone(), target: target.map(|target| target.text.clone()) }
+        }
+        (None, Some(target)) => RedirectPlace::All(Some(reader.expression_text(&target.text, target.span)?)),
+        (None, None) => RedirectPlace::All(None),
     };
-    let path = path.map(|path| path.text.clone());
-    Some(DirectiveKind::Redirect(Redirect { status, path, target }))
+    Some(DirectiveKind::Redirect(Redirect { status, place }))
 }
 
-fn redirect_target(
-    reader: &mut Reader<'_>,
-    status: u16,
-    path: Option<&Word>,
-    target: &Word,
-) -> Option<Expression> {
+/// Reports a target that cannot be one.
+fn check_target(reader: &mut Reader<'_>, status: u16, path: Option<&Word>, target: &Word) -> Option<()> {
     if !is_redirect(status) {
         let what = format!("a {status} has no target");
         reader.error("wrong-arguments", what, (target.span, "not with this status"), "leave it out");
@@ -139,8 +140,7 @@ fn redirect_target(
         );
         return None;
     }
-    let expression = Expression { text: target.text.clone(), span: target.span };
-    if path.is_some() { Some(expression) } else { reader.expression_text(&target.text, target.span) }
+    Some(())
 }
 
 /// `RedirectTemp`, `RedirectPermanent`
@@ -149,10 +149,11 @@ pub(super) fn redirect_fixed(
     known: &Known,
     words: &mut Words<'_>,
 ) -> Option<DirectiveKind> {
-    let (path, target) = two(reader, known, words)?;
+    let [path, target] = exactly(reader, known, words)?;
     let status = if known.name == "RedirectPermanent" { 301 } else { 302 };
-    let target = redirect_target(reader, status, Some(&path), &target)?;
-    Some(DirectiveKind::Redirect(Redirect { status, path: Some(path.text), target: Some(target) }))
+    check_target(reader, status, Some(&path), &target)?;
+    let place = RedirectPlace::Below { path: path.text, target: Some(target.text) };
+    Some(DirectiveKind::Redirect(Redirect { status, place }))
 }
 
 pub(super) fn redirect_match(

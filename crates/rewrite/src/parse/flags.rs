@@ -1,10 +1,11 @@
 //! Lists of flags: `[R=301,L]`.
 
-use super::arguments::{atoi, is_status};
+use super::arguments::is_status;
 use super::lines::{Line, is_blank};
 use super::reader::Reader;
 use super::rewriting::{has_blank, to_line_end};
 use super::template::rewrite_template;
+use crate::compare;
 use crate::directive::{EscapeBackReferences, Joined, RuleFlag, WrittenFlag};
 use std::ops::Range;
 
@@ -184,7 +185,7 @@ fn rule_flag(line: &Line, flag: &Flag) -> Result<RuleFlag, Wrong> {
         b"g" | b"gone" => RuleFlag::Gone,
         b"h" | b"handler" => RuleFlag::Handler(template()),
         b"l" | b"last" => RuleFlag::Last,
-        b"n" | b"next" => RuleFlag::Next((!value.is_empty()).then(|| atoi(value))),
+        b"n" | b"next" => RuleFlag::Next((!value.is_empty()).then(|| compare::number(value))),
         b"nc" | b"nocase" => RuleFlag::NoCase,
         b"ne" | b"noescape" => RuleFlag::NoEscape,
         b"ns" | b"nosubreq" => RuleFlag::NoSubrequest,
@@ -194,7 +195,7 @@ fn rule_flag(line: &Line, flag: &Flag) -> Result<RuleFlag, Wrong> {
         b"qsd" | b"qsdiscard" => RuleFlag::QueryDiscard,
         b"qsl" | b"qslast" => RuleFlag::QueryLast,
         b"r" | b"redirect" => RuleFlag::Redirect(redirect_status(value).ok_or(Wrong::Status)?),
-        b"s" | b"skip" => RuleFlag::Skip(atoi(value)),
+        b"s" | b"skip" => RuleFlag::Skip(compare::number(value)),
         b"t" | b"type" => RuleFlag::Type(template()),
         b"unc" => RuleFlag::Unc,
         b"unsafeallow3f" => RuleFlag::AllowEncodedQuestionMark,
@@ -215,7 +216,7 @@ fn redirect_status(value: &[u8]) -> Option<u16> {
         b"permanent" => Some(301),
         b"seeother" => Some(303),
         number if number.first().is_some_and(u8::is_ascii_digit) => {
-            let status = atoi(number);
+            let status = compare::number(number);
             u16::try_from(status).ok().filter(|_| is_status(status))
         }
         _ => Some(302),

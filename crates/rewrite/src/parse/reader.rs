@@ -5,7 +5,9 @@ use super::lines::Line;
 use super::sections::{Scope, Section};
 use super::words::Words;
 use super::{DIRECTIVES_MAX, Parsed, REPORTS_MAX};
-use crate::directive::{Directive, DirectiveKind, Expression, File, Ignored, IgnoredWhy, Regex};
+use crate::directive::{
+    Directive, DirectiveKind, Expression, File, Ignored, IgnoredWhy, Regex, TextExpression,
+};
 use crate::expression;
 use pattern::{Case, Dialect, Newlines, Pattern};
 use source::{Diagnostic, DiagnosticId, Source, Span};
@@ -295,23 +297,22 @@ impl<'a> Reader<'a> {
 
     /// An expression.
     pub(super) fn expression(&mut self, text: &[u8], span: Span) -> Option<Expression> {
-        let read = expression::Expression::new(text);
-        self.checked_expression(text, span, read.err())
+        let read = self.told(text, span, expression::Expression::new(text))?;
+        Some(Expression { text: text.to_vec(), span, read: Arc::new(read) })
     }
 
     /// A text with expressions in it.
-    pub(super) fn expression_text(&mut self, text: &[u8], span: Span) -> Option<Expression> {
-        let read = expression::StringExpression::new(text);
-        self.checked_expression(text, span, read.err())
+    pub(super) fn expression_text(&mut self, text: &[u8], span: Span) -> Option<TextExpression> {
+        let read = self.told(text, span, expression::StringExpression::new(text))?;
+        Some(TextExpression { text: text.to_vec(), span, read: Arc::new(read) })
     }
 
-    fn checked_expression(
-        &mut self,
-        text: &[u8],
-        span: Span,
-        wrong: Option<(String, usize)>,
-    ) -> Option<Expression> {
-        let Some((what, at)) = wrong else { return Some(Expression { text: text.to_vec(), span }) };
+    /// What was read of an expression; `None`, and a report, if it cannot be read.
+    fn told<T>(&mut self, text: &[u8], span: Span, read: Result<T, (String, usize)>) -> Option<T> {
+        let (what, at) = match read {
+            Ok(read) => return Some(read),
+            Err(wrong) => wrong,
+        };
         let inner = self.source.slice(span);
         let quote = usize::from(inner.len() == text.len() + 2);
         let start = span.start.saturating_add(u32::try_from(at + quote).unwrap_or(u32::MAX));

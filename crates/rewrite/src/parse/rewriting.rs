@@ -1,6 +1,6 @@
 //! `mod_rewrite`'s directives.
 
-use super::arguments::{atoi, between, exactly};
+use super::arguments::{between, exactly};
 use super::flags;
 use super::known::Known;
 use super::lines::is_blank;
@@ -8,6 +8,7 @@ use super::reader::Reader;
 use super::template::rewrite_template;
 use super::words::{RewriteArguments, Word, Words};
 use crate::FileTest;
+use crate::compare::number;
 use crate::directive::{
     Comparison, CondTest, DirectiveKind, Joined, MapKind, MapSource, RewriteCond, RewriteMap, RewriteOption,
     RewriteRule, Substitution,
@@ -215,7 +216,7 @@ fn plain_test(pattern: &[u8]) -> Option<CondTest> {
                 (b'n', b'e') => Comparison::NotEqual,
                 _ => return None,
             };
-            Some(CondTest::Number(comparison, atoi(rest)))
+            Some(CondTest::Number(comparison, number(rest)))
         }
         // One sign alone is a pattern.
         [_] | [] => None,

@@ -4,8 +4,8 @@ use super::text::{matches, string};
 use super::{CLASS, Form, Translator};
 use crate::Variable;
 use crate::directive::{
-    Comparison, CondTest, Directive, DirectiveKind, Joined, Named, Redirect, RewriteCond, RewriteRule,
-    RuleFlag, Substitution, Template, TemplatePart,
+    Comparison, CondTest, Directive, DirectiveKind, Joined, Named, Redirect, RedirectPlace, RewriteCond,
+    RewriteRule, RuleFlag, Substitution, Template, TemplatePart,
 };
 use source::Span;
 use std::fmt::Write as _;
@@ -250,20 +250,20 @@ impl Translator<'_> {
     }
 
     fn redirect(&mut self, span: Span, redirect: &Redirect) {
-        let Redirect { status, path: Some(path), target } = redirect else {
+        let Redirect { status, place: RedirectPlace::Below { path, target } } = redirect else {
             return self.leave(span, "is for a section of the file");
         };
         let path = one_slash_each(path);
         let is_redirect = (300..400).contains(status);
         let action = match target {
             None if (400..600).contains(status) => Action::Refuse(*status),
-            Some(target) if is_redirect && is_url(&target.text) && !target.text.contains(&b'?') => {
+            Some(target) if is_redirect && is_url(target) && !target.contains(&b'?') => {
                 // What follows goes along as the client wrote it: an escape is one byte of the path.
                 let rest = format!(
                     "string.regexsub( $sent, \"^(?:%[0-9A-Fa-f]{{2}}|[^%]){{{}}}\", \"\" )",
                     path.len()
                 );
-                Action::Redirect(*status, format!("{} . {rest} . $kept", string(&target.text)))
+                Action::Redirect(*status, format!("{} . {rest} . $kept", string(target)))
             }
             _ if is_redirect => {
                 return self

@@ -30,12 +30,11 @@ impl Ours {
             let source = Arc::new(Source::new(format!("{prefix}.htaccess"), text.clone()));
             let parsed = parse(&source);
             let one = PlacedFile { prefix: prefix.clone().into_bytes(), file: Arc::new(parsed.file) };
-            let wrong = parsed.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
-                || Site::new(std::slice::from_ref(&one), options()).is_err();
+            let wrong = parsed.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
             if wrong { broken.push(prefix.clone()) } else { placed.push(one) }
         }
         placed.push(without_indexes());
-        let site = Site::new(&placed, options()).unwrap();
+        let site = Site::new(&placed, options());
         Self { site, broken }
     }
 
