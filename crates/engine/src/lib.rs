@@ -53,6 +53,6 @@ pub use shared::{Shared, SharedOptions, Stopwatch, Wake};
 pub use stores::DataStore;
 pub use time::{Now, WallTime};
 pub use transaction::{
-    Arrival, Ask, Attempts, Delivery, Ending, Heads, Knowledge, Message, Next, Refused, RequestId,
-    Transaction,
+    Arrival, Ask, Attempts, Delivery, Ending, Heads, Knowledge, KnownFacts, Message, Next, Refused,
+    RequestId, Told, ToldAt, Transaction,
 };

@@ -3,6 +3,7 @@
 pub(crate) mod class;
 pub(crate) mod fair;
 pub(crate) mod flow;
+pub(crate) mod fluid;
 pub(crate) mod groups;
 pub(crate) mod pace;
 

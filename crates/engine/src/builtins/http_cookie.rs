@@ -117,7 +117,8 @@ fn get_cookie(call: &mut Call<'_, Host>) -> Answer {
     if let Some(value) = call.host.request.fields().cookie(&name) {
         return Answer::Value(value.into());
     }
-    note_no_cookies(call);
+    let place = call.place();
+    call.host.note_absent_cookie(place, &name);
     "".into()
 }
 
@@ -128,15 +129,10 @@ fn get_cookies(call: &mut Call<'_, Host>) -> Answer {
             table.insert(name.into(), value.into());
         }
     }
-    if table.is_empty() {
-        note_no_cookies(call);
-    }
-    Value::hash(table).into()
-}
-
-fn note_no_cookies(call: &mut Call<'_, Host>) {
+    // Those that are there may not be all.
     let place = call.place();
     call.host.note_absent(place, b"Cookie");
+    Value::hash(table).into()
 }
 
 /// Gives a cookie of the request a value, or takes it away.

@@ -53,8 +53,12 @@ pub(super) const ROWS: [Builtin<Host>; 13] = [
          `Set-Cookie` can hold commas: `http.getResponseCookie` tells them apart.)",
         |call| {
             let name = call.bytes(0);
-            let value = call.host.response.fields().joined(&name);
-            Answer::Value(value.as_deref().unwrap_or_default().into())
+            if let Some(value) = call.host.response.fields().joined(&name) {
+                return Answer::Value(value.as_ref().into());
+            }
+            let place = call.place();
+            call.host.note_of_answer(place, &name);
+            "".into()
         },
     ),
     row!(
@@ -65,7 +69,12 @@ pub(super) const ROWS: [Builtin<Host>; 13] = [
         "Tells an empty field from none.",
         |call| {
             let name = call.bytes(0);
-            call.host.response.fields().contains(&name).into()
+            let exists = call.host.response.fields().contains(&name);
+            if !exists {
+                let place = call.place();
+                call.host.note_of_answer(place, &name);
+            }
+            exists.into()
         },
     ),
     row!(
@@ -75,7 +84,10 @@ pub(super) const ROWS: [Builtin<Host>; 13] = [
         ["$h = http.getResponseHeaders(); $1 = hash.count( $h ) . \" \" . $h[\"Vary\"];" => "3 Accept"],
         "From name to value. Names are spelt as the node sent them, and the keys of a hash do care about case; of \
          several fields of one name the first spelling is the key and the values are joined with \", \".",
-        |call| hash_of(call.host.response.fields()).into(),
+        |call| {
+            note_all_fields(call);
+            hash_of(call.host.response.fields()).into()
+        },
     ),
     row!(
         "http.getResponseHeaderNames", "The names of the response fields, in one string.",
@@ -83,7 +95,10 @@ pub(super) const ROWS: [Builtin<Host>; 13] = [
         String, ANSWERED, Reads, GIVEN,
         ["http.getResponseHeaderNames()" => "Server Vary Content-Type"],
         "Separated by blanks, in the order and spelling in which they came; each name once.",
-        |call| names_of(call.host.response.fields()).join(&b' ').into(),
+        |call| {
+            note_all_fields(call);
+            names_of(call.host.response.fields()).join(&b' ').into()
+        },
     ),
     row!(
         "http.listResponseHeaderNames", "The names of the response fields, as an array.",
@@ -91,7 +106,10 @@ pub(super) const ROWS: [Builtin<Host>; 13] = [
         Array, ANSWERED, Reads, GIVEN,
         ["array.join( http.listResponseHeaderNames(), \"/\" )" => "Server/Vary/Content-Type"],
         "In the order and spelling in which they came; each name once.",
-        |call| array_of(names_of(call.host.response.fields())).into(),
+        |call| {
+            note_all_fields(call);
+            array_of(names_of(call.host.response.fields())).into()
+        },
     ),
     row!(
         "http.setResponseHeader", "Replaces a response field, or adds it.",
@@ -142,6 +160,7 @@ pub(super) const ROWS: [Builtin<Host>; 13] = [
         "Status line and fields with their line ends, as rules have left them, without the empty line behind them. The \
          body is `http.getResponseBody`.",
         |call| {
+            note_all_fields(call);
             let head = &call.host.response;
             let start = format!("{} {} ", head.version().as_str(), head.status());
             let mut text = head_text([start.as_bytes(), head.reason()].concat(), head.fields());
@@ -150,6 +169,11 @@ pub(super) const ROWS: [Builtin<Host>; 13] = [
         },
     ),
 ];
+
+fn note_all_fields(call: &mut Call<'_, Host>) {
+    let place = call.place();
+    call.host.note_of_answer(place, b"fields");
+}
 
 fn set_code(call: &mut Call<'_, Host>) -> Answer {
     let code = call.integer(0);

@@ -16,7 +16,11 @@ pub(super) const ROWS: [Builtin<Host>; 1] = [row!(
     ["ssl.isSSL()" => "0"],
     "1 where the client speaks TLS to this virtual server, 0 otherwise. What stands in front of tidegate and \
      decrypts is not seen here; ask its field, such as X-Forwarded-Proto, with `http.getHeader`.",
-    |call| i64::from(call.host.connection.facts().tls).into(),
+    |call| {
+        let place = call.place();
+        call.host.note_scheme(place);
+        i64::from(call.host.connection.facts().tls).into()
+    },
 )];
 
 const CLIENT: &str = "The empty string on a connection that is not encrypted, and where the client showed no \

@@ -291,6 +291,17 @@ impl Catalog {
         self
     }
 
+    /// The names of the cookies that rules of a virtual server set, as far as they stand in their texts; each once.
+    pub fn cookies_set(&self, id: VirtualServerId) -> Vec<&[u8]> {
+        let server = self.virtual_server(id);
+        let lists = [&server.request_rules, &server.response_rules];
+        let names = lists.into_iter().flatten().flat_map(|attachment| &attachment.rule.cookies);
+        let mut names: Vec<&[u8]> = names.map(|name| &**name).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
     /// Every rule in a list, with what is counted of it.
     pub(crate) fn attachments_mut(&mut self) -> impl Iterator<Item = &mut Attachment> {
         self.virtual_servers.iter_mut().flat_map(|server| {

@@ -27,6 +27,8 @@ pub struct Rule {
     pub program: Arc<Program>,
     /// Its text, for messages.
     pub source: Arc<Source>,
+    /// The names of the cookies that it sets, as far as they stand in its text; each once.
+    pub cookies: Box<[Box<[u8]>]>,
 }
 
 /// When a rule runs.
@@ -97,6 +99,14 @@ pub fn check_rule<H: 'static>(
     }
     let failed = diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
     CheckedRule { rule: compiled.map(|(rule, _)| rule).filter(|_| !failed), diagnostics }
+}
+
+/// The names of cookies that calls set.
+fn cookies_set(calls: &[CallFact]) -> Box<[Box<[u8]>]> {
+    let setters = calls.iter().filter(|call| call.function == "http.setResponseCookie");
+    let names = setters.filter_map(|call| call.arguments.first()?.constant.as_deref());
+    let names: BTreeSet<Box<[u8]>> = names.map(Box::from).collect();
+    names.into_iter().collect()
 }
 
 /// The folder of rules: reads each file once, compiles each rule once for each stage it is used in.
@@ -218,7 +228,12 @@ impl<'a, H: 'static> RuleFolder<'a, H> {
         for diagnostic in compiled.diagnostics {
             self.tell(diagnostic, diagnostics);
         }
-        let rule = Rule { name: Arc::from(name), program: compiled.program?, source: Arc::clone(source) };
+        let rule = Rule {
+            name: Arc::from(name),
+            program: compiled.program?,
+            source: Arc::clone(source),
+            cookies: cookies_set(&compiled.calls),
+        };
         let facts = RuleFacts { source: Arc::clone(source), calls: compiled.calls.into() };
         Some((Arc::new(rule), facts))
     }

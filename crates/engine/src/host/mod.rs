@@ -41,9 +41,46 @@ pub enum Knowledge {
     /// All: it came over a wire. What is absent is absent.
     #[default]
     All,
-    /// Only these fields (a log line): an absent field that is not among them was never recorded, and a decision
-    /// that read it is undecidable.
-    Only(Arc<[Vec<u8>]>),
+    /// Only these (a log line): what is absent and not among them was never recorded, and a decision that read it is
+    /// undecidable.
+    Only(Arc<KnownFacts>),
+}
+
+/// What the lines of a log hold of requests, and what is known besides.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct KnownFacts {
+    /// Request fields, by name.
+    pub fields: Vec<Vec<u8>>,
+    /// Cookies, by name, where not all of them are known: those that only the rules themselves give out.
+    pub cookies: Vec<Vec<u8>>,
+    /// Whether the client side was encrypted, and which port it connected to.
+    pub scheme: bool,
+}
+
+impl Knowledge {
+    /// Whether an absent request field was really absent.
+    pub(crate) fn has_field(&self, name: &[u8]) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only(known) => known.fields.iter().any(|known| known.eq_ignore_ascii_case(name)),
+        }
+    }
+
+    /// Whether an absent cookie was really absent.
+    fn has_cookie(&self, name: &[u8]) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only(known) => known.cookies.iter().any(|known| known == name) || self.has_field(b"Cookie"),
+        }
+    }
+
+    /// Whether it is known how the client came.
+    pub(crate) fn has_scheme(&self) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only(known) => known.scheme,
+        }
+    }
 }
 
 /// How a request came in.
@@ -400,10 +437,29 @@ impl Host {
     /// A fact of the request that a rule reads as empty: if the source of the request could not know it, the
     /// decision is marked as undecidable.
     pub(crate) fn note_absent(&mut self, place: (&Arc<Source>, Span), fact: &[u8]) {
-        if let Knowledge::Only(known) = &self.arrival.knowledge
-            && !known.iter().any(|name| name.eq_ignore_ascii_case(fact))
-        {
+        if !self.arrival.knowledge.has_field(fact) {
             self.note(place, Note::Undecidable { fact: ByteString::from(fact) });
+        }
+    }
+
+    /// As [`Self::note_absent`], of one cookie.
+    pub(crate) fn note_absent_cookie(&mut self, place: (&Arc<Source>, Span), name: &[u8]) {
+        if !self.arrival.knowledge.has_cookie(name) {
+            self.note(place, Note::Undecidable { fact: ByteString::from([b"cookie ", name].concat()) });
+        }
+    }
+
+    /// A rule asks how the client came.
+    pub(crate) fn note_scheme(&mut self, place: (&Arc<Source>, Span)) {
+        if !self.arrival.knowledge.has_scheme() {
+            self.note(place, Note::Undecidable { fact: ByteString::from("whether the client spoke TLS") });
+        }
+    }
+
+    /// A fact of the answer that a rule reads: a log has the answer's status and length, and none of its fields.
+    pub(crate) fn note_of_answer(&mut self, place: (&Arc<Source>, Span), fact: &[u8]) {
+        if self.arrival.knowledge != Knowledge::All && self.is_from_node && !self.has_own_answer {
+            self.note(place, Note::Undecidable { fact: ByteString::from([b"response ", fact].concat()) });
         }
     }
 }

@@ -24,10 +24,12 @@ impl<'a> RequestFacts<'a> {
 
     /// The fields of a log are those that it holds: what is absent there may have been there.
     fn is_known(&self, name: &[u8]) -> bool {
-        match &self.host.arrival.knowledge {
-            Knowledge::All => true,
-            Knowledge::Only(known) => known.iter().any(|known| known.eq_ignore_ascii_case(name)),
-        }
+        self.host.arrival.knowledge.has_field(name)
+    }
+
+    /// What is only known of a request that came over a wire.
+    fn of_connection<'b>(&self, text: impl FnOnce() -> Fact<Cow<'b, [u8]>>) -> Fact<Cow<'b, [u8]>> {
+        if self.host.arrival.knowledge.has_scheme() { text() } else { Fact::Unknown }
     }
 
     /// The line as it came, whatever rules made of it.
@@ -103,7 +105,7 @@ impl Facts for RequestFacts<'_> {
                 known(host.arrival.client.to_canonical().to_string())
             }
             Variable::ConnRemoteAddr => known(facts.peer.ip().to_canonical().to_string()),
-            Variable::RemotePort => known(facts.peer.port().to_string()),
+            Variable::RemotePort => self.of_connection(|| known(facts.peer.port().to_string())),
             Variable::RemoteUser | Variable::RemoteIdent | Variable::AuthType | Variable::ServerAdmin => {
                 Fact::Known(Cow::Borrowed(b""))
             }
@@ -125,12 +127,12 @@ impl Facts for RequestFacts<'_> {
                 Fact::Known(Cow::Borrowed(host.request.version().as_str().as_bytes()))
             }
             Variable::ServerName => self.server_name(),
-            Variable::ServerAddr => known(facts.local.ip().to_canonical().to_string()),
-            Variable::ServerPort => known(self.server_port().to_string()),
+            Variable::ServerAddr => self.of_connection(|| known(facts.local.ip().to_canonical().to_string())),
+            Variable::ServerPort => self.of_connection(|| known(self.server_port().to_string())),
             Variable::ServerSoftware => Fact::Known(Cow::Borrowed(SOFTWARE.as_bytes())),
-            Variable::RequestScheme => {
+            Variable::RequestScheme => self.of_connection(|| {
                 Fact::Known(Cow::Borrowed(if self.is_tls() { b"https".as_slice() } else { b"http" }))
-            }
+            }),
             Variable::Time => self.time("%Y%m%d%H%M%S"),
             Variable::TimeWday => self.time("%w"),
         }
@@ -139,6 +141,8 @@ impl Facts for RequestFacts<'_> {
     fn field(&self, name: &[u8]) -> Fact<Option<Cow<'_, [u8]>>> {
         match self.host.request.fields().joined(name) {
             None if !self.is_known(name) => Fact::Unknown,
+            // Cookies of our own rules are there, and others may have been.
+            Some(_) if name.eq_ignore_ascii_case(b"Cookie") && !self.is_known(name) => Fact::Unknown,
             found => Fact::Known(found),
         }
     }

@@ -20,13 +20,15 @@ mod outcome;
 mod record;
 mod rules;
 mod through;
+mod told;
 
-pub use crate::host::{Arrival, Heads, Knowledge, RequestId};
+pub use crate::host::{Arrival, Heads, Knowledge, KnownFacts, RequestId};
 pub use completion::Ending;
 pub use delivery::{Delivery, Refused};
 pub use node::Attempts;
 pub use record::Message;
 pub(crate) use rules::{RulesStep, Runner};
+pub use told::{Told, ToldAt};
 
 use crate::bodies::BodySide;
 use crate::catalog::{Catalog, PoolId, QueueTimeoutAction, VirtualServer};

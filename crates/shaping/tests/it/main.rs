@@ -7,6 +7,7 @@
 )]
 
 mod bandwidth;
+mod fluid;
 mod rate_laws;
 mod rate_order;
 mod rate_stories;

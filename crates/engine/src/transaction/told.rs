@@ -1,0 +1,138 @@
+//! What was decided, looked at where it lies: for whoever looks at millions of transactions and keeps a few numbers.
+//! [`Transaction::record`] has all of it, as texts.
+
+use super::Transaction;
+use crate::bodies::{BodyEnd, BodySide};
+use crate::decision::{RateResult, RulePlace};
+use crate::host::{Note, Noted, Waiting};
+use crate::time::Now;
+use std::borrow::Cow;
+use trafficscript::ByteString;
+
+/// One line of a record, borrowed; see [`crate::decision::Event`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told<'a> {
+    /// A rate class was asked.
+    Rate {
+        /// As the rule named it.
+        class: &'a [u8],
+        /// If the rule gave one.
+        context: Option<&'a [u8]>,
+        /// How many were waiting before.
+        backlog: u32,
+        /// Microseconds in the queue.
+        waited_micros: u64,
+        /// What came of it.
+        result: RateResult,
+    },
+    /// A cookie was set.
+    Cookie {
+        /// Its name.
+        name: &'a [u8],
+    },
+    /// Something was done in the world, or would have been.
+    Errand {
+        /// Of which kind.
+        kind: &'static str,
+    },
+    /// `.htaccess` decided something.
+    Htaccess {
+        /// `refuse`, `redirect`, `rewrite` or `proxy`.
+        verdict: &'static str,
+        /// Of a refusal or a redirect.
+        status: Option<u16>,
+    },
+    /// A fact was read that nobody knows.
+    Undecidable {
+        /// Which.
+        fact: &'a [u8],
+    },
+    /// A rule could not go on.
+    Fault {
+        /// Why.
+        text: &'a str,
+    },
+    /// Anything else.
+    Other,
+}
+
+/// Where something was decided.
+#[derive(Clone, Copy)]
+pub struct ToldAt<'a> {
+    transaction: &'a Transaction,
+    noted: &'a Noted,
+}
+
+impl<'a> ToldAt<'a> {
+    /// The name of the attached rule or of the `.htaccess` file; empty for what neither did.
+    pub fn rule(&self) -> &'a str {
+        let host = &self.transaction.host;
+        match self.noted.running {
+            Some(running) => host
+                .rules(running.stage)
+                .get(usize::from(running.place))
+                .map_or("", |attachment| &attachment.rule.name),
+            None => {
+                let htaccess = self.transaction.virtual_server().htaccess.as_deref();
+                htaccess.and_then(|htaccess| htaccess.name_of(&self.noted.source)).map_or("", |name| &**name)
+            }
+        }
+    }
+
+    /// Whether it was only written down.
+    pub fn is_observed(&self) -> bool {
+        match self.noted.running {
+            Some(running) => running.observes,
+            None => self.place().is_some_and(|place| place.observed),
+        }
+    }
+
+    /// The line, as text.
+    pub fn place(&self) -> Option<RulePlace> {
+        self.transaction.host.place_of(self.noted)
+    }
+}
+
+impl Transaction {
+    /// What was decided and said so far, in order. Costs nothing but looking.
+    pub fn told(&self) -> impl Iterator<Item = (Told<'_>, ToldAt<'_>)> {
+        self.host.notes.iter().map(|noted| (told(&noted.note), ToldAt { transaction: self, noted }))
+    }
+
+    /// The class that paces the answer as rules have set it so far, by name.
+    pub fn response_class_name(&self) -> Option<Cow<'_, [u8]>> {
+        self.response_class()
+    }
+
+    /// The body that was asked for ([`super::Ask::Body`]) is not known here: the rule gets an empty one, and whatever
+    /// it decides by it is undecidable.
+    pub fn body_unknown(&mut self, side: BodySide, now: Now) -> super::Next {
+        if let Some(Waiting::Body(wait)) = &self.host.waiting {
+            let (source, span) = wait.place.clone();
+            let fact = match side {
+                BodySide::Request => "request body",
+                BodySide::Response => "response body",
+            };
+            self.host.note((&source, span), Note::Undecidable { fact: ByteString::from(fact) });
+        }
+        self.body_read(side, BodyEnd::Whole, now)
+    }
+}
+
+fn told(note: &Note) -> Told<'_> {
+    match note {
+        Note::Rate { class, context, backlog, waited_micros, result } => Told::Rate {
+            class,
+            context: context.as_deref(),
+            backlog: *backlog,
+            waited_micros: *waited_micros,
+            result: *result,
+        },
+        Note::Cookie { name } => Told::Cookie { name },
+        Note::Errand { kind, .. } => Told::Errand { kind: kind.word() },
+        Note::Htaccess { verdict, status, .. } => Told::Htaccess { verdict, status: *status },
+        Note::Undecidable { fact } => Told::Undecidable { fact },
+        Note::Fault { text } => Told::Fault { text },
+        _ => Told::Other,
+    }
+}
