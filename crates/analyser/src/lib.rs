@@ -11,6 +11,8 @@
 //! It must not know sockets, any async runtime or the admin interface. It reads the files it is given, and asks no
 //! clock: the moment of a run is an argument.
 
+mod human;
+pub mod pressure;
 mod report;
 
 pub use report::{Confidence, Counted, Evidence, Finding, PathTrait, Proposal, Report, Traits, Verdict};
