@@ -22,8 +22,8 @@ mod sockets;
 
 pub use beancounters::{Beancounters, CONTAINERS_MAX, Held, ROWS_MAX, Row, Unit, Zone, is_unlimited};
 pub use buffers::{
-    Consistency, FIRST_PACKET_BYTES, Room, SLOW_DOWNLOAD_BYTES_LEAST, SLOW_DOWNLOAD_BYTES_MOST, SlowDownloads,
-    downloads_that_fill, slow_downloads_that_fill,
+    Consistency, FIRST_PACKET_BYTES, Room, SLOW_DOWNLOAD_BYTES_LEAST, SLOW_DOWNLOAD_BYTES_MOST,
+    SlowDownloads, downloads_that_fill, slow_downloads_that_fill,
 };
 pub use cgroup::{Group, Version};
 pub use kernel::{COUNTERS, Counter, Speaks, Stall, TcpMemory, Values};
@@ -245,7 +245,9 @@ impl Container {
         (
             sends.map_or(0, growth).max(self.resources.iter().map(growth).max().unwrap_or(0)),
             self.zone,
-            sends.map_or(0, |row| row.failcnt).max(self.resources.iter().map(|r| r.failcnt).max().unwrap_or(0)),
+            sends
+                .map_or(0, |row| row.failcnt)
+                .max(self.resources.iter().map(|r| r.failcnt).max().unwrap_or(0)),
         )
     }
 
@@ -315,9 +317,8 @@ impl Change {
 fn containers(before: Option<&Reading>, after: &Reading, between: Option<f64>) -> Vec<Container> {
     let Some(counters) = &after.beancounters else { return Vec::new() };
     let before = before.and_then(|before| before.beancounters.as_ref());
-    let of = |held: &Held| {
-        Container::of(held, before.and_then(|before| before.container(&held.uid)), between)
-    };
+    let of =
+        |held: &Held| Container::of(held, before.and_then(|before| before.container(&held.uid)), between);
     counters.containers.iter().map(of).collect()
 }
 

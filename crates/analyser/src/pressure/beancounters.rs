@@ -19,7 +19,7 @@ pub const CONTAINERS_MAX: usize = 4096;
 pub const ROWS_MAX: usize = 64;
 
 /// The longest name of a container or resource that is taken for one.
-pub const NAME_BYTES_MAX: usize = 128;
+const NAME_BYTES_MAX: usize = 128;
 
 /// From here a 64-bit kernel means "no limit".
 const UNLIMITED_64: u64 = i64::MAX as u64;
@@ -107,7 +107,9 @@ impl Row {
             return Unit::Pages;
         }
         match name {
-            "kmemsize" | "tcpsndbuf" | "tcprcvbuf" | "othersockbuf" | "dgramrcvbuf" | "dcachesize" => Unit::Bytes,
+            "kmemsize" | "tcpsndbuf" | "tcprcvbuf" | "othersockbuf" | "dgramrcvbuf" | "dcachesize" => {
+                Unit::Bytes
+            }
             _ => Unit::Count,
         }
     }
@@ -244,7 +246,8 @@ mod tests {
 
     #[test]
     fn lines_that_are_no_rows_are_counted_and_the_first_is_shown() {
-        let text = b"tcpsndbuf 1 2 3\ntcpsndbuf 1 2 3 4 99999999999999999999\ntcpsndbuf -1 2 3 4 5\n\xff\xfe 1 2\n";
+        let text =
+            b"tcpsndbuf 1 2 3\ntcpsndbuf 1 2 3 4 99999999999999999999\ntcpsndbuf -1 2 3 4 5\n\xff\xfe 1 2\n";
         let read = Beancounters::read(text, "7");
         assert!(read.containers.is_empty());
         assert_eq!(read.not_understood, 4);
@@ -253,11 +256,11 @@ mod tests {
 
     #[test]
     fn a_flood_of_containers_and_rows_is_left_out_and_counted() {
-        let many: String = (0..5000).map(|n| format!("{n}: kmemsize 1 1 1 1 1\n")).collect();
+        let many = (0..5000).map(|n| format!("{n}: kmemsize 1 1 1 1 1")).collect::<Vec<_>>().join("\n");
         let read = Beancounters::read(many.as_bytes(), "");
         assert_eq!(read.containers.len(), CONTAINERS_MAX);
         assert!(read.left_out > 0);
-        let rows: String = (0..100).map(|n| format!("r{n} 1 1 1 1 1\n")).collect();
+        let rows = (0..100).map(|n| format!("r{n} 1 1 1 1 1")).collect::<Vec<_>>().join("\n");
         assert_eq!(Beancounters::read(rows.as_bytes(), "1").containers[0].rows.len(), ROWS_MAX);
     }
 }

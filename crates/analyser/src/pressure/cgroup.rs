@@ -10,13 +10,13 @@ use serde::{Deserialize, Serialize};
 use std::path::Path;
 
 /// Folders that are looked into.
-pub const FOLDERS_MAX: usize = 4096;
+const FOLDERS_MAX: usize = 4096;
 
 /// How deep the walk goes.
-pub const DEPTH_MAX: usize = 16;
+const DEPTH_MAX: usize = 16;
 
 /// Groups that are kept of a reading: those that hold most.
-pub const GROUPS_MAX: usize = 256;
+const GROUPS_MAX: usize = 256;
 
 /// A v1 limit from here on means "none" (the greatest number of pages, in bytes).
 const UNLIMITED_V1: u64 = 0x7fff_ffff_ffff_0000;
@@ -87,7 +87,8 @@ pub(super) fn walk(root: &Path, version: Version) -> Option<Vec<Group>> {
 
 impl Group {
     fn has_anything(&self) -> bool {
-        let counts = [self.failcnt, self.memory_max, self.memory_oom, Some(self.held_bytes), self.limit_bytes];
+        let counts =
+            [self.failcnt, self.memory_max, self.memory_oom, Some(self.held_bytes), self.limit_bytes];
         counts.iter().flatten().any(|&count| count > 0)
     }
 }
@@ -138,7 +139,9 @@ mod tests {
     #[test]
     fn the_group_that_holds_most_stands_first_in_both_versions() {
         let root = tempfile::tempdir().unwrap();
-        for (path, held) in [("", 10), ("system.slice/apache2.service", 8_000_000), ("system.slice/cron.service", 0)] {
+        for (path, held) in
+            [("", 10), ("system.slice/apache2.service", 8_000_000), ("system.slice/cron.service", 0)]
+        {
             let folder = root.path().join(path);
             create_dir_all(&folder).unwrap();
             write(folder.join("cgroup.controllers"), "memory\n").unwrap();
@@ -160,6 +163,9 @@ mod tests {
             write(root.path().join(format!("memory.kmem.tcp.{name}")), value).unwrap();
         }
         let groups = walk(root.path(), Version::V1).unwrap();
-        assert_eq!((groups[0].held_bytes, groups[0].limit_bytes, groups[0].failcnt), (4096, Some(8192), Some(17)));
+        assert_eq!(
+            (groups[0].held_bytes, groups[0].limit_bytes, groups[0].failcnt),
+            (4096, Some(8192), Some(17))
+        );
     }
 }

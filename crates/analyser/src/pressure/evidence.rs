@@ -45,9 +45,9 @@ impl Pressure {
         self.verdict = self.verdict_of(tight);
         self.is_failing_now = match self.verdict {
             PressureVerdict::Failing => Some(true),
-            PressureVerdict::NotFailing | PressureVerdict::FailingElsewhere | PressureVerdict::NeverFailed => {
-                Some(false)
-            }
+            PressureVerdict::NotFailing
+            | PressureVerdict::FailingElsewhere
+            | PressureVerdict::NeverFailed => Some(false),
             PressureVerdict::Tight if self.has_two_readings => Some(false),
             _ => None,
         };
@@ -75,7 +75,11 @@ impl Pressure {
         for count in self.counters.iter().filter(|count| count.speaks == Speaks::TcpMemory) {
             if let Some(change) = grown(count) {
                 let by = count.change.as_ref().map_or(0, |change| change.by);
-                found.push(evidence("counter_grew", by, format!("{} {change}: {}", count.name, count.meaning)));
+                found.push(evidence(
+                    "counter_grew",
+                    by,
+                    format!("{} {change}: {}", count.name, count.meaning),
+                ));
             }
         }
     }
@@ -83,7 +87,9 @@ impl Pressure {
     /// What is held beyond a line now.
     fn held(&self, found: &mut Vec<Evidence>) {
         for container in &self.containers {
-            for row in container.resources.iter().filter(|row| matches!(row.zone, Some(Zone::Yellow | Zone::Red))) {
+            for row in
+                container.resources.iter().filter(|row| matches!(row.zone, Some(Zone::Yellow | Zone::Red)))
+            {
                 let barrier = row.barrier.unwrap_or(0);
                 let (zone, how) = match row.zone {
                     Some(Zone::Red) => ("red", "over its barrier of"),
@@ -139,12 +145,17 @@ impl Pressure {
         for count in self.counters.iter().filter(|count| count.speaks != Speaks::TcpMemory) {
             if let Some(change) = grown(count) {
                 let by = count.change.as_ref().map_or(0, |change| change.by);
-                found.push(evidence("counter_grew", by, format!("{} {change}: {}", count.name, count.meaning)));
+                found.push(evidence(
+                    "counter_grew",
+                    by,
+                    format!("{} {change}: {}", count.name, count.meaning),
+                ));
             }
         }
         for container in &self.containers {
             if container.was_restarted {
-                let text = format!("{} was restarted between the readings: its counts began anew", container.name);
+                let text =
+                    format!("{} was restarted between the readings: its counts began anew", container.name);
                 found.push(Evidence { what: "restarted", value: None, text });
             }
             if let Some(rule) = container.consistency.as_ref().filter(|rule| rule.holds == Some(false)) {
@@ -160,16 +171,20 @@ impl Pressure {
         }
         if let Some(before) = before {
             if !self.has_two_readings {
-                let text = "the machine was started anew between the readings: all counts began anew".to_owned();
+                let text =
+                    "the machine was started anew between the readings: all counts began anew".to_owned();
                 found.push(Evidence { what: "restarted", value: None, text });
             } else if after.at_unix_micros < before.at_unix_micros && after.at_unix_micros.is_some() {
-                let text = "the second reading is older than the first: are they the wrong way round?".to_owned();
+                let text =
+                    "the second reading is older than the first: are they the wrong way round?".to_owned();
                 found.push(Evidence { what: "wrong_way_round", value: None, text });
             }
         }
         if let Some(stall) = self.stall.filter(|stall| stall.some_avg10 >= 1.0) {
-            let text =
-                format!("some program stood still for memory in {:.1}% of the last ten seconds", stall.some_avg10);
+            let text = format!(
+                "some program stood still for memory in {:.1}% of the last ten seconds",
+                stall.some_avg10
+            );
             found.push(Evidence { what: "stalled", value: Some(stall.some_avg10), text });
         }
         if let Some(sockets) = self.sockets.as_ref().filter(|sockets| sockets.held_bytes > 0) {
@@ -185,7 +200,10 @@ impl Pressure {
         let group_failing =
             self.groups.iter().any(|group| group.refused.as_ref().is_some_and(|change| change.by > 0));
         let memory = || self.counters.iter().filter(|count| count.speaks == Speaks::TcpMemory);
-        if failing.iter().any(|(_, row)| is_sending(row)) || group_failing || memory().any(|c| grown(c).is_some()) {
+        if failing.iter().any(|(_, row)| is_sending(row))
+            || group_failing
+            || memory().any(|c| grown(c).is_some())
+        {
             return PressureVerdict::Failing;
         }
         if !failing.is_empty() {
@@ -197,7 +215,10 @@ impl Pressure {
             || self.groups.iter().any(|group| group.group.failcnt.is_some_and(|count| count > 0));
         // restarted, or new since the first reading: no difference
         let all_compared = self.has_two_readings
-            && self.containers.iter().all(|container| container.resources.iter().all(|row| row.change.is_some()));
+            && self
+                .containers
+                .iter()
+                .all(|container| container.resources.iter().all(|row| row.change.is_some()));
         match (has_any, is_tight, all_compared, ever) {
             (false, ..) => PressureVerdict::NothingToRead,
             (_, true, ..) => PressureVerdict::Tight,

@@ -54,7 +54,11 @@ pub const COUNTERS: [Counter; 15] = [
     tcp("TCPRcvQDrop", Speaks::ReceiveBuffer, "a packet was dropped: the receive queue was full"),
     tcp("TCPBacklogDrop", Speaks::ReceiveBuffer, "a packet was dropped while its program held the socket"),
     tcp("TCPZeroWindowDrop", Speaks::ReceiveBuffer, "a packet came although our window was shut"),
-    tcp("ListenOverflows", Speaks::AcceptQueue, "a connection came while the queue of a listening program was full"),
+    tcp(
+        "ListenOverflows",
+        Speaks::AcceptQueue,
+        "a connection came while the queue of a listening program was full",
+    ),
     tcp("ListenDrops", Speaks::AcceptQueue, "a connection was dropped before a program took it"),
     udp("SndbufErrors", "a datagram was not sent: the send buffer was full"),
     udp("RcvbufErrors", "a datagram was dropped: the receive buffer was full"),
@@ -66,7 +70,7 @@ pub type Values = BTreeMap<String, u64>;
 
 /// Takes the counters out of `/proc/net/netstat` or `/proc/net/snmp` (or both): pairs of lines, names then values. A
 /// value that is no number below 2^64 is left out.
-pub fn read_counters(text: &[u8], values: &mut Values) {
+pub(super) fn read_counters(text: &[u8], values: &mut Values) {
     let text = String::from_utf8_lossy(text);
     let mut names: Option<(&str, &str)> = None;
     for line in text.lines() {
@@ -75,7 +79,8 @@ pub fn read_counters(text: &[u8], values: &mut Values) {
             Some((of, names)) if of == group => {
                 let pairs = names.split_ascii_whitespace().zip(rest.split_ascii_whitespace());
                 for (name, value) in pairs {
-                    let is_wanted = COUNTERS.iter().any(|counter| counter.group == group && counter.name == name);
+                    let is_wanted =
+                        COUNTERS.iter().any(|counter| counter.group == group && counter.name == name);
                     if let (true, Ok(value)) = (is_wanted, value.parse()) {
                         values.insert(format!("{group}.{name}"), value);
                     }
@@ -106,7 +111,7 @@ pub struct TcpMemory {
 
 impl TcpMemory {
     /// Reads `/proc/net/sockstat`. `None` if its line `TCP:` has no `mem`.
-    pub fn read(sockstat: &[u8], page_bytes: u64) -> Option<Self> {
+    pub(super) fn read(sockstat: &[u8], page_bytes: u64) -> Option<Self> {
         let text = String::from_utf8_lossy(sockstat);
         let line = text.lines().find_map(|line| line.strip_prefix("TCP:"))?;
         let words: Vec<&str> = line.split_ascii_whitespace().collect();
@@ -126,7 +131,7 @@ impl TcpMemory {
 }
 
 /// Reads three numbers (`tcp_mem`, `tcp_wmem`).
-pub fn three(text: &[u8]) -> Option<[u64; 3]> {
+pub(super) fn three(text: &[u8]) -> Option<[u64; 3]> {
     let text = String::from_utf8_lossy(text);
     let numbers: Vec<u64> = text.split_ascii_whitespace().map_while(|word| word.parse().ok()).collect();
     numbers.try_into().ok()
@@ -145,7 +150,7 @@ pub struct Stall {
 
 impl Stall {
     /// Reads `/proc/pressure/memory` or a group's `memory.pressure`.
-    pub fn read(text: &[u8]) -> Option<Self> {
+    pub(super) fn read(text: &[u8]) -> Option<Self> {
         let text = String::from_utf8_lossy(text);
         let mut stall = None;
         for line in text.lines() {
@@ -180,7 +185,8 @@ mod tests {
 
     #[test]
     fn counters_are_found_by_name_wherever_they_stand() {
-        let netstat = b"TcpExt: SyncookiesSent ListenOverflows NewName TCPMemoryPressures\nTcpExt: 1 22 3 44\n\
+        let netstat =
+            b"TcpExt: SyncookiesSent ListenOverflows NewName TCPMemoryPressures\nTcpExt: 1 22 3 44\n\
             IpExt: InNoRoutes\nIpExt: 5\n";
         let snmp = b"Udp: InDatagrams SndbufErrors\nUdp: 9 8\n";
         let mut values = Values::new();
@@ -213,7 +219,8 @@ mod tests {
 
     #[test]
     fn a_stall_has_a_share_and_a_total() {
-        let text = b"some avg10=1.50 avg60=0.00 avg300=0.00 total=12345\nfull avg10=0.25 avg60=0 avg300=0 total=9\n";
+        let text =
+            b"some avg10=1.50 avg60=0.00 avg300=0.00 total=12345\nfull avg10=0.25 avg60=0 avg300=0 total=9\n";
         let stall = Stall::read(text).expect("a stall");
         assert!((stall.some_avg10 - 1.5).abs() < 1e-9 && (stall.full_avg10 - 0.25).abs() < 1e-9);
         assert_eq!(stall.some_total_micros, 12_345);

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 /// What is read of one file at most. The greatest in use, the counters of a node with hundreds of containers, has
 /// less than a megabyte.
-pub const FILE_BYTES_MAX: u64 = 16 << 20;
+const FILE_BYTES_MAX: u64 = 16 << 20;
 
 /// Folders of `/proc/bc` that are looked into.
 const BC_FOLDERS_MAX: usize = 4096;
@@ -107,11 +107,13 @@ impl Reading {
     pub fn take(roots: &Roots, now_unix_micros: i64) -> Self {
         let mut reading = Self { at_unix_micros: Some(now_unix_micros), ..Self::default() };
         let proc = |name: &str| roots.proc.join(name);
-        let text = |path: PathBuf| read_bounded(&path).ok().map(|text| String::from_utf8_lossy(&text).into_owned());
+        let text =
+            |path: PathBuf| read_bounded(&path).ok().map(|text| String::from_utf8_lossy(&text).into_owned());
         reading.boot = Boot {
             id: text(proc("sys/kernel/random/boot_id")).map(|id| id.trim().chars().take(64).collect()),
-            started_unix_seconds: text(proc("stat"))
-                .and_then(|text| text.lines().find_map(|line| line.strip_prefix("btime ")?.trim().parse().ok())),
+            started_unix_seconds: text(proc("stat")).and_then(|text| {
+                text.lines().find_map(|line| line.strip_prefix("btime ")?.trim().parse().ok())
+            }),
         };
         reading.take_beancounters(roots);
         reading.take_tcp(roots);
@@ -157,7 +159,8 @@ impl Reading {
             return;
         }
         let Ok(entries) = std::fs::read_dir(&folder) else { return };
-        let mut names: Vec<_> = entries.flatten().take(BC_FOLDERS_MAX).map(|entry| entry.file_name()).collect();
+        let mut names: Vec<_> =
+            entries.flatten().take(BC_FOLDERS_MAX).map(|entry| entry.file_name()).collect();
         names.sort();
         let mut read = Beancounters::default();
         for name in names {
@@ -231,7 +234,11 @@ fn note_of(read: &Beancounters) -> Option<String> {
         notes.push("no line of it is a row of counters".to_owned());
     }
     if let Some(first) = &read.first_not_understood {
-        notes.push(format!("{} lines not understood, the first: {}", read.not_understood, first.escape_default()));
+        notes.push(format!(
+            "{} lines not understood, the first: {}",
+            read.not_understood,
+            first.escape_default()
+        ));
     }
     if read.left_out > 0 {
         notes.push(format!("{} containers or rows left out", read.left_out));

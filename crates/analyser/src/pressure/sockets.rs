@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
 /// Groups that are listed; the rest is added up.
-pub const GROUPS_LISTED_MAX: usize = 50;
+const GROUPS_LISTED_MAX: usize = 50;
 
 const MAIL_PORTS: [u16; 4] = [25, 465, 587, 2525];
 const WEB_PORTS: [u16; 6] = [80, 443, 8000, 8080, 8081, 8443];
@@ -179,9 +179,10 @@ impl SocketGroups {
             sockets.iter().filter(|socket| socket.is_listening).map(|socket| socket.local.port()).collect();
         let mut sums: BTreeMap<(u16, Direction, IpNet), Sum> = BTreeMap::new();
         for socket in sockets.iter().filter(|socket| !socket.is_listening) {
-            let (port, direction) = match listening.contains(&socket.local.port()) {
-                true => (socket.local.port(), Direction::Incoming),
-                false => (socket.peer.port(), Direction::Outgoing),
+            let (port, direction) = if listening.contains(&socket.local.port()) {
+                (socket.local.port(), Direction::Incoming)
+            } else {
+                (socket.peer.port(), Direction::Outgoing)
             };
             let sum = sums.entry((port, direction, network_of(socket.peer.ip()))).or_default();
             sum.sockets += 1;
@@ -202,7 +203,11 @@ impl SocketGroups {
         let trades = [Trade::Web, Trade::Mail, Trade::Other].map(|trade| TradeSum {
             trade,
             sockets: groups.iter().filter(|group| group.trade == trade).map(|group| group.sockets).sum(),
-            held_bytes: groups.iter().filter(|group| group.trade == trade).map(|group| group.held_bytes).sum(),
+            held_bytes: groups
+                .iter()
+                .filter(|group| group.trade == trade)
+                .map(|group| group.held_bytes)
+                .sum(),
         });
         let sentence = sentence(&groups, &trades, held_bytes);
         let sockets = groups.iter().map(|group| group.sockets).sum();
@@ -308,11 +313,18 @@ mod tests {
         let groups = SocketGroups::of(&sockets);
         let first = &groups.groups[0];
         assert_eq!(first.network.to_string(), "203.0.113.0/24");
-        assert_eq!((first.port, first.direction, first.sockets, first.addresses), (80, Direction::Incoming, 15, 14));
+        assert_eq!(
+            (first.port, first.direction, first.sockets, first.addresses),
+            (80, Direction::Incoming, 15, 14)
+        );
         assert_eq!(first.waits_for, WaitsFor::Client);
         assert_eq!(groups.groups[1].network.to_string(), "2001:db8:7::/48");
         assert_eq!((groups.groups[2].trade, groups.groups[2].direction), (Trade::Mail, Direction::Outgoing));
-        assert!(groups.sentence.starts_with("downloads from port 80: 203.0.113.0/24 holds"), "{}", groups.sentence);
+        assert!(
+            groups.sentence.starts_with("downloads from port 80: 203.0.113.0/24 holds"),
+            "{}",
+            groups.sentence
+        );
         assert!(groups.sentence.contains("90% of their busy time"), "{}", groups.sentence);
     }
 
