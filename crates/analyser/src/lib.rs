@@ -13,6 +13,8 @@
 
 mod human;
 pub mod pressure;
+pub mod proposal;
 mod report;
 
-pub use report::{Confidence, Counted, Evidence, Finding, PathTrait, Proposal, Report, Traits, Verdict};
+pub use proposal::{Proposal, propose};
+pub use report::{Confidence, Counted, Evidence, Finding, PathTrait, Report, Traits, Verdict};

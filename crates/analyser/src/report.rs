@@ -1,5 +1,6 @@
 //! What a run found, as data: the same for the terminal, for JSON and for the page.
 
+use crate::proposal::Proposal;
 use ipnet::IpNet;
 use serde::Serialize;
 
@@ -128,13 +129,4 @@ pub enum Confidence {
     Medium,
     /// Every check that the log allows speaks for it.
     High,
-}
-
-/// Something that could be done.
-#[derive(Clone, Debug, Serialize)]
-pub struct Proposal {
-    /// By which `tidegate apply` knows it; made from the finding, the same in every run over the same input.
-    pub id: String,
-    /// Which finding it answers: its place in the report.
-    pub finding: usize,
 }

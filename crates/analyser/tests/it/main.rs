@@ -1,1 +1,5 @@
 //! The analyser's stories.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on must end")]
+#![expect(clippy::print_stdout, reason = "what is skipped is said aloud")]
+
+mod real_servers;
