@@ -22,21 +22,40 @@ pub fn unescape(written: &[u8]) -> Option<Vec<u8>> {
     let mut rest = written;
     while let Some(at) = memchr::memchr(b'\\', rest) {
         value.extend_from_slice(&rest[..at]);
-        let (byte, used) = match rest.get(at + 1)? {
-            b'b' => (0x08, 2),
-            b'n' => (b'\n', 2),
-            b'r' => (b'\r', 2),
-            b't' => (b'\t', 2),
-            b'v' => (0x0b, 2),
-            byte @ (b'"' | b'\\') => (*byte, 2),
-            b'x' => (hex_digit(*rest.get(at + 2)?)? << 4 | hex_digit(*rest.get(at + 3)?)?, 4),
-            _ => return None,
-        };
+        let (byte, used) = escaped_byte(&rest[at..])?;
         value.push(byte);
         rest = &rest[at + used..];
     }
     value.extend_from_slice(rest);
     Some(value)
+}
+
+/// The same for lines of anybody: a backslash before something else stands for itself.
+pub(crate) fn unescape_lenient(written: &[u8]) -> Vec<u8> {
+    let mut value = Vec::with_capacity(written.len());
+    let mut rest = written;
+    while let Some(at) = memchr::memchr(b'\\', rest) {
+        value.extend_from_slice(&rest[..at]);
+        let (byte, used) = escaped_byte(&rest[at..]).unwrap_or((b'\\', 1));
+        value.push(byte);
+        rest = &rest[at + used..];
+    }
+    value.extend_from_slice(rest);
+    value
+}
+
+/// The byte that an escape at the start stands for, and how many bytes the escape has.
+fn escaped_byte(escape: &[u8]) -> Option<(u8, usize)> {
+    Some(match escape.get(1)? {
+        b'b' => (0x08, 2),
+        b'n' => (b'\n', 2),
+        b'r' => (b'\r', 2),
+        b't' => (b'\t', 2),
+        b'v' => (0x0b, 2),
+        byte @ (b'"' | b'\\') => (*byte, 2),
+        b'x' => (hex_digit(*escape.get(2)?)? << 4 | hex_digit(*escape.get(3)?)?, 4),
+        _ => return None,
+    })
 }
 
 /// Appends one byte, escaped where it must be.

@@ -21,19 +21,36 @@
 //! assert_eq!(Format::parse("%h %z").unwrap_err().at, 4);
 //! ```
 
+mod address;
 mod digits;
 mod directive;
 mod entry;
 mod escape;
 mod format;
 mod json;
+mod layout;
 mod line;
+mod moment;
+mod number;
+mod own;
+mod plan;
+mod read;
+mod recognise;
+mod run;
+mod slots;
 mod strftime;
+mod target;
+mod text;
 mod timestamp;
 mod write;
 
 pub use entry::{ConnectionState, Entry, FieldLookup, NoFields};
 pub use escape::{escape, unescape};
 pub use format::{BadFormat, FORMAT_BYTES_MAX, Format, Unknowable};
-pub use line::{BadLine, BytesMeaning, Client, Escaping, Facts, Line, Said, Text};
+pub use layout::Layout;
+pub use line::{BadLine, BytesMeaning, Client, Facts, Line, LineMoment, Mended, Said};
+pub use own::Own;
+pub use read::{LINE_BYTES_MAX, LineReader, Read};
+pub use recognise::{Candidate, recognise};
+pub use text::{Escaping, Text};
 pub use timestamp::LogTime;

@@ -162,7 +162,7 @@ pub(crate) fn write_year(year: i64, out: &mut Vec<u8>) {
 
 /// Days since 1970 of a date in the Gregorian calendar. The year begins in March here, so that the leap day is
 /// its last day and month lengths follow one formula.
-fn days_from_civil(year: i64, month: u8, day: u8) -> i64 {
+pub(crate) fn days_from_civil(year: i64, month: u8, day: u8) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
     let era = year.div_euclid(400);
     let year_of_era = year.rem_euclid(400);
@@ -194,7 +194,7 @@ fn year_days(year: i64) -> i64 {
     if is_leap(year) { 366 } else { 365 }
 }
 
-fn days_in_month(year: i64, month: u8) -> u8 {
+pub(crate) fn days_in_month(year: i64, month: u8) -> u8 {
     match month {
         2 if is_leap(year) => 29,
         2 => 28,
@@ -203,12 +203,12 @@ fn days_in_month(year: i64, month: u8) -> u8 {
     }
 }
 
-fn month_number(text: &[u8]) -> Option<u8> {
+pub(crate) fn month_number(text: &[u8]) -> Option<u8> {
     let found = MONTHS.iter().position(|name| name.as_bytes()[..3].eq_ignore_ascii_case(text))?;
     u8::try_from(found + 1).ok()
 }
 
-fn two(tens: u8, ones: u8) -> Option<u8> {
+pub(crate) fn two(tens: u8, ones: u8) -> Option<u8> {
     (tens.is_ascii_digit() && ones.is_ascii_digit()).then(|| (tens - b'0') * 10 + ones - b'0')
 }
 
@@ -231,7 +231,7 @@ fn two_bytes(number: u32) -> u16 {
     number as u16
 }
 
-const DAY: i64 = 86_400;
+pub(crate) const DAY: i64 = 86_400;
 
 const MONTHS: [&str; 12] = [
     "January",

@@ -5,6 +5,7 @@ use crate::directive::{Directive, Moment, Piece, TimeShape};
 use crate::entry::Entry;
 use crate::escape::{escape, escape_byte, hex_digit};
 use crate::strftime;
+use crate::target::split_target;
 use crate::timestamp::{LocalTime, LogTime};
 
 /// Appends one line, without its newline.
@@ -173,29 +174,6 @@ fn write_query(target: &[u8], out: &mut Vec<u8>) {
     if let Some(query) = split_target(target).1 {
         out.push(b'?');
         escape(query, out);
-    }
-}
-
-/// Path and query of a target; an absolute URL that ends with its host has the path `/`.
-fn split_target(target: &[u8]) -> (&[u8], Option<&[u8]>) {
-    let mut path = target;
-    let mut empty: &[u8] = b"";
-    if !path.starts_with(b"/")
-        && let Some(scheme_end) = memchr::memmem::find(path, b"://")
-    {
-        let after = &path[scheme_end + 3..];
-        path =
-            after.iter().position(|byte| matches!(byte, b'/' | b'?' | b'#')).map_or(b"", |at| &after[at..]);
-        empty = b"/";
-    }
-    if let Some(hash) = memchr::memchr(b'#', path) {
-        path = &path[..hash];
-    }
-    let mark = memchr::memchr(b'?', path);
-    let query = mark.map(|mark| &path[mark + 1..]);
-    match &path[..mark.unwrap_or(path.len())] {
-        [] => (empty, query),
-        path => (path, query),
     }
 }
 

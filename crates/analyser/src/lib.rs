@@ -14,6 +14,7 @@
 mod human;
 pub mod pressure;
 pub mod proposal;
+pub mod input;
 mod report;
 
 pub use proposal::{Proposal, propose};

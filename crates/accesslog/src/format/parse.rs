@@ -4,13 +4,26 @@ use super::letters::{self, Found};
 use super::{BadFormat, FORMAT_BYTES_MAX};
 use crate::directive::{Directive, Piece, Statuses};
 
-/// Reads the whole text.
+/// What becomes of a letter that is not known.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unknown {
+    IsRefused,
+    /// Apache's modules may add letters and names.
+    IsSkipped,
+}
+
+/// Reads the whole text of a format that we are to write.
 pub(super) fn parse(text: &str) -> Result<Box<[Piece]>, BadFormat> {
+    parse_with(text, Unknown::IsRefused)
+}
+
+/// Reads the whole text.
+pub(super) fn parse_with(text: &str, unknown: Unknown) -> Result<Box<[Piece]>, BadFormat> {
     if text.len() > FORMAT_BYTES_MAX {
         let why = format!("this format is longer than {FORMAT_BYTES_MAX} bytes");
         return Err(BadFormat { at: FORMAT_BYTES_MAX, why, help: None });
     }
-    let mut reader = Reader { text, at: 0 };
+    let mut reader = Reader { text, at: 0, unknown };
     let mut pieces = Vec::new();
     let mut literal = Literal::default();
     while let Some(byte) = reader.peek() {
@@ -61,6 +74,7 @@ impl Literal {
 struct Reader<'a> {
     text: &'a str,
     at: usize,
+    unknown: Unknown,
 }
 
 impl<'a> Reader<'a> {
@@ -141,7 +155,14 @@ impl<'a> Reader<'a> {
         argument: Option<Argument<'_>>,
         only_for: Option<Statuses>,
     ) -> Result<Piece, BadFormat> {
-        let Found { directive, length } = letters::find(self.text, self.at, argument)?;
+        let found = letters::find(self.text, self.at, argument);
+        let letter = self.text[self.at..].chars().next().filter(char::is_ascii_alphabetic);
+        let Found { directive, length } = match (found, letter) {
+            (Err(_), Some(_)) if self.unknown == Unknown::IsSkipped => {
+                Found { directive: Directive::Unknowable(""), length: 1 }
+            }
+            (found, _) => found?,
+        };
         self.at += length;
         Ok(Piece { directive, only_for, at: start, end: self.at })
     }

@@ -4,6 +4,7 @@
 mod apache;
 mod laws;
 mod lines;
+mod reading;
 
 use std::borrow::Cow;
 use std::net::IpAddr;

@@ -2,4 +2,5 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on must end")]
 #![expect(clippy::print_stdout, reason = "what is skipped is said aloud")]
 
+mod input;
 mod real_servers;

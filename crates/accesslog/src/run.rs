@@ -1,0 +1,362 @@
+//! One line by its plan: each value is found by what ends it, and put where it belongs.
+#![warn(clippy::indexing_slicing)]
+
+use crate::address;
+use crate::line::{BadLine, Client, Line, Mended, Said};
+use crate::moment::{self, MinuteCache, Moment, Parts, TimeText};
+use crate::number::{decimal, scaled};
+use crate::plan::{End, Plan, Step, What};
+use crate::slots::{Place, Slots};
+use crate::target::split_request;
+use crate::text::{Escaping, Text};
+
+/// Reads one line without its end.
+pub(crate) fn run<'a>(
+    plan: &'a Plan,
+    text: &'a [u8],
+    cache: &mut MinuteCache,
+    places: &'a mut Vec<Option<Place>>,
+) -> Result<Line<'a>, BadLine> {
+    if !text.starts_with(&plan.start) {
+        return Err(BadLine { at: 0, why: "the line begins in another way than its format" });
+    }
+    places.clear();
+    places.resize(plan.slots.len(), None);
+    let mut reading = Reading { line: Line::empty(), cache, parts: Parts::NONE, escaping: plan.escaping };
+    let mut at = plan.start.len();
+    for (index, step) in plan.steps.iter().enumerate() {
+        let rest = text.get(at..).unwrap_or_default();
+        let found = reading.find(step, rest, at)?;
+        let (length, is_cut_short) = match found {
+            Some(length) => (length, false),
+            None if index + 1 >= plan.steps_needed => (rest.len(), true),
+            None => return Err(BadLine { at, why: missing(&step.what) }),
+        };
+        let value = rest.get(..length).unwrap_or_default();
+        reading.put(&step.what, value, at)?;
+        if let Some(place) = step.slot.and_then(|slot| places.get_mut(slot)) {
+            *place = Some(place_of(value, at));
+        }
+        if is_cut_short {
+            reading.line.mended = Some(Mended::CutShort);
+            break;
+        }
+        at += length + step.end.len();
+    }
+    if at < text.len() && reading.line.mended.is_none() {
+        reading.line.mended = Some(Mended::MoreAtEnd);
+    }
+    reading.finish(plan, text, places)
+}
+
+/// A line while it is read.
+struct Reading<'a, 'c> {
+    line: Line<'a>,
+    cache: &'c mut MinuteCache,
+    parts: Parts,
+    escaping: Escaping,
+}
+
+impl<'a> Reading<'a, '_> {
+    /// How long the value is; `None`: what should end it does not come.
+    #[inline]
+    fn find(&mut self, step: &Step, rest: &[u8], at: usize) -> Result<Option<usize>, BadLine> {
+        let length = match &step.what {
+            What::Time(TimeText::Clf) | What::Zone => 26,
+            What::Time(TimeText::Parts(parts)) => match self.parts.read(parts, rest) {
+                Some(length) => length,
+                None => return Err(BadLine { at, why: NO_TIME }),
+            },
+            What::Fraction => rest.iter().take_while(|byte| byte.is_ascii_digit()).count(),
+            What::SkipList => return Ok(end_of_list(rest, &step.end)),
+            _ => return Ok(end_of_value(rest, &step.end)),
+        };
+        let after = rest.get(length..);
+        let ends = after.is_some_and(|after| match &step.end {
+            End::OfLine => true,
+            End::Blank => after.first() == Some(&b' '),
+            End::Quote(text) | End::Text(text) => after.starts_with(text),
+        });
+        Ok(ends.then_some(length))
+    }
+
+    /// Puts a value where it belongs.
+    #[inline]
+    fn put(&mut self, what: &What, value: &'a [u8], at: usize) -> Result<(), BadLine> {
+        let bad = |why| BadLine { at, why };
+        match what {
+            What::Skip | What::SkipList | What::Slot(_) => {}
+            What::Client => self.line.client = address::client(value),
+            What::ClientWithPort => self.line.client = address::client_with_port(value),
+            What::User => self.line.user = (value != b"-" && !value.is_empty()).then_some(self.text(value)),
+            What::Time(TimeText::Clf) => {
+                let moment = value.try_into().ok().and_then(|text| self.cache.clf(text));
+                self.set(moment.ok_or(bad(NO_TIME))?);
+            }
+            What::RequestLine => {
+                let split = split_request(value);
+                (self.line.method, self.line.protocol) = (split.method, split.protocol);
+                self.line.target = Text { raw: split.target, escaping: self.escaping };
+            }
+            What::Status => self.line.status = status(value).ok_or(bad("the status is no number"))?,
+            What::Bytes(_) => self.line.bytes = bytes(value).ok_or(bad("the bytes are no number"))?,
+            What::Referer => self.line.referer = self.said(value),
+            What::UserAgent => self.line.user_agent = self.said(value),
+            What::VirtualServer => self.line.virtual_server = self.said(value),
+            What::Host => self.line.host = self.said(value),
+            _ => return self.put_seldom(what, value, at),
+        }
+        Ok(())
+    }
+
+    /// What the usual formats do not have.
+    fn put_seldom(&mut self, what: &What, value: &'a [u8], at: usize) -> Result<(), BadLine> {
+        let bad = |why| BadLine { at, why };
+        match what {
+            What::Method => self.line.method = if value == b"-" { b"" } else { value },
+            What::Target | What::Path => {
+                self.line.target = if value == b"-" { Text::EMPTY } else { self.text(value) };
+            }
+            What::Query => {
+                let query = value.strip_prefix(b"?").unwrap_or(value);
+                self.line.query = (query != b"-" && !query.is_empty()).then_some(self.text(query));
+            }
+            What::Protocol => self.line.protocol = if value == b"-" { b"" } else { value },
+            What::Duration(power) => {
+                self.line.duration_micros =
+                    duration(value, *power).ok_or(bad("the duration is no number"))?;
+            }
+            What::State => self.line.is_aborted = Said::Known(value == b"X"),
+            What::Win32Status => self.line.is_aborted = Said::Known(matches!(value, b"64" | b"1236")),
+            What::EdgeResult => self.line.is_aborted = Said::Known(value == b"ClientCommError"),
+            What::Termination => self.line.is_aborted = Said::Known(value.starts_with(b"C")),
+            What::Zone => {
+                let moment = value.try_into().ok().and_then(|text| self.cache.clf(text));
+                self.line.utc_offset_seconds = moment.ok_or(bad(NO_TIME))?.utc_offset_seconds;
+            }
+            What::Fraction => self.parts.micros = moment::fraction_micros(value).ok_or(bad(NO_TIME))?,
+            What::Time(time) => self.put_time(time, value).ok_or(bad(NO_TIME))?,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn put_time(&mut self, time: &TimeText, value: &[u8]) -> Option<()> {
+        match time {
+            TimeText::Clf => {
+                let moment = self.cache.clf(value.try_into().ok()?)?;
+                self.set(moment);
+            }
+            TimeText::Iso => {
+                let moment = self.cache.iso(value)?;
+                self.set(moment);
+            }
+            TimeText::Epoch(power) => self.line.at_unix_micros = moment::epoch_micros(value, *power)?,
+            TimeText::EpochDecimal => self.line.at_unix_micros = moment::epoch_decimal_micros(value)?,
+            TimeText::ClfMillis => {
+                let (minute, fraction) = value.split_first_chunk::<20>()?;
+                let mut text = *b"01/Jan/1970:00:00:00 +0000";
+                text.first_chunk_mut::<20>()?.copy_from_slice(minute);
+                let moment = self.cache.clf(&text)?;
+                self.set(moment);
+                self.line.at_unix_micros += moment::fraction_micros(fraction.strip_prefix(b".")?)?;
+            }
+            // Read while its end was looked for.
+            TimeText::Parts(_) => {}
+            TimeText::Date => self.parts.set_days(self.cache.date(value.try_into().ok()?)?),
+            TimeText::Clock => self.parts.set_clock(value)?,
+        }
+        Some(())
+    }
+
+    fn set(&mut self, moment: Moment) {
+        self.line.at_unix_micros = moment.unix_micros;
+        self.line.utc_offset_seconds = moment.utc_offset_seconds;
+    }
+
+    const fn text(&self, raw: &'a [u8]) -> Text<'a> {
+        Text { raw, escaping: self.escaping }
+    }
+
+    /// A value for which a dash means none.
+    fn said(&self, value: &'a [u8]) -> Said<Text<'a>> {
+        if value == b"-" { Said::Absent } else { Said::Known(self.text(value)) }
+    }
+
+    fn finish(
+        mut self,
+        plan: &'a Plan,
+        text: &'a [u8],
+        places: &'a [Option<Place>],
+    ) -> Result<Line<'a>, BadLine> {
+        if plan.is_time_composed {
+            self.compose_time(plan)?;
+        }
+        let line = &mut self.line;
+        if plan.takes_duration_off
+            && let Said::Known(duration) = line.duration_micros
+        {
+            line.at_unix_micros = line.at_unix_micros.saturating_sub_unsigned(duration);
+        }
+        if line.status == 499 {
+            line.is_aborted = Said::Known(true);
+        }
+        for (what, statuses) in &plan.conditions {
+            if !statuses.admit(line.status) {
+                forget(line, what);
+            }
+        }
+        if !plan.slots.is_empty() {
+            line.slots = Slots { line: text, names: &plan.slots, places, escaping: plan.escaping };
+            if let Some(slot) = plan.forwarded {
+                look_behind_proxy(line, places.get(slot).copied().flatten().flatten());
+            }
+        }
+        Ok(self.line)
+    }
+
+    fn compose_time(&mut self, plan: &Plan) -> Result<(), BadLine> {
+        let is_whole = plan.steps.iter().any(|step| matches!(step.what, What::Time(TimeText::Clf)));
+        if is_whole {
+            self.line.at_unix_micros += self.parts.micros;
+        } else {
+            let moment = self.parts.moment().ok_or(BadLine { at: 0, why: NO_TIME })?;
+            self.set(moment);
+        }
+        Ok(())
+    }
+}
+
+/// A place that its format leaves empty for this status says nothing.
+fn forget(line: &mut Line<'_>, what: &What) {
+    match what {
+        What::Referer => line.referer = Said::Unknown,
+        What::UserAgent => line.user_agent = Said::Unknown,
+        What::Host => line.host = Said::Unknown,
+        What::VirtualServer => line.virtual_server = Said::Unknown,
+        What::Bytes(_) => line.bytes = Said::Unknown,
+        What::Duration(_) => line.duration_micros = Said::Unknown,
+        What::State => line.is_aborted = Said::Unknown,
+        _ => {}
+    }
+}
+
+/// Behind a proxy of one's own, or without a client, the client is whom the proxy names.
+fn look_behind_proxy(line: &mut Line<'_>, forwarded: Place) {
+    let is_hidden = match line.client {
+        Client::Address(peer) => address::is_private(peer),
+        Client::Name(name) => name.is_empty(),
+    };
+    let Some((start, end)) = forwarded.filter(|_| is_hidden) else { return };
+    let list = line.slots.line.get(start as usize..end as usize).unwrap_or_default();
+    if let Some(client) = address::forwarded(list) {
+        line.client = Client::Address(client);
+    }
+}
+
+/// How far it is to what ends a value.
+#[inline]
+fn end_of_value(rest: &[u8], end: &End) -> Option<usize> {
+    match end {
+        End::Blank => memchr::memchr(b' ', rest),
+        End::Quote(text) => quote_end(rest, text),
+        End::OfLine => Some(rest.len()),
+        End::Text(text) => text_end(rest, text),
+    }
+}
+
+/// The first quote that no backslash escapes and that goes on as it should. What comes last in a line may be followed by
+/// more after a blank.
+#[inline]
+fn quote_end(rest: &[u8], text: &[u8]) -> Option<usize> {
+    let mut from = 0;
+    while let Some(at) = memchr::memchr(b'"', rest.get(from..)?) {
+        let quote = from + at;
+        if !is_escaped(rest, quote) && goes_on(rest.get(quote..)?, text) {
+            return Some(quote);
+        }
+        from = quote + 1;
+    }
+    None
+}
+
+#[inline]
+fn goes_on(rest: &[u8], text: &[u8]) -> bool {
+    rest.starts_with(text) && (text.len() > 1 || matches!(rest.get(1), None | Some(b' ')))
+}
+
+/// Whether an odd number of backslashes stands before a byte.
+#[inline]
+fn is_escaped(rest: &[u8], at: usize) -> bool {
+    let before = rest.get(..at).unwrap_or_default();
+    before.last() == Some(&b'\\') && before.iter().rev().take_while(|byte| **byte == b'\\').count() % 2 == 1
+}
+
+fn text_end(rest: &[u8], text: &[u8]) -> Option<usize> {
+    let first = *text.first()?;
+    let mut from = 0;
+    while let Some(at) = memchr::memchr(first, rest.get(from..)?) {
+        let place = from + at;
+        if rest.get(place..)?.starts_with(text) {
+            return Some(place);
+        }
+        from = place + 1;
+    }
+    None
+}
+
+/// A list goes on where a comma or a colon stands before the blank, or a colon after it.
+fn end_of_list(rest: &[u8], end: &End) -> Option<usize> {
+    let mut from = 0;
+    loop {
+        let place = from + end_of_value(rest.get(from..)?, end)?;
+        let before = place.checked_sub(1).and_then(|last| rest.get(last));
+        if *end != End::Blank || !(matches!(before, Some(b',' | b':')) || rest.get(place + 1) == Some(&b':'))
+        {
+            return Some(place);
+        }
+        from = place + 1;
+    }
+}
+
+#[inline]
+fn status(value: &[u8]) -> Option<u16> {
+    match *value {
+        [a, b, c] if a.is_ascii_digit() && b.is_ascii_digit() && c.is_ascii_digit() => {
+            Some(u16::from(a - b'0') * 100 + u16::from(b - b'0') * 10 + u16::from(c - b'0'))
+        }
+        [b'-'] => Some(0),
+        _ => decimal(value)?.try_into().ok().filter(|status| *status < 1_000),
+    }
+}
+
+#[inline]
+fn bytes(value: &[u8]) -> Option<Said<u64>> {
+    if value == b"-" { Some(Said::Known(0)) } else { decimal(value).map(Said::Known) }
+}
+
+fn duration(value: &[u8], power: u32) -> Option<Said<u64>> {
+    if value == b"-" || value.starts_with(b"-") {
+        Some(Said::Absent)
+    } else {
+        scaled(value, power).map(Said::Known)
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "places within a line, which has less than 4 GiB")]
+fn place_of(value: &[u8], at: usize) -> Place {
+    (value != b"-").then_some((at as u32, (at + value.len()) as u32))
+}
+
+fn missing(what: &What) -> &'static str {
+    match what {
+        What::Client | What::ClientWithPort => "the line ends after the client",
+        What::Time(_) | What::Zone | What::Fraction => NO_TIME,
+        What::RequestLine | What::Target | What::Path => "the request does not end",
+        What::Status => "the line ends before or with the status",
+        What::Bytes(_) => "the line ends before or with the bytes",
+        _ => "the line ends before its format does",
+    }
+}
+
+const NO_TIME: &str = "there is no time here that could be read";
