@@ -12,6 +12,7 @@
 //! clock: the moment of a run is an argument.
 
 mod human;
+pub mod log;
 pub mod pressure;
 pub mod proposal;
 pub mod input;

@@ -77,8 +77,20 @@ const ROOMS: [Room; 13] = [
         // rewrite: replay of .htaccess files
         ours: &["source", "message", "rewrite", "shaping", "accesslog", "engine"],
         // serde, serde_json: the report as data; ipnet: networks of clients; jiff: dates in reports and rules;
-        // memchr: the ends of lines
-        outside: &["serde", "serde_json", "thiserror", "ipnet", "jiff", "memchr"],
+        // hashbrown, foldhash: seeded, capped tables of names, clients and hours; psl, idna: registrable domains of
+        // referers; memchr: fields and ends of lines
+        outside: &[
+            "serde",
+            "serde_json",
+            "thiserror",
+            "ipnet",
+            "jiff",
+            "hashbrown",
+            "foldhash",
+            "psl",
+            "idna",
+            "memchr",
+        ],
     },
     Room {
         name: "proxy",
