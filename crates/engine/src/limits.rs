@@ -155,6 +155,10 @@ pub const HTACCESS_OBSERVE_TIME: core::time::Duration = core::time::Duration::fr
 /// this many times as much is the most that one request can cost.
 pub const HTACCESS_EVALUATIONS_MAX: u32 = 64;
 
+/// How often one transaction in virtual time may wait, read, write or ask before it is given up: in the world a client's
+/// patience ends a rule that goes round with a pause in it, in virtual time nothing would.
+pub const REHEARSED_WAITS_MAX: u32 = 4_000;
+
 /// Errands of a transaction that its record tells of: the rest of the record is for what else its rules do.
 pub const ERRAND_NOTES_MAX: u32 = 64;
 

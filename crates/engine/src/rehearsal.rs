@@ -8,6 +8,7 @@ use crate::catalog::{Catalog, VirtualServerId};
 use crate::connection::{Connection, ConnectionFacts};
 use crate::decision::DecisionRecord;
 use crate::errand::{ErrandError, World};
+use crate::limits::REHEARSED_WAITS_MAX;
 use crate::shared::{Shared, SharedOptions, Wake};
 use crate::time::{Now, WallTime};
 use crate::transaction::{Arrival, Ask, Ending, Heads, Knowledge, Next, RequestId, Transaction};
@@ -91,6 +92,9 @@ pub struct Visited {
     pub body: Vec<u8>,
     /// Instructions that its rules took.
     pub instructions: u64,
+    /// Its rules did not come to an end: they waited more than [`REHEARSED_WAITS_MAX`] times and were given up, as if
+    /// the client had left.
+    pub is_given_up: bool,
 }
 
 /// The event queue.
@@ -123,6 +127,8 @@ struct Held {
     streamed: Vec<u8>,
     request_body: Vec<u8>,
     body: Vec<u8>,
+    /// How often its rules have waited for something.
+    waits: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -203,6 +209,7 @@ impl Rehearsal {
                         streamed: Vec::new(),
                         request_body: Vec::new(),
                         body: Vec::new(),
+                        waits: 0,
                     };
                     done.extend(self.go_on(number, held, now));
                 }
@@ -269,6 +276,13 @@ impl Rehearsal {
     fn go_on(&mut self, number: usize, mut held: Held, now: Now) -> Option<Visited> {
         let mut next = held.transaction.advance(now);
         loop {
+            if let Next::Ask(_) = next {
+                held.waits += 1;
+                if held.waits > REHEARSED_WAITS_MAX {
+                    held.transaction.abandon(now);
+                    return Some(visited(number, held, now));
+                }
+            }
             match next {
                 Next::Ask(Ask::Errand { .. }) => {
                     // At once: what is known beforehand takes no time.
@@ -379,7 +393,7 @@ fn sent_body(transaction: &Transaction, visit: &Visit) -> Vec<u8> {
 }
 
 fn visited(number: usize, held: Held, now: Now) -> Visited {
-    let Held { mut transaction, forwarded_at, request_body, body, .. } = held;
+    let Held { mut transaction, forwarded_at, request_body, body, waits, .. } = held;
     transaction.complete(Ending::Whole, now);
     let record = transaction.record();
     let instructions = transaction.instructions();
@@ -395,5 +409,6 @@ fn visited(number: usize, held: Held, now: Now) -> Visited {
         response: answered.then_some(heads.response),
         body,
         instructions,
+        is_given_up: waits > REHEARSED_WAITS_MAX,
     }
 }

@@ -5,7 +5,7 @@ use crate::byte_string::ByteString;
 use crate::fault::{Fault, FaultKind, Warning};
 use crate::limits::{
     COPIED_BYTES_AN_INSTRUCTION, PATTERN_CACHE_MAX, PATTERN_COMPILE_COST, PATTERN_SIZE_RUNNING_MAX,
-    PATTERN_STEPS_COST, RunLimits,
+    PATTERN_STEPS_COST, RunLimits, WARNED_BYTES_AN_INSTRUCTION, WARNING_COST,
 };
 use crate::program::Program;
 use crate::value::Value;
@@ -82,8 +82,12 @@ impl Scratch {
         }
     }
 
-    /// Under strict checking a warning ends the run: it gets no further instruction.
+    /// A warning costs instructions, so that a rule that warns all the time ends as any other that does too much; under
+    /// strict checking the first one ends the run.
     pub(crate) fn strike(&mut self, warning: &Warning) {
+        let cost = WARNING_COST + warning.text.len() as u64 / WARNED_BYTES_AN_INSTRUCTION;
+        // Without fuel the next instruction is the end.
+        self.fuel = self.fuel.saturating_sub(cost);
         if self.limits.strict && self.struck.is_none() {
             self.struck = Some(Box::new((warning.clone(), self.fuel)));
             self.fuel = 0;

@@ -5,7 +5,8 @@
 pub struct RunLimits {
     /// Instructions between two waits. A function call on long values counts one more for each 4 KiB of text or 64
     /// elements it is given (texts in elements count); arithmetic and comparisons count four times that, `foreach`
-    /// one for 16 elements, a long name of an element sixteen times, an array or hash that is copied one for 64 bytes.
+    /// one for 16 elements, a long name of an element sixteen times, an array or hash that is copied one for 64 bytes,
+    /// a warning 32 and one for 16 bytes of its text.
     pub instructions_max: u64,
     /// Bytes of strings, arrays and hashes *made* during the run, in sum: what is freed is not given back, so
     /// that the bound needs no book of what is alive. Strings of 22 bytes and less do not count.
@@ -28,6 +29,13 @@ pub(crate) const CONTAINER_DEPTH_MAX: u32 = 100;
 /// Bytes of an array or hash that are copied for one instruction: small hashes inside each other take a microsecond for
 /// hundred bytes.
 pub(crate) const COPIED_BYTES_AN_INSTRUCTION: u64 = 64;
+
+/// Instructions that a warning counts as: it is worded, kept and counted for people.
+pub(crate) const WARNING_COST: u64 = 32;
+
+/// Bytes of a warning's text for one instruction more: it may quote a value of megabytes, which is read and copied before
+/// it can be cut.
+pub(crate) const WARNED_BYTES_AN_INSTRUCTION: u64 = 16;
 
 /// Patterns put together while running that one run, and a host for all its runs, keep compiled.
 pub(crate) const PATTERN_CACHE_MAX: usize = 57;

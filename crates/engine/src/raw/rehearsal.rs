@@ -6,6 +6,7 @@ use crate::connection::{Connection, ConnectionFacts};
 use crate::decision::{Event, RulePlace};
 use crate::errand::World;
 use crate::host::{Arrival, Knowledge, RequestId};
+use crate::limits::REHEARSED_WAITS_MAX;
 use crate::shared::{Shared, SharedOptions, Wake};
 use crate::time::{Now, WallTime};
 use core::time::Duration;
@@ -154,8 +155,13 @@ impl Play<'_> {
     fn run(mut self, start: Now) -> RawVisited {
         let mut now = start;
         let mut next = self.transaction.go_on(now);
+        let mut waits = 0;
         let end = loop {
             self.take_what_is_sent(now.tick);
+            waits += 1;
+            if waits > REHEARSED_WAITS_MAX {
+                break RawEnd::TimedOut;
+            }
             if let Some(errand) = self.transaction.errand() {
                 next = self.transaction.errand_done(self.world.answer(&errand), now);
                 continue;

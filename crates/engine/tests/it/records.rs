@@ -66,6 +66,26 @@ fn a_warning_that_quotes_a_client_stays_one_short_line() {
 }
 
 #[test]
+fn a_rule_that_does_nothing_but_warn_of_long_texts_is_soon_at_its_end() {
+    let rule = "$a = \"aaaaaaaaaaaaaaaa\"; while( string.length( $a ) < 1000000 ) $a = $a . $a;\n\
+                while( 1 ) pool.listActiveNodes( $a );";
+    let events = visit("/", rule, "").record.events;
+    let warnings = events.iter().filter(|(_, event)| matches!(event, Event::Warning { .. })).count();
+    assert!((1..=2).contains(&warnings), "{warnings}");
+    let ran_long = |event: &Event| matches!(event, Event::Fault { text } if text.contains("instructions"));
+    assert!(events.iter().any(|(_, event)| ran_long(event)), "{events:?}");
+}
+
+#[test]
+fn a_rule_that_waits_without_end_is_given_up_in_virtual_time() {
+    for rule in ["while( 1 ) connection.sleep( 1 );", "while( 1 ) http.stream.writeResponse( \"a\" );"] {
+        let visited = visit("/", rule, "");
+        assert!(visited.is_given_up, "{rule}");
+    }
+    assert!(!visit("/", "$n = 0; while( $n < 100 ) { connection.sleep( 1 ); $n++; }", "").is_given_up);
+}
+
+#[test]
 fn a_pool_that_is_not_there_is_told_by_its_warning_alone() {
     let visited = visit("/", "pool.select( \"web\" ); pool.use( \"wbe\" );", "");
     let events: Vec<_> = visited.record.events.into_iter().map(|(_, event)| event).collect();

@@ -94,6 +94,7 @@ impl Tried {
         let named = |place: &RulePlace| names.file_of(place);
         let mut tried = Self {
             outcome: match record.outcome {
+                _ if visited.is_given_up => "endless",
                 Outcome::Forward { .. } => "forward",
                 Outcome::Respond { .. } => "respond",
                 Outcome::Discard | Outcome::ClientLeft => "discard",
@@ -195,6 +196,15 @@ impl Tried {
         }
         for fault in &self.faults {
             line(fault.severity, &format!("{}:{}:{}: {}", fault.file, fault.line, fault.column, fault.text));
+        }
+        if self.outcome == "endless" {
+            let most = engine::limits::REHEARSED_WAITS_MAX;
+            line(
+                "",
+                &format!(
+                    "the rule waited, read, wrote or asked {most} times without an end, and was given up"
+                ),
+            );
         }
         line("instructions", &self.instructions.to_string());
         out

@@ -74,6 +74,14 @@ fn a_fault_is_told_with_its_place_and_the_request_goes_on() {
 }
 
 #[test]
+fn a_rule_without_an_end_is_given_up_and_told() {
+    let here = folder(&[("r.rts", "while( 1 ) {\n   http.stream.writeResponse( \"more\" );\n}\n")]);
+    let tried = tidegate(here.path(), &["try", "--rule", "r.rts"]);
+    assert!(text(&tried.stdout).contains("outcome          endless"), "{}", text(&tried.stdout));
+    assert!(text(&tried.stdout).contains("4000 times without an end"), "{}", text(&tried.stdout));
+}
+
+#[test]
 fn a_rule_may_answer_discard_or_run_on_the_answer() {
     let here = folder(&[
         ("answer.rts", "http.sendResponse( 403, \"text/plain\", \"no\", \"\" );\n"),
