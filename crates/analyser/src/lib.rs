@@ -13,10 +13,12 @@
 
 mod human;
 pub mod log;
+pub mod mail;
 pub mod pressure;
 pub mod proposal;
 pub mod input;
 mod report;
+mod robust;
 
 pub use proposal::{Proposal, propose};
 pub use report::{Confidence, Counted, Evidence, Finding, PathTrait, Report, Traits, Verdict};
