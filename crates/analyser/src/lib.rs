@@ -12,11 +12,11 @@
 //! clock: the moment of a run is an argument.
 
 mod human;
+pub mod input;
 pub mod log;
 pub mod mail;
 pub mod pressure;
 pub mod proposal;
-pub mod input;
 mod report;
 mod robust;
 
