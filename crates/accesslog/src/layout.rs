@@ -60,6 +60,19 @@ impl Layout {
         }
     }
 
+    /// Whether lines of it say how those after them are laid out: they must then be read from the start of a file.
+    pub const fn is_stateful(&self) -> bool {
+        match &self.shape {
+            Shape::Plan(_) => false,
+        }
+    }
+
+    /// The layout that is in force after these lines; of most the same as before.
+    #[must_use]
+    pub fn after(&self, _lines: &[u8]) -> Self {
+        self.clone()
+    }
+
     /// The same layout, of which somebody knows what it counts as bytes.
     #[must_use]
     pub fn with_bytes(mut self, bytes: BytesMeaning) -> Self {

@@ -7,12 +7,17 @@
 //!
 //! No line is dropped in silence: [`FileCounts`] has every reason with its number and the first few lines of it.
 
+mod chunk;
 mod count;
 mod file;
+mod order;
+mod packed;
 mod scan;
 
 pub use count::{FileCounts, Sample};
 pub use file::{Input, InputError, LogFile, Options};
+pub use order::{HELD_BYTES_MAX, LATE_SECONDS_MAX, Ordered};
+pub use packed::{Packing, unpacked};
 pub use scan::{Scanned, Worker};
 
 use std::sync::atomic::{AtomicBool, Ordering};

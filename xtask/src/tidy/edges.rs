@@ -78,7 +78,7 @@ const ROOMS: [Room; 13] = [
         ours: &["source", "message", "rewrite", "shaping", "accesslog", "engine"],
         // serde, serde_json: the report as data; ipnet: networks of clients; jiff: dates in reports and rules;
         // hashbrown, foldhash: seeded, capped tables of names, clients and hours; psl, idna: registrable domains of
-        // referers; memchr: fields and ends of lines
+        // referers; memchr: fields and ends of lines; bzip2, flate2, zstd: packed logs; tempfile: standard input, to be read twice
         outside: &[
             "serde",
             "serde_json",
@@ -90,6 +90,10 @@ const ROOMS: [Room; 13] = [
             "psl",
             "idna",
             "memchr",
+            "bzip2",
+            "flate2",
+            "tempfile",
+            "zstd",
         ],
     },
     Room {

@@ -1,11 +1,13 @@
 //! Files, opened and recognised.
 
-use accesslog::{Candidate, Facts, Layout, recognise};
+use super::packed::{self, Packing, Unpacked};
+use accesslog::{Facts, Layout, LineReader, Read, recognise};
 use std::fs::File;
-use std::io;
+use std::io::{self, Read as _};
 use std::num::NonZeroUsize;
-use std::os::unix::fs::FileExt as _;
+use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// How input is to be read.
 #[derive(Clone, Debug)]
@@ -38,13 +40,22 @@ pub struct LogFile {
     pub layout_reason: String,
     /// Its size on disk when it was opened, in bytes.
     pub disk_bytes: u64,
-    pub(super) file: File,
+    /// How it is packed.
+    pub packing: Packing,
+    /// The time of the earliest line at its start, in microseconds since 1970.
+    pub first_unix_micros: Option<i64>,
+    pub(super) file: Arc<File>,
 }
 
 impl LogFile {
     /// What the file's lines can say at all.
     pub fn facts(&self) -> Facts {
         self.layout.facts()
+    }
+
+    /// Whether its lines can be read from any place.
+    pub(super) fn is_split(&self) -> bool {
+        self.packing == Packing::None && !self.layout.is_stateful()
     }
 }
 
@@ -68,15 +79,28 @@ pub enum InputError {
 }
 
 impl Input {
-    /// Opens files and recognises their layouts.
+    /// Opens files and recognises their layouts. The files of an input are in the order of their first times, whatever
+    /// they are called. A file that is given twice is read once.
     ///
     /// # Errors
     ///
     /// The first file that cannot be opened, or whose lines no layout reads.
     pub fn open(paths: &[PathBuf], options: &Options) -> Result<Self, InputError> {
-        let mut files = Vec::with_capacity(paths.len());
+        let mut files: Vec<LogFile> = Vec::with_capacity(paths.len());
+        let mut seen = Vec::new();
         for path in paths {
-            files.push(open(path, files.len(), options)?);
+            let io_error = |error| InputError::Io { path: path.display().to_string(), error };
+            let file = packed::open(path).map_err(io_error)?;
+            let metadata = file.metadata().map_err(io_error)?;
+            if seen.contains(&(metadata.dev(), metadata.ino())) {
+                continue;
+            }
+            seen.push((metadata.dev(), metadata.ino()));
+            files.push(look(path, file, metadata.len(), options)?);
+        }
+        files.sort_by_key(|file| file.first_unix_micros.unwrap_or(i64::MAX));
+        for (index, file) in files.iter_mut().enumerate() {
+            file.index = index;
         }
         Ok(Self { files, threads: options.threads })
     }
@@ -92,22 +116,53 @@ impl Input {
     }
 }
 
-fn open(path: &Path, index: usize, options: &Options) -> Result<LogFile, InputError> {
+/// Looks at the start of a file.
+fn look(path: &Path, file: File, disk_bytes: u64, options: &Options) -> Result<LogFile, InputError> {
     let io_error = |error| InputError::Io { path: path.display().to_string(), error };
-    let file = File::open(path).map_err(io_error)?;
-    let disk_bytes = file.metadata().map_err(io_error)?.len();
-    let (layout, layout_reason) = if let Some(layout) = &options.layout {
-        (layout.clone(), "as said".to_owned())
-    } else {
-        let mut sample = vec![0; SAMPLE_BYTES];
-        let length = file.read_at(&mut sample, 0).map_err(io_error)?;
-        let best = recognise(&sample[..length]).into_iter().next();
-        let Candidate { layout, lines_read, lines, .. } =
-            best.ok_or_else(|| InputError::Unrecognised { path: path.display().to_string() })?;
-        (layout, format!("{lines_read} of {lines} lines at the start read exactly"))
+    let file = Arc::new(file);
+    let mut start = [0; 16];
+    let length = file.read_at(&mut start, 0).map_err(io_error)?;
+    let mut sample = Vec::new();
+    let mut from = Unpacked::new(Arc::clone(&file)).map_err(io_error)?;
+    // What a torn file gives is a sample too; that it is torn is told when it is read.
+    let _ = (&mut from).take(SAMPLE_BYTES).read_to_end(&mut sample);
+    let (layout, layout_reason) = match &options.layout {
+        Some(layout) => (layout.clone(), "as said".to_owned()),
+        None => recognised(&sample)
+            .ok_or_else(|| InputError::Unrecognised { path: path.display().to_string() })?,
     };
-    Ok(LogFile { index, path: path.to_owned(), domain: None, layout, layout_reason, disk_bytes, file })
+    Ok(LogFile {
+        index: 0,
+        path: path.to_owned(),
+        domain: None,
+        first_unix_micros: first_time(&layout, &sample),
+        layout,
+        layout_reason,
+        disk_bytes,
+        packing: Packing::of(&start[..length]),
+        file,
+    })
+}
+
+fn recognised(sample: &[u8]) -> Option<(Layout, String)> {
+    let best = recognise(sample).into_iter().next()?;
+    let reason = format!("{} of {} lines at the start read exactly", best.lines_read, best.lines);
+    Some((best.layout, reason))
+}
+
+/// The earliest time of a sample.
+fn first_time(layout: &Layout, sample: &[u8]) -> Option<i64> {
+    let mut reader = LineReader::new(layout);
+    let lines = sample.split_inclusive(|byte| *byte == b'\n').take(FIRST_LINES);
+    let times = lines.filter_map(|line| match reader.read(line) {
+        Read::Line(line) => Some(line.at_unix_micros),
+        Read::Comment | Read::Bad(_) => None,
+    });
+    times.min()
 }
 
 /// Bytes at the start of a file by which its layout is recognised.
-const SAMPLE_BYTES: usize = 256 * 1024;
+const SAMPLE_BYTES: u64 = 256 * 1024;
+
+/// Lines at the start of a file among which its first time is looked for: lines are not in strict order.
+const FIRST_LINES: usize = 200;

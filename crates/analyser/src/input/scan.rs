@@ -1,9 +1,12 @@
 //! All lines on all cores, in any order.
 
+use super::chunk::{CHUNK_BYTES, Piece, Pieces};
 use super::{FileCounts, Input, LogFile, Watch};
-use accesslog::{LINE_BYTES_MAX, Line, LineReader, Read};
+use accesslog::{LINE_BYTES_MAX, Layout, Line, LineReader, Read};
 use std::os::unix::fs::FileExt as _;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::{io, thread};
 
 /// Folds lines into whatever it counts. Each thread has one; at the end they are merged.
@@ -30,31 +33,29 @@ pub struct Scanned<W> {
 
 impl Input {
     /// Reads all lines on all cores, and merges what the workers have.
+    ///
+    /// Plain files are read by whichever thread is free, at any place. Packed files, and those whose lines say how the
+    /// ones after them are laid out, are read from their start by threads of their own.
     pub fn scan<W: Worker>(&self, make: impl Fn() -> W + Sync, watch: &Watch<'_>) -> Scanned<W> {
-        let next = AtomicU64::new(0);
         let chunks = Chunks::of(self);
-        let work = || {
-            let mut worker = make();
-            let mut counts = vec![FileCounts::default(); self.files.len()];
-            let mut buffer = Vec::new();
-            while let Some(chunk) = chunks.get(next.fetch_add(1, Ordering::Relaxed)) {
-                if watch.is_cancelled() {
-                    break;
-                }
-                let file = &self.files[chunk.file];
-                let counts = &mut counts[chunk.file];
-                counts.bytes += chunk.end - chunk.start;
-                match chunk.read(file, &mut buffer) {
-                    Ok(offset) => fold(&buffer, offset, file, &mut worker, counts),
-                    Err(error) => counts.problem = Some(error.to_string()),
-                }
-                (watch.progress)(chunk.end - chunk.start);
-            }
-            (worker, counts)
-        };
+        let from_start: Vec<&LogFile> = self.files.iter().filter(|file| !file.is_split()).collect();
+        let (to_workers, pieces) = sync_channel(2 * self.threads.get());
+        let (next_chunk, next_file) = (AtomicU64::new(0), AtomicUsize::new(0));
+        let scan = Scan { input: self, watch, chunks, next_chunk, pieces: Mutex::new(pieces) };
         let (mut worker, mut counts) = (make(), vec![FileCounts::default(); self.files.len()]);
         thread::scope(|scope| {
-            let threads: Vec<_> = (0..self.threads.get()).map(|_| scope.spawn(work)).collect();
+            for _ in 0..self.threads.get().min(from_start.len()) {
+                let (to_workers, next, files) = (to_workers.clone(), &next_file, &from_start);
+                scope.spawn(move || {
+                    while let Some(file) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
+                        feed(file, &to_workers, watch);
+                    }
+                });
+            }
+            // The last of the feeding threads closes the channel.
+            drop(to_workers);
+            let threads: Vec<_> =
+                (0..self.threads.get()).map(|_| scope.spawn(|| scan.work(make()))).collect();
             for thread in threads {
                 // A worker's panic is a fault of ours: it goes on in this thread.
                 let (other, others) = thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
@@ -69,37 +70,126 @@ impl Input {
     }
 }
 
-/// Folds whole lines.
-fn fold<W: Worker>(text: &[u8], offset: u64, file: &LogFile, worker: &mut W, counts: &mut FileCounts) {
-    let mut reader = LineReader::new(&file.layout);
-    let mut start = 0;
-    while start < text.len() {
-        let end = memchr::memchr(b'\n', &text[start..]).map_or(text.len(), |at| start + at + 1);
-        let line = &text[start..end];
-        counts.lines += 1;
-        let at = offset + start as u64;
-        match reader.read(line) {
-            Read::Line(read) => {
-                counts.read += 1;
-                counts.add_time(read.at_unix_micros);
-                worker.add(&read, file);
-                if let Some(mended) = read.mended {
-                    counts.add_mended(mended, line, at);
-                }
+/// What the workers share.
+struct Scan<'a> {
+    input: &'a Input,
+    watch: &'a Watch<'a>,
+    chunks: Chunks,
+    next_chunk: AtomicU64,
+    pieces: Mutex<Receiver<Fed>>,
+}
+
+/// A piece of a file that is read from its start.
+struct Fed {
+    file: usize,
+    layout: Layout,
+    piece: Piece,
+    problem: Option<String>,
+}
+
+impl Scan<'_> {
+    /// One worker: plain chunks as long as there are any, then what the feeding threads hand over.
+    fn work<W: Worker>(&self, mut worker: W) -> (W, Vec<FileCounts>) {
+        let mut counts = vec![FileCounts::default(); self.input.files.len()];
+        let mut buffer = Vec::new();
+        while let Some(chunk) = self.chunks.get(self.next_chunk.fetch_add(1, Ordering::Relaxed)) {
+            if self.watch.is_cancelled() {
+                break;
             }
-            Read::Comment => counts.comments += 1,
-            Read::Bad(bad) => counts.add_bad(bad, line, at),
+            let file = &self.input.files[chunk.file];
+            let counts = &mut counts[chunk.file];
+            counts.bytes += chunk.end - chunk.start;
+            match chunk.read(file, &mut buffer) {
+                Ok(first) => {
+                    let mut lines = Lines { reader: LineReader::new(&file.layout), file, counts };
+                    lines.fold(buffer.get(first.in_buffer..).unwrap_or_default(), first.in_file, &mut worker);
+                }
+                Err(error) => counts.problem = Some(error.to_string()),
+            }
+            (self.watch.progress)(chunk.end - chunk.start);
         }
-        start = end;
+        while let Some(Fed { file, layout, piece, problem }) = self.take() {
+            let counts = &mut counts[file];
+            counts.bytes += piece.bytes;
+            counts.problem = counts.problem.take().or(problem);
+            if !self.watch.is_cancelled() {
+                let file = &self.input.files[file];
+                let mut lines = Lines { reader: LineReader::new(&layout), file, counts };
+                lines.fold(&piece.text, piece.offset, &mut worker);
+            }
+            (self.watch.progress)(piece.disk_bytes);
+        }
+        (worker, counts)
+    }
+
+    fn take(&self) -> Option<Fed> {
+        self.pieces.lock().unwrap_or_else(PoisonError::into_inner).recv().ok()
     }
 }
 
-/// Bytes that one thread takes at a time.
-const CHUNK_BYTES: u64 = 4 << 20;
+/// Reads a file from its start and hands its pieces over.
+fn feed(file: &LogFile, to_workers: &SyncSender<Fed>, watch: &Watch<'_>) {
+    let mut layout = file.layout.clone();
+    let failed = |error: io::Error| Fed {
+        file: file.index,
+        layout: file.layout.clone(),
+        piece: Piece::default(),
+        problem: Some(error.to_string()),
+    };
+    let mut pieces = match Pieces::of(Arc::clone(&file.file)) {
+        Ok(pieces) => pieces,
+        // Nobody listens any more only where a worker has panicked, and that is told elsewhere.
+        Err(error) => return drop(to_workers.send(failed(error))),
+    };
+    while let Some((piece, result)) = pieces.next() {
+        if watch.is_cancelled() {
+            return;
+        }
+        let after = layout.after(&piece.text);
+        let before = std::mem::replace(&mut layout, after);
+        let problem = result.err().map(|error| error.to_string());
+        if to_workers.send(Fed { file: file.index, layout: before, piece, problem }).is_err() {
+            return;
+        }
+    }
+}
 
+/// Lines of one file on their way to a worker.
+struct Lines<'a> {
+    reader: LineReader,
+    file: &'a LogFile,
+    counts: &'a mut FileCounts,
+}
+
+impl Lines<'_> {
+    /// Folds whole lines that begin at this place of the file.
+    fn fold<W: Worker>(&mut self, text: &[u8], offset: u64, worker: &mut W) {
+        let mut start = 0;
+        while let Some(rest) = text.get(start..).filter(|rest| !rest.is_empty()) {
+            let length = memchr::memchr(b'\n', rest).map_or(rest.len(), |newline| newline + 1);
+            let line = &rest[..length];
+            self.counts.lines += 1;
+            match self.reader.read(line) {
+                Read::Line(read) => {
+                    self.counts.read += 1;
+                    self.counts.add_time(read.at_unix_micros);
+                    worker.add(&read, self.file);
+                    if let Some(mended) = read.mended {
+                        self.counts.add_mended(mended, line, offset + start as u64);
+                    }
+                }
+                Read::Comment => self.counts.comments += 1,
+                Read::Bad(bad) => self.counts.add_bad(bad, line, offset + start as u64),
+            }
+            start += length;
+        }
+    }
+}
+
+/// The chunks of all files that may be read at any place.
 struct Chunks {
-    /// For each file the number of its first chunk, and its size.
-    files: Vec<(u64, u64)>,
+    /// The number of the first chunk of a file, the file, and its size.
+    files: Vec<(u64, usize, u64)>,
     count: u64,
 }
 
@@ -110,13 +200,19 @@ struct Chunk {
     size: u64,
 }
 
+/// Where the first line of a chunk begins.
+struct FirstLine {
+    in_buffer: usize,
+    in_file: u64,
+}
+
 impl Chunks {
     fn of(input: &Input) -> Self {
         let mut count = 0;
-        let files = input.files.iter().map(|file| {
+        let files = input.files.iter().filter(|file| file.is_split()).map(|file| {
             let first = count;
-            count += file.disk_bytes.div_ceil(CHUNK_BYTES);
-            (first, file.disk_bytes)
+            count += file.disk_bytes.div_ceil(CHUNK_BYTES as u64);
+            (first, file.index, file.disk_bytes)
         });
         Self { files: files.collect(), count }
     }
@@ -125,50 +221,47 @@ impl Chunks {
         if number >= self.count {
             return None;
         }
-        let file = self.files.partition_point(|(first, _)| *first <= number).checked_sub(1)?;
-        let (first, size) = self.files[file];
-        let start = (number - first) * CHUNK_BYTES;
-        Some(Chunk { file, start, end: (start + CHUNK_BYTES).min(size), size })
+        let (first, file, size) =
+            self.files[self.files.partition_point(|(first, ..)| *first <= number).checked_sub(1)?];
+        let start = (number - first) * CHUNK_BYTES as u64;
+        Some(Chunk { file, start, end: (start + CHUNK_BYTES as u64).min(size), size })
     }
 }
 
 impl Chunk {
-    /// Reads the lines that begin in this chunk, to their ends, and says where the first of them begins.
-    fn read(&self, file: &LogFile, buffer: &mut Vec<u8>) -> io::Result<u64> {
+    /// Reads the lines that begin in this chunk, to their ends.
+    fn read(&self, file: &LogFile, buffer: &mut Vec<u8>) -> io::Result<FirstLine> {
         // The byte before tells whether a line begins at the very start.
         let from = self.start.saturating_sub(1);
-        read_at(file, from, self.end - from, buffer)?;
-        let first = match memchr::memchr(b'\n', buffer) {
+        let length = usize::try_from(self.end - from).map_err(io::Error::other)?;
+        buffer.resize(length, 0);
+        file.file.read_exact_at(buffer, from)?;
+        let in_buffer = match memchr::memchr(b'\n', buffer) {
             _ if self.start == 0 => 0,
             Some(before) => before + 1,
-            None => buffer.len(),
+            None => length,
         };
-        buffer.drain(..first);
         let mut at = self.end;
         // A longer line is refused anyway: its rest need not be held.
-        while buffer.last().is_some_and(|last| *last != b'\n')
+        while in_buffer < buffer.len()
+            && buffer.last() != Some(&b'\n')
             && at < self.size
             && buffer.len() < BUFFER_BYTES_MAX
         {
-            let length = TAIL_BYTES.min(self.size - at);
-            let mut tail = Vec::new();
-            read_at(file, at, length, &mut tail)?;
-            let end = memchr::memchr(b'\n', &tail).map_or(tail.len(), |newline| newline + 1);
-            buffer.extend_from_slice(&tail[..end]);
-            at += length;
+            let held = buffer.len();
+            let tail = TAIL_BYTES.min(usize::try_from(self.size - at).map_err(io::Error::other)?);
+            buffer.resize(held + tail, 0);
+            file.file.read_exact_at(&mut buffer[held..], at)?;
+            let end = memchr::memchr(b'\n', &buffer[held..]).map_or(tail, |newline| newline + 1);
+            buffer.truncate(held + end);
+            at += tail as u64;
         }
-        Ok(from + first as u64)
+        Ok(FirstLine { in_buffer, in_file: from + in_buffer as u64 })
     }
 }
 
-fn read_at(file: &LogFile, offset: u64, length: u64, buffer: &mut Vec<u8>) -> io::Result<()> {
-    buffer.resize(usize::try_from(length).map_err(io::Error::other)?, 0);
-    file.file.read_exact_at(buffer, offset)
-}
-
 /// Bytes that are read at a time to find the end of a chunk's last line.
-const TAIL_BYTES: u64 = 16 * 1024;
+const TAIL_BYTES: usize = 16 * 1024;
 
 /// Bytes of a chunk with its last line.
-#[expect(clippy::cast_possible_truncation, reason = "four mebibytes")]
-const BUFFER_BYTES_MAX: usize = CHUNK_BYTES as usize + 2 * LINE_BYTES_MAX;
+const BUFFER_BYTES_MAX: usize = CHUNK_BYTES + 2 * LINE_BYTES_MAX;
