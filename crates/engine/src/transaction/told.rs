@@ -25,6 +25,20 @@ pub enum Told<'a> {
         /// What came of it.
         result: RateResult,
     },
+    /// A bandwidth class was chosen.
+    BandwidthClass {
+        /// `response` or `request`.
+        side: &'static str,
+        /// Its name; empty for none.
+        class: &'a [u8],
+    },
+    /// The rule answered by itself.
+    Respond {
+        /// The status.
+        status: u16,
+    },
+    /// The connection was closed without an answer.
+    Discard,
     /// A cookie was set.
     Cookie {
         /// Its name.
@@ -67,16 +81,17 @@ impl<'a> ToldAt<'a> {
     /// The name of the attached rule or of the `.htaccess` file; empty for what neither did.
     pub fn rule(&self) -> &'a str {
         let host = &self.transaction.host;
-        match self.noted.running {
-            Some(running) => host
-                .rules(running.stage)
-                .get(usize::from(running.place))
-                .map_or("", |attachment| &attachment.rule.name),
-            None => {
-                let htaccess = self.transaction.virtual_server().htaccess.as_deref();
-                htaccess.and_then(|htaccess| htaccess.name_of(&self.noted.source)).map_or("", |name| &**name)
-            }
+        if let Some(running) = self.noted.running {
+            let attachment = host.rules(running.stage).get(usize::from(running.place));
+            return attachment.map_or("", |attachment| &attachment.rule.name);
         }
+        let htaccess = self.transaction.virtual_server().htaccess.as_deref();
+        htaccess.and_then(|htaccess| htaccess.name_of(&self.noted.source)).map_or("", |name| &**name)
+    }
+
+    /// Whether an `.htaccess` file said it, and not a rule.
+    pub fn is_of_file(&self) -> bool {
+        self.noted.running.is_none()
     }
 
     /// Whether it was only written down.
@@ -97,6 +112,11 @@ impl Transaction {
     /// What was decided and said so far, in order. Costs nothing but looking.
     pub fn told(&self) -> impl Iterator<Item = (Told<'_>, ToldAt<'_>)> {
         self.host.notes.iter().map(|noted| (told(&noted.note), ToldAt { transaction: self, noted }))
+    }
+
+    /// The number of the client's connection.
+    pub fn connection_id(&self) -> u64 {
+        self.host.connection.facts().id
     }
 
     /// The class that paces the answer as rules have set it so far, by name.
@@ -128,6 +148,9 @@ fn told(note: &Note) -> Told<'_> {
             waited_micros: *waited_micros,
             result: *result,
         },
+        Note::BandwidthClass { side, class } => Told::BandwidthClass { side, class },
+        Note::Respond { status } => Told::Respond { status: *status },
+        Note::Discard => Told::Discard,
         Note::Cookie { name } => Told::Cookie { name },
         Note::Errand { kind, .. } => Told::Errand { kind: kind.word() },
         Note::Htaccess { verdict, status, .. } => Told::Htaccess { verdict, status: *status },

@@ -1,0 +1,32 @@
+//! A few requests of each kind, so that people see what they read about.
+
+use super::effect::{Sample, SampleOf, Who};
+use std::collections::BTreeMap;
+
+/// Examples of one change for one kind of people.
+const EACH_MAX: usize = 3;
+
+/// The first few of each kind of change and of people; the first, so that the same log always gives the same.
+#[derive(Debug, Default)]
+pub(super) struct Samples(BTreeMap<(SampleOf, Who), Vec<Sample>>);
+
+impl Samples {
+    pub(super) fn has_room(&self, of: SampleOf, who: Who) -> bool {
+        // What differs from then is what people want to see all of, and mostly it is little.
+        let most = if matches!(of, SampleOf::OnlyThen | SampleOf::OnlyNow | SampleOf::Differs) {
+            4 * EACH_MAX
+        } else {
+            EACH_MAX
+        };
+        self.0.get(&(of, who)).is_none_or(|samples| samples.len() < most)
+    }
+
+    pub(super) fn put(&mut self, sample: Sample) {
+        self.0.entry((sample.of, sample.who)).or_default().push(sample);
+    }
+
+    /// All, by kind.
+    pub(super) fn all(self) -> Vec<Sample> {
+        self.0.into_values().flatten().collect()
+    }
+}
