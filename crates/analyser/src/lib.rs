@@ -17,6 +17,7 @@ pub mod log;
 pub mod mail;
 pub mod pressure;
 pub mod proposal;
+pub mod replay;
 mod report;
 mod robust;
 

@@ -27,19 +27,19 @@ pub use account::Decided;
 pub use compare::{Comparing, Comparison, Difference, Pair};
 pub use effect::{
     Amount, BandwidthEffect, ContextRow, Effect, ErrandRow, Hit, LimitReached, OffenderRow, RateEffect,
-    Replayed, RuleEffect, Sample, SampleOf, Saved, StatusRow, ThenAndNow, UnknownRow, Verdict, VerdictRow, Who,
-    WhoRow,
+    Replayed, RuleEffect, Sample, SampleOf, Saved, StatusRow, ThenAndNow, UnknownRow, Verdict, VerdictRow,
+    Who, WhoRow,
 };
 pub use spread::{Spread, Step};
 
-use account::Account;
 use accesslog::{BytesMeaning, Facts, Line};
+use account::Account;
 use asked::{Asker, Then};
 use engine::catalog::{Protocol, VirtualServerId};
 use engine::errand::{ErrandError, World};
 use engine::{
-    Arrival, Ask, Catalog, Connection, ConnectionFacts, Ending, Heads, Knowledge, Next, Now, RequestId, Shared,
-    SharedOptions, Transaction, WallTime,
+    Arrival, Ask, Catalog, Connection, ConnectionFacts, Ending, Heads, Knowledge, Next, Now, RequestId,
+    Shared, SharedOptions, Transaction, WallTime,
 };
 use foldhash::quality::FixedState;
 use message::{Known, reason_of};
@@ -113,11 +113,14 @@ pub struct Replay {
     text: Vec<u8>,
     cookies: Vec<u8>,
     decided: Option<Vec<Decided>>,
-    observer: Option<Box<dyn FnMut(&Transaction)>>,
+    observer: Option<Observer>,
 }
+
+type Observer = Box<dyn FnMut(&Transaction)>;
 
 /// What the log's formats can say, for what is told at the end.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, not states")]
 struct LogSays {
     bytes: BytesMeaning,
     step_micros: u32,
@@ -323,7 +326,8 @@ impl Replay {
         }
         if let Some(name) = line.virtual_server.known() {
             let name = name.decoded();
-            let named = self.catalog.virtual_servers.iter().position(|server| server.name.as_bytes() == &*name);
+            let named =
+                self.catalog.virtual_servers.iter().position(|server| server.name.as_bytes() == &*name);
             if let Some(at) = named.and_then(|at| u32::try_from(at).ok()) {
                 return VirtualServerId(at);
             }
@@ -380,8 +384,7 @@ impl Replay {
             at_unix_micros: now.wall.0,
             leaves_at: left_after.map(|micros| now.tick.saturating_add(Duration::from_micros(micros))),
         };
-        let transaction =
-            Transaction::begin(&self.shared, &self.catalog, arrival, (&connection, heads), now);
+        let transaction = Transaction::begin(&self.shared, &self.catalog, arrival, (&connection, heads), now);
         Held { transaction, facts }
     }
 
@@ -563,8 +566,14 @@ impl LogSays {
             !self.has_host && options.host.is_none(),
             "The log has no Host: rules that read it get none, and are counted as undecidable. Give it with --host.",
         );
-        say(!self.has_referer, "The log has no referer: rules that read it get none, and are counted as undecidable.");
-        say(!self.has_agent, "The log does not say with what program people came: visitors are told apart by address alone.");
+        say(
+            !self.has_referer,
+            "The log has no referer: rules that read it get none, and are counted as undecidable.",
+        );
+        say(
+            !self.has_agent,
+            "The log does not say with what program people came: visitors are told apart by address alone.",
+        );
         say(
             !knows_own,
             "Nobody said what the site is called: its own visitors are among those from other places. Give its names \
@@ -579,10 +588,7 @@ impl LogSays {
             !self.has_duration,
             "The log does not say how long answers took: a paced answer is taken to go as fast as its class lets it.",
         );
-        say(
-            !self.has_connections,
-            "The log does not number connections: each request is one of its own.",
-        );
+        say(!self.has_connections, "The log does not number connections: each request is one of its own.");
         say(
             true,
             "Cookies other than those that the rules themselves set, other fields of requests and answers, and bodies \

@@ -61,6 +61,7 @@ struct RateAccount {
 
 /// What is found out about one request on the way.
 #[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, not states")]
 struct Found {
     waited_micros: u64,
     has_waited: bool,
@@ -223,7 +224,8 @@ impl Account {
             if let Told::Rate { .. } = told {
                 self.read_rate(told, &at, bytes, &mut found);
             }
-            if matches!(told, Told::Other | Told::Rate { waited_micros: 0, result: RateResult::Started, .. }) {
+            if matches!(told, Told::Other | Told::Rate { waited_micros: 0, result: RateResult::Started, .. })
+            {
                 continue;
             }
             let name = at.rule();
@@ -242,7 +244,8 @@ impl Account {
 
     /// The place of a rule's row. There are as many as the catalog has rules and files.
     fn rule(&mut self, name: &str, observed: bool) -> usize {
-        if let Some(place) = self.rules.iter().position(|rule| rule.rule == name && rule.observed == observed) {
+        if let Some(place) = self.rules.iter().position(|rule| rule.rule == name && rule.observed == observed)
+        {
             return place;
         }
         self.rules.push(RuleEffect {
@@ -267,7 +270,9 @@ impl Account {
 
     fn read_rate(&mut self, told: Told<'_>, at: &ToldAt<'_>, bytes: u64, found: &mut Found) {
         let Told::Rate { class, context, backlog, waited_micros, result } = told else { return };
-        let Some(rate) = self.rates.iter_mut().find(|rate| rate.effect.class.as_bytes() == class) else { return };
+        let Some(rate) = self.rates.iter_mut().find(|rate| rate.effect.class.as_bytes() == class) else {
+            return;
+        };
         let effect = &mut rate.effect;
         effect.asked += 1;
         effect.backlog_max = effect.backlog_max.max(backlog);
@@ -449,10 +454,10 @@ fn ended_with(rule: &mut RuleEffect, status: u16, bytes: u64) {
     } else if status >= 400 {
         rule.refused.add(bytes);
     }
-    match rule.statuses.iter_mut().find(|row| row.status == status) {
-        Some(row) => row.requests += 1,
-        None if rule.statuses.len() < STATUSES_MAX => rule.statuses.push(StatusRow { status, requests: 1 }),
-        None => {}
+    if let Some(row) = rule.statuses.iter_mut().find(|row| row.status == status) {
+        row.requests += 1;
+    } else if rule.statuses.len() < STATUSES_MAX {
+        rule.statuses.push(StatusRow { status, requests: 1 });
     }
 }
 
@@ -470,7 +475,12 @@ fn unknown(rule: &mut RuleEffect, fact: &[u8], bytes: u64) {
     rule.undecidable.push(UnknownRow { fact: name, amount: Amount { requests: 1, bytes } });
 }
 
-pub(super) fn sample(of: SampleOf, transaction: &Transaction, facts: &HeldFacts, decided: &Decided) -> Sample {
+pub(super) fn sample(
+    of: SampleOf,
+    transaction: &Transaction,
+    facts: &HeldFacts,
+    decided: &Decided,
+) -> Sample {
     let head = transaction.request();
     let field = |known| head.fields().known(known).map(shown);
     let last = transaction.told().filter(|(told, _)| *told != Told::Other).last();
@@ -498,7 +508,8 @@ pub(super) fn shown(text: &[u8]) -> String {
     let cut = text.get(..SHOWN_BYTES_MAX).unwrap_or(text);
     let mut out = String::with_capacity(cut.len());
     for c in String::from_utf8_lossy(cut).chars() {
-        if c.is_control() || ('\u{202a}'..='\u{202e}').contains(&c) || ('\u{2066}'..='\u{2069}').contains(&c) {
+        if c.is_control() || ('\u{202a}'..='\u{202e}').contains(&c) || ('\u{2066}'..='\u{2069}').contains(&c)
+        {
             out.extend(c.escape_unicode());
         } else {
             out.push(c);

@@ -7,6 +7,7 @@ use accesslog::{Client, Facts, Line, Said, Text};
 use engine::Catalog;
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
+use std::fmt::Write as _;
 
 /// Kinds of difference that are told apart: pairs of two decisions.
 const DIFFERENCES_MAX: usize = 200;
@@ -195,13 +196,13 @@ fn labels(one: &Decided, other: &Decided) -> Option<[String; 2]> {
 fn label(decided: &Decided) -> String {
     let mut text = decided.verdict.label().to_owned();
     if !matches!(decided.verdict, Verdict::Passed) && decided.status > 0 {
-        text.push_str(&format!(" ({})", decided.status));
+        let _ = write!(text, " ({})", decided.status);
     }
     if decided.waited_micros > 0 {
         text.push_str(", after waiting");
     }
     if !decided.class.is_empty() {
-        text.push_str(&format!(", slowed by {}", shown(decided.class.as_bytes())));
+        let _ = write!(text, ", slowed by {}", shown(decided.class.as_bytes()));
     }
     if decided.is_marked {
         text.push_str(", marked");

@@ -19,16 +19,8 @@ pub struct Spread {
 }
 
 /// Steps for waits, in microseconds.
-pub(super) const WAIT_STEPS: &[u64] = &[
-    1_000_000,
-    5_000_000,
-    10_000_000,
-    30_000_000,
-    60_000_000,
-    300_000_000,
-    900_000_000,
-    3_600_000_000,
-];
+pub(super) const WAIT_STEPS: &[u64] =
+    &[1_000_000, 5_000_000, 10_000_000, 30_000_000, 60_000_000, 300_000_000, 900_000_000, 3_600_000_000];
 
 /// Steps for rates, in bytes a second.
 pub(super) const RATE_STEPS: &[u64] =
@@ -86,7 +78,8 @@ impl Spread {
 
     /// How many lie up to each step, and above all of them (`None`). Empty steps are left out.
     pub fn steps(&self) -> Vec<Step> {
-        let mut steps: Vec<Step> = self.steps.iter().map(|up_to| Step { up_to: Some(*up_to), count: 0 }).collect();
+        let mut steps: Vec<Step> =
+            self.steps.iter().map(|up_to| Step { up_to: Some(*up_to), count: 0 }).collect();
         steps.push(Step { up_to: None, count: 0 });
         for (bucket, count) in self.counts.iter().enumerate().filter(|(_, count)| **count > 0) {
             let at = self.steps.partition_point(|up_to| *up_to < end_of(bucket).min(self.largest));

@@ -70,7 +70,13 @@ impl Effect {
         for row in &self.verdicts {
             let Amount { requests, bytes: weight } = row.amount;
             let part = percent(requests, self.log.requests);
-            writeln!(out, "  {:<26}{:>13}{part:>9}{:>12}", row.verdict.label(), count(requests), bytes(weight))?;
+            writeln!(
+                out,
+                "  {:<26}{:>13}{part:>9}{:>12}",
+                row.verdict.label(),
+                count(requests),
+                bytes(weight)
+            )?;
         }
         let saved = &self.saved;
         if saved.requests + saved.refused_before > 0 {
@@ -95,7 +101,12 @@ impl Effect {
         writeln!(out, "\nRefused with 403 then and now")?;
         let total = both.now;
         if both.then > 0 && both.only_then + both.only_now + both.undecidable_then_refused == 0 {
-            writeln!(out, "  The log has {} refusals; this refuses the same {}.", count(both.then), count(total))?;
+            writeln!(
+                out,
+                "  The log has {} refusals; this refuses the same {}.",
+                count(both.then),
+                count(total)
+            )?;
         } else {
             writeln!(
                 out,
@@ -115,7 +126,8 @@ impl Effect {
                 count(both.undecidable_then_served)
             )?;
         }
-        for (of, title) in [(SampleOf::OnlyThen, "refused then, not now"), (SampleOf::OnlyNow, "refused now, not then")]
+        for (of, title) in
+            [(SampleOf::OnlyThen, "refused then, not now"), (SampleOf::OnlyNow, "refused now, not then")]
         {
             let samples = self.samples.iter().filter(|sample| sample.of == of);
             // Where nobody was refused then, what is refused now is told elsewhere.
@@ -253,7 +265,12 @@ fn rule(effect: &RuleEffect, out: &mut Formatter<'_>) -> fmt::Result {
     ] {
         if amount.requests > 0 {
             let more = if more == " ()" { String::new() } else { more };
-            writeln!(out, "  {:>10} requests, {:>10} {what}{more}", count(amount.requests), bytes(amount.bytes))?;
+            writeln!(
+                out,
+                "  {:>10} requests, {:>10} {what}{more}",
+                count(amount.requests),
+                bytes(amount.bytes)
+            )?;
         }
     }
     for row in &effect.undecidable {
@@ -265,7 +282,12 @@ fn rule(effect: &RuleEffect, out: &mut Formatter<'_>) -> fmt::Result {
         writeln!(out, "  {:>10} requests in which it failed: {first}", count(effect.faults))?;
     }
     for row in &effect.errands {
-        writeln!(out, "  {:>10} errands ({}) were not done: the documented empty answer was given", count(row.times), row.errand)?;
+        writeln!(
+            out,
+            "  {:>10} errands ({}) were not done: the documented empty answer was given",
+            count(row.times),
+            row.errand
+        )?;
     }
     Ok(())
 }
@@ -276,7 +298,13 @@ fn limits(limits: &[LimitReached], out: &mut Formatter<'_>) -> fmt::Result {
     }
     writeln!(out, "\nBounds that were reached")?;
     for limit in limits {
-        let text = format!("{} ({}), {} beyond: {}.", limit.limit, count(limit.holds), count(limit.beyond), limit.text);
+        let text = format!(
+            "{} ({}), {} beyond: {}.",
+            limit.limit,
+            count(limit.holds),
+            count(limit.beyond),
+            limit.text
+        );
         paragraph(&text, out)?;
     }
     Ok(())
@@ -324,7 +352,12 @@ impl Display for Comparison {
         if self.policy.is_partial {
             writeln!(out, "PARTIAL: the run was broken off; these are the numbers of what was read.\n")?;
         }
-        writeln!(out, "{} requests; both policies decide {} of them alike.", count(all), count(self.alike.requests))?;
+        writeln!(
+            out,
+            "{} requests; both policies decide {} of them alike.",
+            count(all),
+            count(self.alike.requests)
+        )?;
         writeln!(out, "\n{:<34}{:>14}{:>14}", "How requests would have ended", "policy", "other")?;
         for verdict in Verdict::ALL {
             let of = |effect: &Effect| {
@@ -336,12 +369,14 @@ impl Display for Comparison {
             }
         }
         let waited = |effect: &Effect| effect.rate_classes.iter().map(|class| class.waited.requests).sum();
-        let slowed = |effect: &Effect| effect.bandwidth_classes.iter().map(|class| class.slowed.requests).sum();
-        let row = |name: &str, one: u64, other: u64| format!("  {name:<32}{:>14}{:>14}", count(one), count(other));
+        let slowed =
+            |effect: &Effect| effect.bandwidth_classes.iter().map(|class| class.slowed.requests).sum();
+        let row =
+            |name: &str, one: u64, other: u64| format!("  {name:<32}{:>14}{:>14}", count(one), count(other));
         writeln!(out, "{}", row("waited", waited(&self.policy), waited(&self.other)))?;
         writeln!(out, "{}", row("slowed down", slowed(&self.policy), slowed(&self.other)))?;
-        let (one, other) = (self.policy.saved, self.other.saved);
-        writeln!(out, "  {:<32}{:>14}{:>14}", "bytes saved", bytes(one.bytes), bytes(other.bytes))?;
+        let saved = [&self.policy, &self.other].map(|effect| bytes(effect.saved.bytes));
+        writeln!(out, "  {:<32}{:>14}{:>14}", "bytes saved", saved[0], saved[1])?;
         if !self.differences.is_empty() {
             writeln!(out, "\nWhat differs")?;
         }

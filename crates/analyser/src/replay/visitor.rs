@@ -133,7 +133,9 @@ impl Visitors {
     }
 
     fn make_room(&mut self) {
-        while self.jars.len() > VISITORS_MAX || self.bytes > JAR_BYTES_MAX || self.order.len() > 2 * VISITORS_MAX
+        while self.jars.len() > VISITORS_MAX
+            || self.bytes > JAR_BYTES_MAX
+            || self.order.len() > 2 * VISITORS_MAX
         {
             let Some(oldest) = self.order.pop_front() else { return };
             if self.jars.contains_key(&oldest) {
@@ -246,7 +248,9 @@ mod tests {
     #[test]
     fn nonsense_sets_nothing() {
         let mut visitors = Visitors::default();
-        for line in ["", "=", "=x", "a", ";;;", "a=1; Max-Age=-1", "a=1; Expires=Thu, 01 Jan 1970 00:00:00 GMT"] {
+        for line in
+            ["", "=", "=x", "a", ";;;", "a=1; Max-Age=-1", "a=1; Expires=Thu, 01 Jan 1970 00:00:00 GMT"]
+        {
             visitors.take(ME, line.as_bytes(), 1);
         }
         assert!(visitors.is_empty());

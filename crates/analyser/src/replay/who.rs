@@ -73,9 +73,10 @@ impl Judge {
             (_, RefererClass::Search) => Who::Search,
             (_, RefererClass::ImageSearch) => Who::ImageSearch,
             (_, RefererClass::None) => Who::NoReferer,
-            (_, RefererClass::Social | RefererClass::BareIp | RefererClass::Garbage | RefererClass::Other) => {
-                Who::Elsewhere
-            }
+            (
+                _,
+                RefererClass::Social | RefererClass::BareIp | RefererClass::Garbage | RefererClass::Other,
+            ) => Who::Elsewhere,
         };
         Judged { who, offender }
     }
