@@ -10,6 +10,8 @@
 //! A log has no cookies: those that our own rules give out come back with the next request of the same visitor
 //! ([`visitor`]). What else the log does not hold is unknown, and decisions that read it are counted as undecidable.
 //! Whatever a log says, memory is bounded; the bounds that were reached are in [`Effect::limits`].
+//!
+//! [`replay`] does all of it over an [`Input`]; [`Replay`] takes line by line.
 
 mod account;
 mod asked;
@@ -32,11 +34,13 @@ pub use effect::{
 };
 pub use spread::{Spread, Step};
 
+use crate::input::{Input, Ordered, Watch};
 use accesslog::{BytesMeaning, Facts, Line};
 use account::Account;
 use asked::{Asker, Then};
 use engine::catalog::{Protocol, VirtualServerId};
 use engine::errand::{ErrandError, World};
+use engine::limits::REHEARSED_WAITS_MAX;
 use engine::{
     Arrival, Ask, Catalog, Connection, ConnectionFacts, Ending, Heads, Knowledge, Next, Now, RequestId,
     Shared, SharedOptions, Transaction, WallTime,
@@ -47,6 +51,7 @@ use queue::{Held, HeldFacts, Queue, What, Woken, WokenHere};
 use shaping::{ClientNetwork, Party, Tick};
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::ops::ControlFlow;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,8 +61,6 @@ use who::Judge;
 
 /// Connections that are kept open where the log numbers them; beyond, all are taken to have closed.
 const CONNECTIONS_MAX: usize = 65_536;
-/// Steps of one request in virtual time: a rule that goes on without end in what it asks for is given up.
-const STEPS_MAX: u32 = 10_000;
 /// Hashes of visitors are keyed the same in every run, so that every run says the same.
 const SEED: [u64; 2] = [0x7469_6465_6761_7465, 0x7265_706c_6179];
 
@@ -74,6 +77,8 @@ pub struct ReplayOptions {
     pub offenders: Vec<String>,
     /// What the world answers, files above all; nothing by default.
     pub world: World,
+    /// Which lines count; all by default.
+    pub window: Window,
 }
 
 /// A catalog that cannot be replayed.
@@ -85,6 +90,68 @@ pub enum ReplayError {
     /// It has none for HTTP.
     #[error("the catalog has no virtual server for HTTP, and logs are of nothing else")]
     NoHttp,
+}
+
+/// Replays a log under a policy. What was not read, because it was stopped, is not in it: see [`Effect::is_partial`].
+///
+/// # Errors
+/// As [`Replay::new`].
+pub fn replay(
+    policy: Catalog,
+    input: &Input,
+    options: ReplayOptions,
+    watch: &Watch<'_>,
+) -> Result<(Effect, Ordered), ReplayError> {
+    let window = options.window;
+    let mut replay = Replay::new(policy, options)?;
+    let ordered = input.in_order(watch, |line, file| {
+        window.goes_on(line, || {
+            replay.take(line, &file.facts());
+        })
+    });
+    let effect = Effect { is_partial: ordered.is_partial, ..replay.finish() };
+    Ok((effect, ordered))
+}
+
+/// The same with two policies, side by side.
+///
+/// # Errors
+/// As [`Replay::new`], for either.
+pub fn compare(
+    policies: [Catalog; 2],
+    input: &Input,
+    options: &ReplayOptions,
+    watch: &Watch<'_>,
+) -> Result<(Comparison, Ordered), ReplayError> {
+    let [policy, other] = policies;
+    let mut comparing = Comparing::new(policy, other, options)?;
+    let ordered = input
+        .in_order(watch, |line, file| options.window.goes_on(line, || comparing.take(line, &file.facts())));
+    let mut comparison = comparing.finish();
+    comparison.policy.is_partial = ordered.is_partial;
+    comparison.other.is_partial = ordered.is_partial;
+    Ok((comparison, ordered))
+}
+
+/// The part of a log that is replayed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Window {
+    /// Lines of this moment and later, in microseconds since 1970.
+    pub from_unix_micros: Option<i64>,
+    /// Lines before this moment.
+    pub to_unix_micros: Option<i64>,
+}
+
+impl Window {
+    fn goes_on(self, line: &Line<'_>, take: impl FnOnce()) -> ControlFlow<()> {
+        let at = line.at_unix_micros;
+        // A few lines come late; they do not end the reading of the others.
+        if self.from_unix_micros.is_none_or(|from| from <= at) && self.to_unix_micros.is_none_or(|to| at < to)
+        {
+            take();
+        }
+        ControlFlow::Continue(())
+    }
 }
 
 /// A policy, and a log on its way through.
@@ -273,10 +340,10 @@ impl Replay {
                 text: "so many visitors (64 MiB of cookies) are remembered; the others came back without their marks",
             },
             LimitReached {
-                limit: "WAITING_MAX",
+                limit: "WAITING_MAX, REHEARSED_WAITS_MAX",
                 holds: queue::WAITING_MAX as u64,
                 beyond: self.unfollowed,
-                text: "so many requests may wait at once here; those beyond were not followed",
+                text: "so many requests may wait at once here, and each 4,000 times; those beyond were not followed",
             },
             LimitReached {
                 limit: "CONNECTIONS_MAX",
@@ -385,7 +452,7 @@ impl Replay {
             leaves_at: left_after.map(|micros| now.tick.saturating_add(Duration::from_micros(micros))),
         };
         let transaction = Transaction::begin(&self.shared, &self.catalog, arrival, (&connection, heads), now);
-        Held { transaction, facts }
+        Held { transaction, facts, steps: 0 }
     }
 
     fn count(&mut self, line: &Line<'_>, then: &Then, asker: &Asker, now: Now) {
@@ -423,7 +490,8 @@ impl Replay {
     /// Drives a request as far as it gets.
     fn drive(&mut self, mut held: Held, now: Now) {
         let mut next = held.transaction.advance(now);
-        for _ in 0..STEPS_MAX {
+        while held.steps < REHEARSED_WAITS_MAX {
+            held.steps += 1;
             next = match next {
                 Next::Ask(Ask::Errand { .. }) => {
                     let errand = held.transaction.errand();
@@ -471,7 +539,7 @@ impl Replay {
 
     /// A request is decided.
     fn over(&mut self, held: Held, next: Next, now: Now) {
-        let Held { mut transaction, facts } = held;
+        let Held { mut transaction, facts, .. } = held;
         transaction.complete(Ending::Whole, now);
         if transaction.is_answered() && transaction.response().fields().has(Known::SetCookie) {
             for line in transaction.response().fields().all_known(Known::SetCookie) {

@@ -18,6 +18,8 @@ pub(super) const WAITING_MAX: usize = 200_000;
 pub(super) struct Held {
     pub(super) transaction: Box<Transaction>,
     pub(super) facts: HeldFacts,
+    /// How often it has waited or asked.
+    pub(super) steps: u32,
 }
 
 /// What is known of a request besides what its transaction knows.
