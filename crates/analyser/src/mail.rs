@@ -23,7 +23,7 @@ mod verdict;
 pub use event::Server;
 pub use files::read_files;
 pub use sums::MailReader;
-pub use usual::Usual;
+pub use usual::{ComparedWith, Usual};
 
 use crate::report::{Evidence, Finding};
 use ipnet::IpNet;

@@ -3,6 +3,7 @@
 
 use super::event::{self, Arrival, Event, Origin, Outcome, Server, addresses};
 use super::moment::{Clock, Moment};
+use super::usual::Sending;
 use super::{Lines, Mail, MailSettings, Sample, SenderKind, ServerCounts};
 use crate::pressure::network_of;
 use ipnet::IpNet;
@@ -47,12 +48,15 @@ pub(super) struct Sums {
     pub(super) failed: u64,
     pub(super) at_night: u64,
     /// All hours of the log, judged or not.
-    pub(super) hours: BTreeMap<i64, u64>,
+    pub(super) hours: BTreeMap<i64, Sending>,
     pub(super) distinct: HashSet<u64>,
     pub(super) domains: BTreeMap<String, u64>,
     pub(super) programs: BTreeMap<String, u64>,
     pub(super) subjects: BTreeMap<String, u64>,
     pub(super) networks: BTreeSet<IpNet>,
+    /// The networks of the day that is looked at, and the most of any day.
+    networks_of_day: (i64, BTreeSet<IpNet>),
+    pub(super) networks_in_a_day: u64,
 }
 
 /// What a network guessed.
@@ -241,7 +245,7 @@ impl MailReader {
                 if let (Some(sender), Some(address)) = (sender, address)
                     && self.is_judged(at)
                 {
-                    add_network(&mut self.sums(sender).networks, address);
+                    self.sums(sender).sat_at(address, at);
                 }
             }
             Event::Queued { id, sender, bytes, recipients } => {
@@ -337,7 +341,7 @@ impl MailReader {
             add_name(&mut sums.subjects, subject, recipients);
         }
         if let Some(address) = address {
-            add_network(&mut sums.networks, address);
+            sums.sat_at(address, at);
         }
     }
 
@@ -410,7 +414,7 @@ impl MailReader {
         let is_first = message.is_first(outcome, recipients);
         // the others were counted when the message came in
         if !message.is_counted && is_first {
-            self.send_more(&sender, number, came);
+            self.send_more(&sender, Sending { messages: 0, recipients: number }, came);
             if let Some(subject) = subject.filter(|_| self.is_judged(came)) {
                 add_name(&mut self.sums(sender.clone()).subjects, &subject, number);
             }
@@ -457,14 +461,12 @@ impl MailReader {
             sums.messages += 1;
             sums.bytes = sums.bytes.saturating_add(bytes);
         }
-        self.send_more(sender, recipients, at);
+        self.send_more(sender, Sending { messages: 1, recipients }, at);
     }
 
-    /// Further recipients of a message.
-    fn send_more(&mut self, sender: &SenderKey, recipients: u64, at: Moment) {
-        if recipients == 0 {
-            return;
-        }
+    /// Further recipients of a message, or a new one.
+    fn send_more(&mut self, sender: &SenderKey, more: Sending, at: Moment) {
+        let recipients = more.recipients;
         let hour = at.local_hour();
         let is_judged = self.is_judged(at);
         let has_room = self.sender_hours < SENDER_HOURS_MAX;
@@ -476,7 +478,9 @@ impl MailReader {
         }
         let is_new = !sums.hours.contains_key(&hour);
         if !is_new || has_room {
-            *sums.hours.entry(hour).or_default() += recipients;
+            let sent = sums.hours.entry(hour).or_default();
+            sent.messages += more.messages;
+            sent.recipients += recipients;
             self.sender_hours += u64::from(is_new);
         } else {
             self.leave_out("hours of senders", SENDER_HOURS_MAX);
@@ -571,6 +575,19 @@ impl MailReader {
 
     fn leave_out(&mut self, what: &'static str, bound: u64) {
         self.left_out.entry(what).or_insert((bound, 0)).1 += 1;
+    }
+}
+
+impl Sums {
+    /// An account was used from there.
+    fn sat_at(&mut self, address: IpAddr, at: Moment) {
+        add_network(&mut self.networks, address);
+        let day = at.local_hour().div_euclid(24);
+        if self.networks_of_day.0 != day {
+            self.networks_of_day = (day, BTreeSet::new());
+        }
+        add_network(&mut self.networks_of_day.1, address);
+        self.networks_in_a_day = self.networks_in_a_day.max(self.networks_of_day.1.len() as u64);
     }
 }
 

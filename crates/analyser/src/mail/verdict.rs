@@ -2,7 +2,7 @@
 
 use super::moment::{Moment, hour_text, seconds_text};
 use super::sums::{Guesses, MailReader, NAMES_MAX, SenderKey, Sums};
-use super::usual::usual;
+use super::usual::{ComparedWith, usual};
 use super::{
     BoundReached, Guessing, HOURS_LISTED_MAX, Hour, LISTED_MAX, Mail, MailVerdict, Named, Sender, SenderKind,
     Sent, ServerCounts, Window,
@@ -16,8 +16,9 @@ use std::collections::BTreeMap;
 const ACCUSED_RECIPIENTS_MIN: u64 = 30;
 /// From so many times the usual on.
 const ACCUSED_TIMES_USUAL: f64 = 10.0;
-/// Other days of a sender that its usual needs.
-const USUAL_DAYS_MIN: u64 = 3;
+/// Fewer messages in an hour are a person with a long list, unless the list is very long.
+const ACCUSED_MESSAGES_MIN: u64 = 10;
+const LONG_LIST: u64 = 500;
 /// Without a usual: from so many recipients in an hour on, and only with something odd besides.
 const ACCUSED_WITHOUT_USUAL_MIN: u64 = 100;
 /// Wrong passwords that are guessing, of all or of one network.
@@ -44,7 +45,9 @@ pub(super) fn of(reader: &MailReader) -> Mail {
     }
     let sent = sent(reader);
     let has_unjudged = judged.iter().any(is_unjudged);
-    let verdict = if findings.iter().any(|finding| finding.verdict == Verdict::RogueMail) {
+    let is_rogue =
+        |finding: &Finding| finding.verdict == Verdict::RogueMail && finding.confidence > Confidence::Low;
+    let verdict = if findings.iter().any(is_rogue) {
         MailVerdict::Accused
     } else if reader.in_window == 0 || reader.lines.used == 0 || has_unjudged {
         MailVerdict::CannotTell
@@ -83,9 +86,9 @@ pub(super) fn of(reader: &MailReader) -> Mail {
 
 /// Many recipients, and nothing to hold them against.
 fn is_unjudged(one: &Judged) -> bool {
-    one.confidence.is_none()
+    one.confidence.is_none_or(|confidence| confidence == Confidence::Low)
         && one.sender.peak.recipients >= ACCUSED_WITHOUT_USUAL_MIN
-        && one.sender.peak.other_days < USUAL_DAYS_MIN
+        && one.sender.peak.usual.is_none()
         && one.sender.peak.days_like_it == 0
 }
 
@@ -139,8 +142,8 @@ fn tells(sender: &Sender, sums: &Sums) -> Vec<String> {
         let many = if sums.domains.len() >= NAMES_MAX { "at least " } else { "" };
         tells.push(format!("it wrote as sender of {many}{} domains", sums.domains.len()));
     }
-    if sums.networks.len() >= 5 {
-        tells.push(format!("it logged in from {} networks", sums.networks.len()));
+    if sums.networks_in_a_day >= 5 {
+        tells.push(format!("it logged in from {} networks on one day", sums.networks_in_a_day));
     }
     if let Some(first) = sender.subjects.first().filter(|first| first.count >= 50) {
         tells.push(format!("one subject went to {} recipients: {}", human::count(first.count), first.name));
@@ -161,15 +164,15 @@ fn tells(sender: &Sender, sums: &Sums) -> Vec<String> {
 fn accused(sender: &Sender) -> Option<Confidence> {
     let peak = &sender.peak;
     let odd = sender.tells.len();
-    if peak.recipients < ACCUSED_RECIPIENTS_MIN {
+    let is_little = peak.recipients < ACCUSED_RECIPIENTS_MIN;
+    if is_little || (peak.messages < ACCUSED_MESSAGES_MIN && peak.recipients < LONG_LIST) {
         return None;
     }
     // it has sent that many before: a newsletter, unless the rest of it is odd as well
     if peak.days_like_it > 0 {
         return (odd >= 3).then_some(Confidence::Low);
     }
-    let times = peak.times_usual.filter(|_| peak.other_days >= USUAL_DAYS_MIN);
-    match times {
+    match peak.times_usual {
         Some(times) if times >= ACCUSED_TIMES_USUAL => {
             Some(if odd > 0 || times >= 10.0 * ACCUSED_TIMES_USUAL {
                 Confidence::High
@@ -178,7 +181,7 @@ fn accused(sender: &Sender) -> Option<Confidence> {
             })
         }
         None if peak.recipients >= ACCUSED_WITHOUT_USUAL_MIN && odd > 0 => {
-            Some(if odd >= 3 { Confidence::Medium } else { Confidence::Low })
+            Some(if odd >= 2 { Confidence::Medium } else { Confidence::Low })
         }
         _ => None,
     }
@@ -203,14 +206,14 @@ fn named_by(sender: &Sender) -> String {
 /// What a sender did in its worst hour, and what that is against its usual.
 fn burst(sender: &Sender) -> String {
     let peak = &sender.peak;
+    let of = match peak.compared_with {
+        ComparedWith::Days => format!("the peak hours of {} other days", peak.compared),
+        ComparedWith::Hours => format!("its {} other hours; the log is too short for days", peak.compared),
+        ComparedWith::Nothing => String::new(),
+    };
     let against = match (peak.usual, peak.times_usual) {
-        (Some(usual), Some(times)) if peak.other_days >= USUAL_DAYS_MIN => {
-            format!(
-                "{times:.0} times its usual {usual:.0} (the peak hours of {} other days)",
-                peak.other_days
-            )
-        }
-        _ => format!("the log has {} other days of it to compare with", peak.other_days),
+        (Some(usual), Some(times)) => format!("{times:.0} times its usual {usual:.0} ({of})"),
+        _ => "with too little else of it in the log to say what is usual".to_owned(),
     };
     format!(
         "{} sent to {} recipients in the hour of {}, {against}",
@@ -421,8 +424,11 @@ impl Mail {
                 self.window.log_to.as_deref().unwrap_or("?")
             ),
             MailVerdict::CannotTell => {
-                let unjudged = self.senders.iter().max_by_key(|sender| sender.peak.recipients);
-                format!("cannot tell whether it is usual: {}", unjudged.map(burst).unwrap_or_default())
+                let unjudged = self.senders.iter().filter(|sender| sender.peak.usual.is_none());
+                let first = unjudged.max_by_key(|sender| sender.peak.recipients);
+                let tell = first.and_then(|sender| sender.tells.first());
+                let tell = tell.map_or_else(String::new, |tell| format!("; {tell}"));
+                format!("cannot tell whether it is usual: {}{tell}", first.map(burst).unwrap_or_default())
             }
         }
     }
@@ -432,9 +438,11 @@ impl Mail {
             self.findings.iter().flat_map(|finding| finding.evidence.iter().cloned()).collect();
         found.push(evidence("recipients", self.sent.recipients, self.sent_in_short()));
         if let Some(connections) = self.sent.connections_in_peak_hour {
+            let busy =
+                if connections < 0.1 { "less than 0.1".to_owned() } else { format!("{connections:.1}") };
             let text = format!(
-                "deliveries kept {connections:.1} connections busy at once on average in the busiest hour; filling send \
-                 buffers with mail takes dozens"
+                "deliveries kept {busy} connections busy at once on average in the busiest hour; filling send buffers \
+                 takes dozens"
             );
             found.push(Evidence { what: "mail_connections", value: Some(connections), text });
         }

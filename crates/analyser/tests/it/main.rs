@@ -2,5 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on must end")]
 #![expect(clippy::print_stdout, reason = "what is skipped is said aloud")]
 
+mod fixtures;
 mod input;
+mod mail;
 mod real_servers;
