@@ -2,8 +2,10 @@
 
 use super::moment::{self, FirstYear};
 use super::{Mail, MailReader, MailSettings};
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use crate::input::unpacked;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use std::io::{self, BufRead, Read};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
@@ -25,7 +27,7 @@ struct Log {
     begins: i64,
 }
 
-/// Reads logs, and spool files or heads of messages (`-H`, output of `exim -Mvh` or `postcat`). `progress` is told the bytes
+/// Reads logs, packed or not, and spool files or heads of messages (`-H`, output of `exim -Mvh` or `postcat`). `progress` is told the bytes
 /// read of logs, and may break off; then the result is marked as partial. A file that cannot be read is named in
 /// [`Lines::problems`](super::Lines::problems), and the others are read.
 pub fn read_files(
@@ -57,7 +59,7 @@ pub fn read_files(
     }
     for path in spooled {
         let mut text = Vec::new();
-        match open_plain(path).and_then(|file| file.take(SPOOLED_BYTES_MAX).read_to_end(&mut text)) {
+        match unpacked(path).and_then(|file| file.take(SPOOLED_BYTES_MAX).read_to_end(&mut text)) {
             Ok(_) => reader.spooled(&text),
             Err(error) => reader.lines.problems.push(format!("{}: {error}", path.display())),
         }
@@ -65,17 +67,15 @@ pub fn read_files(
     reader.finish()
 }
 
-fn open_plain(path: &Path) -> io::Result<File> {
-    File::open(path)
-}
-
-fn open(path: &Path) -> io::Result<impl BufRead> {
-    Ok(BufReader::with_capacity(1 << 16, open_plain(path)?))
-}
-
 /// Finds the first time of a file, and in which year it is: where lines have no year, the whole file has to be looked
 /// at, since only its end is known to be before the file was last written.
 fn look(path: &Path, now_unix_seconds: i64) -> io::Result<Log> {
+    if path.as_os_str() == "-" {
+        // standard input can be read once only; its first line is taken to be of this year
+        let year = Timestamp::from_second(now_unix_seconds)
+            .map_or(1970, |now| TimeZone::UTC.to_datetime(now).year());
+        return Ok(Log { path: path.to_owned(), first_year: i32::from(year), begins: i64::MAX });
+    }
     let written = std::fs::metadata(path)?.modified().ok().and_then(|at| at.duration_since(UNIX_EPOCH).ok());
     let reference = written
         .map_or(now_unix_seconds, |at| i64::try_from(at.as_secs()).unwrap_or(i64::MAX))
@@ -83,7 +83,7 @@ fn look(path: &Path, now_unix_seconds: i64) -> io::Result<Log> {
     let mut years = FirstYear::default();
     let mut first = None;
     let mut without = 0;
-    let mut lines = Lines::of(open(path)?);
+    let mut lines = Lines::of(unpacked(path)?);
     while let Some(line) = lines.next()? {
         let text = String::from_utf8_lossy(line.get(..line.len().min(64)).unwrap_or_default());
         // a time within the cut is enough
@@ -117,7 +117,7 @@ fn read_log(
     progress: &mut dyn FnMut(u64) -> ControlFlow<()>,
 ) -> io::Result<ControlFlow<()>> {
     reader.begin_file(&log.path.display().to_string(), log.first_year);
-    let mut lines = Lines::of(open(&log.path)?);
+    let mut lines = Lines::of(unpacked(&log.path)?);
     let mut told = 0;
     while let Some(line) = lines.next()? {
         reader.line(line);

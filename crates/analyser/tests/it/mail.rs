@@ -401,3 +401,15 @@ proptest! {
         serde_json::to_string(&mail).unwrap();
     }
 }
+
+#[test]
+fn a_packed_log_is_read_as_it_is() {
+    let Some(path) = fixture("mail/infohtreasure-postfix-dovecot.maillog") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let packed = folder.path().join("maillog.1.gz");
+    let output = Command::new("gzip").arg("-c").arg(&path).output().unwrap();
+    std::fs::write(&packed, output.stdout).unwrap();
+    let (plain, packed) = (files(&[path]), files(&[packed]));
+    assert_eq!(plain.servers, packed.servers);
+    assert_eq!(plain.lines.used, packed.lines.used);
+}
