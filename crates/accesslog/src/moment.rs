@@ -7,7 +7,6 @@ use crate::timestamp::{DAY, LogTime, days_from_civil, days_in_month, month_numbe
 
 /// How a time stands in a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(dead_code, reason = "their layouts follow")]
 pub(crate) enum TimeText {
     /// `10/Oct/2000:13:55:36 -0700`.
     Clf,

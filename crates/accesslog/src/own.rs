@@ -99,6 +99,8 @@ impl OwnKey {
                 | Self::BytesSent
                 | Self::BytesReceived
                 | Self::RequestsBefore
+                | Self::RequestsOn
+                | Self::ConnectionId
                 | Self::ConnectionState
                 | Self::Peer
                 | Self::ClientPort

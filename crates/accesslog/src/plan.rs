@@ -29,7 +29,6 @@ pub(crate) struct Value {
 
 /// What a value is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(dead_code, reason = "their layouts follow")]
 pub(crate) enum What {
     Skip,
     /// Values with blanks between them, as nginx writes those of several nodes.
@@ -59,6 +58,12 @@ pub(crate) enum What {
     Win32Status,
     /// CloudFront's word for how it ended.
     EdgeResult,
+    /// nginx's `OK`, or nothing.
+    Completion,
+    /// One of several parts of the duration, in seconds.
+    DurationPart,
+    /// HAProxy's timers, the last of which is the whole in milliseconds.
+    Timers,
     /// HAProxy's four letters: the first is `C` for a client who left.
     Termination,
     Referer,
@@ -72,6 +77,7 @@ pub(crate) enum What {
 
 /// A layout made ready for reading.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, not states")]
 pub(crate) struct Plan {
     /// What every line begins with.
     pub(crate) start: Box<[u8]>,
@@ -87,6 +93,10 @@ pub(crate) struct Plan {
     pub(crate) is_time_composed: bool,
     /// The time is of the end, and the duration leads back to the beginning.
     pub(crate) takes_duration_off: bool,
+    /// A value may stand in quotes wherever it is.
+    pub(crate) may_quote: bool,
+    /// Targets are absolute, and say the host.
+    pub(crate) has_host_in_target: bool,
     pub(crate) escaping: Escaping,
     pub(crate) facts: Facts,
 }
@@ -158,7 +168,10 @@ impl Plan {
             });
         }
         let is_needed = |what: &What| {
-            matches!(what, What::Time(_) | What::Status | What::Bytes(_) | What::RequestLine | What::Target)
+            matches!(
+                what,
+                What::Time(_) | What::Status | What::Bytes(_) | What::RequestLine | What::Target | What::Path
+            )
         };
         let forwarded = |name: &SlotName| matches!(name, SlotName::RequestField(name) if name.eq_ignore_ascii_case("X-Forwarded-For"));
         Ok(Self {
@@ -171,6 +184,8 @@ impl Plan {
                 moment: if choice.facts.has_duration { LineMoment::Arrival } else { choice.facts.moment },
                 ..choice.facts
             },
+            may_quote: false,
+            has_host_in_target: false,
             steps: steps.into(),
             slots: slots.into(),
             conditions: conditions.into(),
@@ -285,7 +300,9 @@ impl Choice {
                 time_step_micros: chosen.map_or(1_000_000, |value| step_micros(&value.what, has_fraction)),
                 has_referer: has(&|what| *what == What::Referer),
                 has_user_agent: has(&|what| *what == What::UserAgent),
-                has_duration: has(&|what| matches!(what, What::Duration(_))),
+                has_duration: has(&|what| {
+                    matches!(what, What::Duration(_) | What::DurationPart | What::Timers)
+                }),
                 has_host: has_virtual_server || has(&|what| matches!(what, What::Host | What::NameSaid)),
             },
         }
@@ -343,14 +360,20 @@ const fn client_rank(what: &What) -> Option<u32> {
     }
 }
 
-/// What really went over the wire is worth more than what was to go.
 const fn bytes_rank(what: &What) -> Option<u32> {
     match what {
-        What::Bytes(BytesMeaning::AllSent) => Some(4),
-        What::Bytes(BytesMeaning::BodySent) => Some(3),
-        What::Bytes(BytesMeaning::BodyPromised) => Some(2),
-        What::Bytes(_) => Some(1),
+        What::Bytes(meaning) => Some(bytes_worth(*meaning)),
         _ => None,
+    }
+}
+
+/// What really went over the wire is worth more than what was to go.
+pub(crate) const fn bytes_worth(meaning: BytesMeaning) -> u32 {
+    match meaning {
+        BytesMeaning::AllSent => 4,
+        BytesMeaning::BodySent => 3,
+        BytesMeaning::BodyPromised => 2,
+        BytesMeaning::Unclear | BytesMeaning::None => 1,
     }
 }
 

@@ -4,6 +4,7 @@
 use crate::layout::{Layout, Shape};
 use crate::line::{BadLine, Client, Line, Mended, Said};
 use crate::moment::MinuteCache;
+use crate::object::read_object;
 use crate::run::run;
 use crate::slots::{Place, Slots};
 use crate::text::Text;
@@ -52,13 +53,30 @@ impl LineReader {
             return Read::Bad(BadLine { at: LINE_BYTES_MAX, why: "the line is longer than a mebibyte" });
         }
         match line.first() {
-            None | Some(b'#') => return Read::Comment,
+            None => return Read::Comment,
+            Some(b'#') => {
+                if let Some(layout) = self.layout.with_fields(line) {
+                    self.layout = layout;
+                }
+                return Read::Comment;
+            }
             Some(b' ' | b'\t') if line.trim_ascii().is_empty() => return Read::Comment,
             Some(_) => {}
         }
-        let Shape::Plan(plan) = &self.layout.shape;
-        let is_wrapped =
-            line.starts_with(b"\"") && !plan.start.starts_with(b"\"") && unwrap(line, &mut self.unwrapped);
+        let plan = match &self.layout.shape {
+            Shape::Plan(plan) | Shape::W3c(Some(plan)) => plan,
+            Shape::W3c(None) => return Read::Bad(BadLine { at: 0, why: "no line #Fields: has come before" }),
+            Shape::Json(json, _) => {
+                return match read_object(*json, line, &mut self.cache, &mut self.places) {
+                    Ok(read) => Read::Line(read),
+                    Err(bad) => Read::Bad(bad),
+                };
+            }
+        };
+        let is_wrapped = line.starts_with(b"\"")
+            && !plan.may_quote
+            && !plan.start.starts_with(b"\"")
+            && unwrap(line, &mut self.unwrapped);
         let text = if is_wrapped { self.unwrapped.as_slice() } else { line };
         match run(plan, text, &mut self.cache, &mut self.places) {
             Ok(mut read) => {

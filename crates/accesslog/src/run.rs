@@ -22,7 +22,13 @@ pub(crate) fn run<'a>(
     }
     places.clear();
     places.resize(plan.slots.len(), None);
-    let mut reading = Reading { line: Line::empty(), cache, parts: Parts::NONE, escaping: plan.escaping };
+    let mut reading = Reading {
+        line: Line::empty(),
+        cache,
+        parts: Parts::NONE,
+        escaping: plan.escaping,
+        may_quote: plan.may_quote,
+    };
     let mut at = plan.start.len();
     for (index, step) in plan.steps.iter().enumerate() {
         let rest = text.get(at..).unwrap_or_default();
@@ -55,6 +61,7 @@ struct Reading<'a, 'c> {
     cache: &'c mut MinuteCache,
     parts: Parts,
     escaping: Escaping,
+    may_quote: bool,
 }
 
 impl<'a> Reading<'a, '_> {
@@ -69,6 +76,7 @@ impl<'a> Reading<'a, '_> {
             },
             What::Fraction => rest.iter().take_while(|byte| byte.is_ascii_digit()).count(),
             What::SkipList => return Ok(end_of_list(rest, &step.end)),
+            _ if self.may_quote && rest.first() == Some(&b'"') => return Ok(quoted_end(rest, &step.end)),
             _ => return Ok(end_of_value(rest, &step.end)),
         };
         let after = rest.get(length..);
@@ -101,7 +109,7 @@ impl<'a> Reading<'a, '_> {
             What::Status => self.line.status = status(value).ok_or(bad("the status is no number"))?,
             What::Bytes(_) => self.line.bytes = bytes(value).ok_or(bad("the bytes are no number"))?,
             What::Referer => self.line.referer = self.said(value),
-            What::UserAgent => self.line.user_agent = self.said(value),
+            What::UserAgent => self.line.user_agent = self.said_by_agent(value),
             What::VirtualServer => self.line.virtual_server = self.said(value),
             What::Host => self.line.host = self.said(value),
             _ => return self.put_seldom(what, value, at),
@@ -123,12 +131,18 @@ impl<'a> Reading<'a, '_> {
             }
             What::Protocol => self.line.protocol = if value == b"-" { b"" } else { value },
             What::Duration(power) => {
-                self.line.duration_micros =
-                    duration(value, *power).ok_or(bad("the duration is no number"))?;
+                self.line.duration_micros = duration(value, *power).ok_or(bad(NO_DURATION))?;
             }
             What::State => self.line.is_aborted = Said::Known(value == b"X"),
             What::Win32Status => self.line.is_aborted = Said::Known(matches!(value, b"64" | b"1236")),
             What::EdgeResult => self.line.is_aborted = Said::Known(value == b"ClientCommError"),
+            What::Completion => self.line.is_aborted = Said::Known(value != b"OK"),
+            What::DurationPart => self.add_duration(duration(value, 6).ok_or(bad(NO_DURATION))?),
+            What::Timers => {
+                let whole = value.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+                let whole = whole.strip_prefix(b"+").unwrap_or(whole);
+                self.line.duration_micros = duration(whole, 3).ok_or(bad(NO_DURATION))?;
+            }
             What::Termination => self.line.is_aborted = Said::Known(value.starts_with(b"C")),
             What::Zone => {
                 let moment = value.try_into().ok().and_then(|text| self.cache.clf(text));
@@ -169,6 +183,14 @@ impl<'a> Reading<'a, '_> {
         Some(())
     }
 
+    /// A load balancer says three parts of the duration, and less than nothing for one that did not come about.
+    fn add_duration(&mut self, part: Said<u64>) {
+        if let Said::Known(part) = part {
+            let before = self.line.duration_micros.known().unwrap_or(0);
+            self.line.duration_micros = Said::Known(before.saturating_add(part));
+        }
+    }
+
     fn set(&mut self, moment: Moment) {
         self.line.at_unix_micros = moment.unix_micros;
         self.line.utc_offset_seconds = moment.utc_offset_seconds;
@@ -180,7 +202,23 @@ impl<'a> Reading<'a, '_> {
 
     /// A value for which a dash means none.
     fn said(&self, value: &'a [u8]) -> Said<Text<'a>> {
-        if value == b"-" { Said::Absent } else { Said::Known(self.text(value)) }
+        let is_absent = match value {
+            b"-" => true,
+            // Only Apache tells an empty field from none.
+            [] => self.escaping != Escaping::Backslash,
+            _ => false,
+        };
+        if is_absent { Said::Absent } else { Said::Known(self.text(value)) }
+    }
+
+    /// CloudFront escapes programs once more than the rest.
+    fn said_by_agent(&self, value: &'a [u8]) -> Said<Text<'a>> {
+        match (self.said(value), self.escaping) {
+            (Said::Known(text), Escaping::Percent(times)) => {
+                Said::Known(Text { escaping: Escaping::Percent(times + 1), ..text })
+            }
+            (said, _) => said,
+        }
     }
 
     fn finish(
@@ -198,7 +236,10 @@ impl<'a> Reading<'a, '_> {
         {
             line.at_unix_micros = line.at_unix_micros.saturating_sub_unsigned(duration);
         }
-        if line.status == 499 {
+        if plan.has_host_in_target {
+            line.host = host_of(line.target);
+        }
+        if line.status == 499 || (line.status == 460 && plan.has_host_in_target) {
             line.is_aborted = Said::Known(true);
         }
         for (what, statuses) in &plan.conditions {
@@ -225,6 +266,16 @@ impl<'a> Reading<'a, '_> {
         }
         Ok(())
     }
+}
+
+/// The host of an absolute target.
+fn host_of(target: Text<'_>) -> Said<Text<'_>> {
+    let Some(scheme) = memchr::memmem::find(target.raw, b"://").filter(|at| *at < 10) else {
+        return Said::Absent;
+    };
+    let rest = target.raw.get(scheme + 3..).unwrap_or_default();
+    let end = memchr::memchr3(b'/', b'?', b'#', rest).unwrap_or(rest.len());
+    Said::Known(Text { raw: rest.get(..end).unwrap_or_default(), ..target })
 }
 
 /// A place that its format leaves empty for this status says nothing.
@@ -290,6 +341,12 @@ fn goes_on(rest: &[u8], text: &[u8]) -> bool {
 fn is_escaped(rest: &[u8], at: usize) -> bool {
     let before = rest.get(..at).unwrap_or_default();
     before.last() == Some(&b'\\') && before.iter().rev().take_while(|byte| **byte == b'\\').count() % 2 == 1
+}
+
+/// The end of a value that stands in quotes although its format has none for it.
+fn quoted_end(rest: &[u8], end: &End) -> Option<usize> {
+    let close = memchr::memchr(b'"', rest.get(1..)?)? + 2;
+    Some(close + end_of_value(rest.get(close..)?, end)?)
 }
 
 fn text_end(rest: &[u8], text: &[u8]) -> Option<usize> {
@@ -358,5 +415,7 @@ fn missing(what: &What) -> &'static str {
         _ => "the line ends before its format does",
     }
 }
+
+const NO_DURATION: &str = "the duration is no number";
 
 const NO_TIME: &str = "there is no time here that could be read";

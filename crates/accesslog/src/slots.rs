@@ -1,5 +1,7 @@
 //! What stands in a line beside the common values: kept as places, read only when somebody asks.
 
+use std::borrow::Cow;
+
 use crate::line::Said;
 use crate::own::OwnKey;
 use crate::text::{Escaping, Text};
@@ -10,9 +12,9 @@ pub(crate) type Place = Option<(u32, u32)>;
 /// What a slot holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum SlotName {
-    RequestField(Box<str>),
-    ResponseField(Box<str>),
-    Cookie(Box<str>),
+    RequestField(Cow<'static, str>),
+    ResponseField(Cow<'static, str>),
+    Cookie(Cow<'static, str>),
     Own(OwnKey),
 }
 

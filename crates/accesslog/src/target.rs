@@ -34,9 +34,13 @@ pub(crate) struct RequestLine<'a> {
 /// Takes a request line apart: two words are HTTP/0.9, what has no method is garbage and all target. A target may hold
 /// blanks, as old clients sent them.
 pub(crate) fn split_request(line: &[u8]) -> RequestLine<'_> {
-    let garbage = RequestLine { method: b"", target: if line == b"-" { b"" } else { line }, protocol: b"" };
+    // A load balancer writes `- - - ` for a connection that carried no request.
+    let is_none = line.iter().all(|byte| matches!(byte, b'-' | b' '));
+    let garbage = RequestLine { method: b"", target: if is_none { b"" } else { line }, protocol: b"" };
     let blank = line.iter().take(METHOD_BYTES_MAX + 1).position(|&byte| !is_token(byte));
-    let Some(blank) = blank.filter(|&at| at > 0 && line[at] == b' ') else { return garbage };
+    let Some(blank) = blank.filter(|&at| at > 0 && line[at] == b' ' && line[0] != b'-') else {
+        return garbage;
+    };
     let (method, rest) = (&line[..blank], &line[blank + 1..]);
     let protocol = protocol_start(rest);
     let target = rest[..protocol.unwrap_or(rest.len())].trim_ascii();
@@ -85,6 +89,7 @@ mod tests {
         assert_eq!(of("GET"), ["", "GET", ""]);
         assert_eq!(of("GET "), ["", "GET ", ""]);
         assert_eq!(of("-"), ["", "", ""]);
+        assert_eq!(of("- - - "), ["", "", ""]);
         assert_eq!(of(""), ["", "", ""]);
     }
 }

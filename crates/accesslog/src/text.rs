@@ -26,6 +26,8 @@ pub enum Escaping {
     Percent(u8),
     /// `+` for a blank (IIS).
     Plus,
+    /// Two hexadecimal digits for each byte (our own JSON, for what is not UTF-8).
+    Hex,
 }
 
 impl<'a> Text<'a> {
@@ -42,6 +44,7 @@ impl<'a> Text<'a> {
             }
             Escaping::Backslash => Cow::Owned(unescape_lenient(self.raw)),
             Escaping::Json => Cow::Owned(from_json(self.raw)),
+            Escaping::Hex => Cow::Owned(from_hex(self.raw)),
             Escaping::Percent(times) => from_percent(self.raw, times),
             Escaping::Plus if memchr::memchr(b'+', self.raw).is_none() => Cow::Borrowed(self.raw),
             Escaping::Plus => {
@@ -54,6 +57,13 @@ impl<'a> Text<'a> {
     pub const fn is_empty(&self) -> bool {
         self.raw.is_empty()
     }
+}
+
+/// Pairs of digits; what is none is left out.
+fn from_hex(raw: &[u8]) -> Vec<u8> {
+    let (pairs, _) = raw.as_chunks::<2>();
+    let byte = |[high, low]: &[u8; 2]| Some(hex_digit(*high)? << 4 | hex_digit(*low)?);
+    pairs.iter().filter_map(byte).collect()
 }
 
 /// `%hh` undone so many times over; what is no such escape stands for itself.

@@ -49,9 +49,9 @@ fn what(directive: &Directive) -> What {
             TimeUnit::Micros => 0,
         }),
         Directive::RequestField(name) => request_field(name),
-        Directive::ResponseField(name) => What::Slot(SlotName::ResponseField(name.clone())),
+        Directive::ResponseField(name) => What::Slot(SlotName::ResponseField(name.to_string().into())),
         Directive::ResponseContentType => What::Slot(SlotName::ResponseField("Content-Type".into())),
-        Directive::Cookie(name) => What::Slot(SlotName::Cookie(name.clone())),
+        Directive::Cookie(name) => What::Slot(SlotName::Cookie(name.to_string().into())),
         Directive::Method => What::Method,
         Directive::Protocol => What::Protocol,
         Directive::Path => What::Path,
@@ -96,7 +96,7 @@ pub(super) fn request_field(name: &str) -> What {
     } else if name.eq_ignore_ascii_case("Host") {
         What::Host
     } else {
-        What::Slot(SlotName::RequestField(name.into()))
+        What::Slot(SlotName::RequestField(name.to_owned().into()))
     }
 }
 

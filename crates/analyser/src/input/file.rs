@@ -1,7 +1,11 @@
 //! Files, opened and recognised.
 
+use super::FileCounts;
+use super::order::LATE_SECONDS_MAX;
 use super::packed::{self, Packing, Unpacked};
-use accesslog::{Facts, Layout, LineReader, Read, recognise};
+use accesslog::{BytesMeaning, Certainty, Facts, Layout, LineReader, Read, recognise};
+use serde::Serialize;
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::num::NonZeroUsize;
@@ -59,6 +63,37 @@ impl LogFile {
     }
 }
 
+/// What became of a file, for a report.
+#[derive(Clone, Debug, Serialize)]
+pub struct FileReport {
+    /// Where it lies.
+    pub path: String,
+    /// The domain it belongs to, where a server's configuration or the file's place says so.
+    pub domain: Option<String>,
+    /// The name or text of its layout.
+    pub format: String,
+    /// Why this layout.
+    pub format_reason: String,
+    /// What its bytes are, as people say it.
+    pub bytes_are: &'static str,
+    /// Its size on disk, in bytes.
+    pub disk_bytes: u64,
+    /// What became of its lines.
+    #[serde(flatten)]
+    pub counts: FileCounts,
+}
+
+/// What bytes are, as people say it.
+const fn bytes_are(meaning: BytesMeaning) -> &'static str {
+    match meaning {
+        BytesMeaning::BodyPromised => "the body as promised: an upper bound where clients broke off",
+        BytesMeaning::BodySent => "the body as sent",
+        BytesMeaning::AllSent => "all that was sent, head included",
+        BytesMeaning::Unclear => "unclear: the body as promised (%b), or all that was sent (%O)",
+        BytesMeaning::None => "not logged",
+    }
+}
+
 /// What cannot be read at all.
 #[derive(Debug, thiserror::Error)]
 pub enum InputError {
@@ -110,6 +145,43 @@ impl Input {
         &self.files
     }
 
+    /// What became of each file, for a report: of counts in the order of [`Input::files`].
+    pub fn reports(&self, counts: &[FileCounts]) -> Vec<FileReport> {
+        let report = |(file, counts): (&LogFile, &FileCounts)| FileReport {
+            path: file.path.display().to_string(),
+            domain: file.domain.clone(),
+            format: file.layout.to_string(),
+            format_reason: file.layout_reason.clone(),
+            bytes_are: bytes_are(file.facts().bytes),
+            disk_bytes: file.disk_bytes,
+            counts: counts.clone(),
+        };
+        self.files.iter().zip(counts).map(report).collect()
+    }
+
+    /// What a reader of a report should know of the files: which of them overlap in time, as those of a rotation do that
+    /// copies a log and then cuts it.
+    pub fn notes(&self, counts: &[FileCounts]) -> Vec<String> {
+        let mut notes = Vec::new();
+        let mut last_of: BTreeMap<PathBuf, (i64, &LogFile)> = BTreeMap::new();
+        for (file, counts) in self.files.iter().zip(counts) {
+            let Some((first, last)) = counts.times else { continue };
+            let before = last_of.entry(unrotated(&file.path)).or_insert((last, file));
+            let overlap = before.0.saturating_sub(first) / 1_000_000;
+            if before.1.index != file.index && overlap > LATE_SECONDS_MAX {
+                notes.push(format!(
+                    "{} begins {overlap} s before {} ends: lines may stand in both",
+                    file.path.display(),
+                    before.1.path.display(),
+                ));
+            }
+            if last >= before.0 {
+                *before = (last, file);
+            }
+        }
+        notes
+    }
+
     /// Bytes of all files on disk.
     pub fn disk_bytes(&self) -> u64 {
         self.files.iter().map(|file| file.disk_bytes).sum()
@@ -146,8 +218,27 @@ fn look(path: &Path, file: File, disk_bytes: u64, options: &Options) -> Result<L
 
 fn recognised(sample: &[u8]) -> Option<(Layout, String)> {
     let best = recognise(sample).into_iter().next()?;
-    let reason = format!("{} of {} lines at the start read exactly", best.lines_read, best.lines);
-    Some((best.layout, reason))
+    let certainty = match best.certainty {
+        Certainty::Certain => "certain",
+        Certainty::Likely => "likely",
+        Certainty::Guess => "a guess",
+    };
+    Some((best.layout, format!("{certainty}: {}", best.reason)))
+}
+
+/// What a file was called before it was rotated: `access.log.2.gz` and `access.log-20260101` were `access.log`.
+fn unrotated(path: &Path) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    for ending in [".gz", ".zst", ".bz2"] {
+        if let Some(bare) = name.strip_suffix(ending) {
+            name.truncate(bare.len());
+        }
+    }
+    let bare = name.trim_end_matches(|other: char| other.is_ascii_digit()).len();
+    if bare < name.len() && name[..bare].ends_with(['.', '-']) {
+        name.truncate(bare - 1);
+    }
+    path.with_file_name(name)
 }
 
 /// The earliest time of a sample.
