@@ -10,15 +10,17 @@
 //! place; `<Limit>` is a remark on the directives in it. What an expression means is the business of the evaluation.
 
 mod access;
+mod address;
 mod answer;
 mod environment;
 mod rewriting;
 mod template;
 
 pub use access::{
-    AccessList, AccessOrder, AccessSource, AddressRange, Limit, LoginNeed, Merging, Requirement,
-    RequirementKind, Satisfy,
+    AccessList, AccessOrder, AccessSource, Limit, LoginNeed, Merging, Requirement, RequirementKind, Satisfy,
 };
+pub(crate) use address::AddressError;
+pub use address::AddressRange;
 pub use answer::{
     DocumentKind, ErrorDocumentDirective, HeaderChange, HeaderCondition, HeaderDirective, HeaderSide,
     HeaderValue, HeaderValuePart, Redirect, RedirectMatch, RedirectPlace,

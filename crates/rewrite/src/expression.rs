@@ -7,7 +7,7 @@
 mod read;
 mod value;
 
-use crate::directive::{Comparison, Named};
+use crate::directive::{AddressRange, Comparison, Named};
 use crate::expand::Matched;
 use crate::known::Known;
 use crate::request::Request;
@@ -39,6 +39,10 @@ enum Condition {
     /// A list function: no module of ours has one that gives anything.
     InNothing,
     Test(UnaryTest, Word),
+    /// `-R`: the client's address is in this network.
+    ClientIn(AddressRange),
+    /// `-ipmatch`: this text is an address in this network.
+    AddressIn(Word, AddressRange),
     Like(Likeness, Word, Word),
 }
 
@@ -48,8 +52,6 @@ enum UnaryTest {
     Empty,
     /// `-T`: neither empty nor `0`, `off`, `false` or `no`.
     True,
-    /// `-R`: the client's address is in this network.
-    ClientIn,
     File(FileTest),
     /// `-F`
     FileAllowed,
@@ -59,8 +61,6 @@ enum UnaryTest {
 
 #[derive(Clone, Copy, Debug)]
 enum Likeness {
-    /// `-ipmatch`
-    Network,
     /// `-strmatch`: `*` and `?` match slashes too.
     Text,
     /// `-strcmatch`

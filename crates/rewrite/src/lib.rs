@@ -32,7 +32,6 @@ mod limits;
 mod lint;
 mod load;
 mod map;
-mod network;
 mod outcome;
 mod parse;
 mod path;

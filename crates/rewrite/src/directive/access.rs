@@ -1,8 +1,7 @@
 //! Who may come in: `Order`, `Allow`, `Deny`, `Satisfy`, `Require`.
 
-use super::{Expression, TextExpression};
+use super::{AddressRange, Expression, TextExpression};
 use source::Span;
-use std::net::IpAddr;
 
 /// `<Limit>`, `<LimitExcept>`: methods a directive is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,27 +82,6 @@ pub enum Merging {
     And,
     /// One of them is enough.
     Or,
-}
-
-/// Addresses that begin alike.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AddressRange {
-    /// Version 4: network and mask. The mask may have holes (`255.0.255.0`).
-    V4(u32, u32),
-    /// Version 6: network and mask.
-    V6(u128, u128),
-}
-
-impl AddressRange {
-    /// Whether an address is one of them. A version 4 address that is written as version 6 (`::ffff:a.b.c.d`) counts as
-    /// version 4.
-    pub fn holds(self, address: IpAddr) -> bool {
-        match (self, address.to_canonical()) {
-            (Self::V4(network, mask), IpAddr::V4(address)) => u32::from(address) & mask == network & mask,
-            (Self::V6(network, mask), IpAddr::V6(address)) => u128::from(address) & mask == network & mask,
-            _ => false,
-        }
-    }
 }
 
 /// A `Require` line or section.

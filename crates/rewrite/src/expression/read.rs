@@ -1,7 +1,7 @@
 //! Bytes to conditions and texts: the grammar of Apache 2.4.71.
 
 use super::{Condition, Function, Likeness, ProtocolPart, UnaryTest, Word};
-use crate::directive::{Comparison, Named};
+use crate::directive::{AddressError, AddressRange, Comparison, Named};
 use crate::limits::DEPTH_MAX;
 use crate::{FileTest, Variable};
 use pattern::{Case, Dialect, Newlines, Pattern};
@@ -145,6 +145,10 @@ impl Reader<'_> {
             self.depth -= 1;
             return Ok(condition);
         }
+        if self.dashed() == b"R" {
+            self.at += 2;
+            return Ok(Condition::ClientIn(self.network()?));
+        }
         if let [letter] = *self.dashed() {
             let Some(test) = unary(letter) else { return self.fail("no test of this name") };
             self.at += 2;
@@ -182,7 +186,10 @@ impl Reader<'_> {
             return Ok(Condition::Numbers(*comparison, word, self.word()?));
         }
         let likeness = match name.as_slice() {
-            b"ipmatch" if is_dashed => Likeness::Network,
+            b"ipmatch" if is_dashed => {
+                self.at += length;
+                return Ok(Condition::AddressIn(word, self.network()?));
+            }
             b"strmatch" if is_dashed => Likeness::Text,
             b"strcmatch" if is_dashed => Likeness::TextIgnoringCase,
             b"fnmatch" if is_dashed => Likeness::Path,
@@ -214,6 +221,22 @@ impl Reader<'_> {
                 return self.fail("`,` or `}` is missing");
             }
             words.push(self.word()?);
+        }
+    }
+
+    /// A network: a text in quotes, without anything to be worked out in it.
+    fn network(&mut self) -> Read<AddressRange> {
+        self.blanks();
+        let start = self.at;
+        let is_quoted = matches!(self.peek(), Some(b'"' | b'\''));
+        let Word::Literal(text) = self.word()? else {
+            return Err(("a network is a text in quotes, without variables".to_owned(), start));
+        };
+        match AddressRange::read(&text) {
+            Ok(range) if is_quoted => Ok(range),
+            Ok(_) => Err(("a network is a text in quotes".to_owned(), start)),
+            Err(AddressError::Mask) => Err(("the mask of this network is none".to_owned(), start)),
+            Err(_) => Err(("this is no address and no network".to_owned(), start)),
         }
     }
 
@@ -430,7 +453,6 @@ fn unary(letter: u8) -> Option<UnaryTest> {
         b'n' => UnaryTest::NotEmpty,
         b'z' => UnaryTest::Empty,
         b'T' => UnaryTest::True,
-        b'R' => UnaryTest::ClientIn,
         b'd' => UnaryTest::File(FileTest::Directory),
         b'e' => UnaryTest::File(FileTest::Exists),
         b'f' => UnaryTest::File(FileTest::File),

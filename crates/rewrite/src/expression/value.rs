@@ -2,13 +2,11 @@
 
 use super::{Condition, Function, Likeness, ProtocolPart, UnaryTest, Word, file_question};
 use crate::compare::{compares, long};
-use crate::directive::AddressRange;
 use crate::escape::{escape_path, unescape_or_nothing};
 use crate::expand::Matched;
 use crate::glob::{self, Slashes};
 use crate::known::{Known, Need, both, either, known};
 use crate::limits::EXPANDED_MAX;
-use crate::network::range;
 use crate::request::Request;
 use crate::{FileTest, Variable};
 use base64::Engine as _;
@@ -72,6 +70,15 @@ pub(super) fn holds(condition: &Condition, request: &mut Request<'_>, matched: &
             let subject = text(word, request, matched)?;
             passes(*test, subject, request)
         }
+        Condition::ClientIn(range) => {
+            let client = known(request.facts.client(), || "%{REMOTE_ADDR}".to_owned())?;
+            Ok(range.holds(client))
+        }
+        Condition::AddressIn(word, range) => {
+            let address = text(word, request, matched)?;
+            let address = std::str::from_utf8(&address).ok().and_then(|text| text.parse().ok());
+            Ok(address.is_some_and(|address| range.holds(address)))
+        }
         Condition::Like(likeness, left, right) => {
             let left = text(left, request, matched)?;
             Ok(is_like(*likeness, &left, &text(right, request, matched)?))
@@ -88,10 +95,6 @@ fn passes(test: UnaryTest, subject: Vec<u8>, request: &Request<'_>) -> Known<boo
             let off: [&[u8]; 5] = [b"", b"0", b"off", b"false", b"no"];
             !off.iter().any(|off| subject.eq_ignore_ascii_case(off))
         }
-        UnaryTest::ClientIn => {
-            let client = known(request.facts.client(), || "%{REMOTE_ADDR}".to_owned())?;
-            range(&subject).is_some_and(|range| range.holds(client))
-        }
         UnaryTest::File(_) | UnaryTest::FileAllowed if subject.is_empty() => false,
         UnaryTest::File(test) => return request.ask(&file_question(subject, test)),
         UnaryTest::FileAllowed => return request.ask(&file_question(subject, FileTest::Exists)),
@@ -100,11 +103,6 @@ fn passes(test: UnaryTest, subject: Vec<u8>, request: &Request<'_>) -> Known<boo
 
 fn is_like(likeness: Likeness, subject: &[u8], pattern: &[u8]) -> bool {
     match likeness {
-        Likeness::Network => {
-            let address = std::str::from_utf8(subject).ok().and_then(|text| text.parse().ok());
-            address
-                .is_some_and(|address| range(pattern).is_some_and(|range: AddressRange| range.holds(address)))
-        }
         Likeness::Text => glob::matches(pattern, subject, Slashes::AreBytes),
         Likeness::TextIgnoringCase => {
             glob::matches(&pattern.to_ascii_lowercase(), &subject.to_ascii_lowercase(), Slashes::AreBytes)

@@ -5,10 +5,9 @@ use super::known::Known;
 use super::reader::Reader;
 use super::words::{Word, Words};
 use crate::directive::{
-    AccessList, AccessOrder, AccessSource, AddressRange, DirectiveKind, LoginNeed, Merging, Requirement,
-    RequirementKind, Satisfy,
+    AccessList, AccessOrder, AccessSource, AddressError, AddressRange, DirectiveKind, LoginNeed, Merging,
+    Requirement, RequirementKind, Satisfy,
 };
-use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// The methods Apache knows by name.
 const METHODS: [&str; 28] = [
@@ -132,7 +131,7 @@ fn access_source(reader: &mut Reader<'_>, known: &Known, word: &Word) -> Option<
             name => AccessSource::Environment(name.to_vec()),
         });
     }
-    match address_range(text) {
+    match AddressRange::read(text) {
         Ok(range) => Some(AccessSource::Address(range)),
         Err(AddressError::NoAddress) => Some(AccessSource::Host(text.to_vec())),
         Err(wrong) => {
@@ -154,71 +153,6 @@ fn wrong_address(reader: &mut Reader<'_>, word: &Word, wrong: AddressError) {
     };
     let help = "several stand with blanks between them: 192.0.2.1 198.51.100.0/24 2001:db8::/32 10.1";
     reader.error("wrong-arguments", what, (word.span, label), help);
-}
-
-/// Why a text is no range of addresses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum AddressError {
-    /// It does not look like an address.
-    NoAddress,
-    /// It looks like one and is none.
-    Address,
-    /// The mask is none.
-    Mask,
-}
-
-/// `10`, `10.1.`, `192.0.2.1`, `192.0.2.0/24`, `192.0.2.0/255.255.255.0`, `2001:db8::/32`.
-pub(super) fn address_range(text: &[u8]) -> Result<AddressRange, AddressError> {
-    let text = std::str::from_utf8(text).map_err(|_| AddressError::NoAddress)?;
-    let (address, mask) = text.split_once('/').map_or((text, None), |(address, mask)| (address, Some(mask)));
-    if address.is_empty() {
-        return Err(AddressError::Address);
-    }
-    let looks = address.contains(':') || address.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
-    if !looks {
-        return Err(AddressError::NoAddress);
-    }
-    if let Ok(address) = address.parse::<Ipv6Addr>() {
-        // Apache takes no address of version 4 in this form.
-        if address.to_ipv4_mapped().is_some() {
-            return Err(AddressError::Address);
-        }
-        let bits = mask.map_or(Ok(128), |mask| bits(mask, 128))?;
-        let mask = u128::MAX.checked_shl(128 - bits).unwrap_or(0);
-        return Ok(AddressRange::V6(u128::from(address), mask));
-    }
-    match address.parse::<Ipv4Addr>() {
-        Ok(address) => range_v4(address, mask),
-        Err(_) if mask.is_none() && !address.contains(':') => beginning(address).ok_or(AddressError::Address),
-        Err(_) => Err(AddressError::Address),
-    }
-}
-
-fn bits(text: &str, most: u32) -> Result<u32, AddressError> {
-    text.parse().ok().filter(|bits| (1..=most).contains(bits)).ok_or(AddressError::Mask)
-}
-
-fn range_v4(address: Ipv4Addr, mask: Option<&str>) -> Result<AddressRange, AddressError> {
-    let mask = match mask {
-        None => u32::MAX,
-        Some(mask) => match mask.parse::<Ipv4Addr>() {
-            Ok(mask) => u32::from(mask),
-            Err(_) => u32::MAX.checked_shl(32 - bits(mask, 32)?).unwrap_or(0),
-        },
-    };
-    Ok(AddressRange::V4(u32::from(address), mask))
-}
-
-/// The first numbers of an address of version 4.
-fn beginning(text: &str) -> Option<AddressRange> {
-    let text = text.strip_suffix('.').unwrap_or(text);
-    let (mut network, mut mask) = (0_u32, 0_u32);
-    for (index, number) in text.split('.').enumerate() {
-        let shift = 24_u32.checked_sub(u32::try_from(index).ok()? * 8)?;
-        network |= u32::from(number.parse::<u8>().ok()?) << shift;
-        mask |= 0xff << shift;
-    }
-    Some(AddressRange::V4(network, mask))
 }
 
 pub(super) fn satisfy(
@@ -399,7 +333,7 @@ fn addresses(reader: &mut Reader<'_>, provider: &Word, words: &mut Words<'_>) ->
             reader.trailing_comment("Require", word.span);
             return None;
         }
-        match address_range(&word.text) {
+        match AddressRange::read(&word.text) {
             Ok(range) => found.push(range),
             Err(wrong) => {
                 wrong_address(reader, word, wrong);
@@ -417,30 +351,5 @@ fn unquoted(text: &[u8], range: std::ops::Range<usize>) -> (&[u8], std::ops::Ran
             (inner, range.start + 1..range.end - 1)
         }
         _ => (text, range),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::net::IpAddr;
-
-    fn holds(range: &str, address: &str) -> bool {
-        address_range(range.as_bytes()).unwrap().holds(address.parse::<IpAddr>().unwrap())
-    }
-
-    #[test]
-    fn addresses_are_read_as_apache_reads_them() {
-        assert!(holds("127", "127.9.9.9") && !holds("127", "128.0.0.1"));
-        assert!(holds("10.1.", "10.1.2.3") && !holds("10.1.", "10.2.2.3"));
-        assert!(holds("192.0.2.0/255.255.255.0", "192.0.2.7") && holds("127.0.0.01", "127.0.0.1"));
-        assert!(holds("192.0.2.7/24", "::ffff:192.0.2.1") && holds("1.2.3.4.", "1.2.3.4"));
-        assert!(holds("2001:db8::/32", "2001:db8::9") && !holds("::1", "::2"));
-        assert_eq!(address_range(b"300.1.1.1"), Err(AddressError::Address));
-        assert_eq!(address_range(b"1.2.3.4/33"), Err(AddressError::Mask));
-        assert_eq!(address_range(b"0.0.0.0/0"), Err(AddressError::Mask));
-        assert_eq!(address_range(b"10.1/16"), Err(AddressError::Address));
-        assert_eq!(address_range(b"a.example"), Err(AddressError::NoAddress));
-        assert_eq!(address_range(b"1.2.3.4,5.6.7.8"), Err(AddressError::NoAddress));
     }
 }
