@@ -12,6 +12,7 @@
 mod access;
 mod address;
 mod answer;
+mod asked;
 mod environment;
 mod rewriting;
 mod template;
@@ -25,6 +26,7 @@ pub use answer::{
     DocumentKind, ErrorDocumentDirective, HeaderChange, HeaderCondition, HeaderDirective, HeaderSide,
     HeaderValue, HeaderValuePart, Redirect, RedirectMatch, RedirectPlace,
 };
+pub use asked::AskedFile;
 pub use environment::{Attribute, EnvironmentSetting, SetEnvIf, SetEnvIfTest};
 pub use rewriting::{
     Comparison, CondTest, EscapeBackReferences, Joined, MapKind, MapSource, RewriteCond, RewriteMap,

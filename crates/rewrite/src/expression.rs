@@ -114,9 +114,31 @@ impl Expression {
         read::condition(text).map(Self)
     }
 
+    /// The files of the machine that it asks for, in order; `None` for one that is worked out.
+    pub(crate) fn asked_files(&self) -> Vec<Option<&[u8]>> {
+        let mut asked = Vec::new();
+        asked_files(&self.0, &mut asked);
+        asked
+    }
+
     /// Whether it holds; what a pattern with groups matched is left in `matched`.
     pub(crate) fn holds(&self, request: &mut Request<'_>, matched: &mut Matched) -> Known<bool> {
         value::holds(&self.0, request, matched)
+    }
+}
+
+fn asked_files<'e>(condition: &'e Condition, asked: &mut Vec<Option<&'e [u8]>>) {
+    match condition {
+        Condition::Not(inner) => asked_files(inner, asked),
+        Condition::Both(left, right) | Condition::Either(left, right) => {
+            asked_files(left, asked);
+            asked_files(right, asked);
+        }
+        Condition::Test(UnaryTest::File(_) | UnaryTest::FileAllowed, word) => asked.push(match word {
+            Word::Literal(path) => Some(path),
+            _ => None,
+        }),
+        _ => {}
     }
 }
 

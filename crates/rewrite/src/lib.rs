@@ -45,7 +45,7 @@ mod variables;
 mod ways;
 
 pub use facts::{Fact, Facts, FileTest, Question, Variable};
-pub use lint::{lint, mended_typography};
+pub use lint::{lint, lint_own_names, lint_together, mended_typography};
 pub use map::NamedMap;
 pub use outcome::{Cookie, EditPattern, ErrorDocument, HeaderAction, HeaderEdit, Outcome, Target, Verdict};
 pub use parse::{DIRECTIVES_MAX, FILE_BYTES_MAX, NESTING_MAX, Parsed, parse};

@@ -8,9 +8,12 @@ mod host;
 mod hotlink;
 mod mend;
 mod rules;
+mod together;
 mod typography;
 
+pub use hotlink::lint_own_names;
 pub use mend::mended_typography;
+pub use together::lint_together;
 pub(crate) use typography::{first_invisible, invisible_at};
 
 use crate::directive::{Directive, DirectiveKind, File, RewriteRule, RuleFlag};

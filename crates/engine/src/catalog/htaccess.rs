@@ -1,15 +1,15 @@
 //! The `.htaccess` files of a virtual server: read, parsed and put together by their prefixes.
 
+mod doubts;
+
 use super::check::{Checker, named};
 use super::read::{At, BAD_VALUE, Reader, Say, Text, entries, shown};
 use super::rules::UNREADABLE;
 use super::units::size_text;
 use super::{Mode, Pool, said};
-use crate::errand::Url;
 use crate::limits;
-use rewrite::directive::{
-    CondTest, Directive, DirectiveKind, File, MapKind, MapSource, RewriteMap, RewriteRule, RuleFlag,
-};
+use doubts::Judge;
+use rewrite::directive::{Directive, DirectiveKind, File, MapKind, MapSource, RewriteMap};
 use rewrite::{Facts, NamedMap, Outcome, PlacedFile, Site, SiteOptions};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use source::{Diagnostic, DiagnosticId, Severity, Source, Span};
@@ -18,10 +18,6 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 use toml::de::DeValue;
 
-/// A file asks for files, and nobody has said where they are.
-const NO_DOCUMENT_ROOT: DiagnosticId = DiagnosticId("no-document-root");
-/// `[P]` to somebody who is no node of a pool.
-const PROXY_ELSEWHERE: DiagnosticId = DiagnosticId("proxy-elsewhere");
 /// A file names a map that lies somewhere else.
 const MAP_OUTSIDE: DiagnosticId = DiagnosticId("map-outside");
 /// More files than can be meant.
@@ -161,9 +157,8 @@ impl Checker<'_> {
             let Some(source) = self.read_htaccess(path) else { continue };
             let parsed = rewrite::parse(&source);
             self.diagnostics.extend(parsed.diagnostics);
-            let judge = Judge { source: &source, has_root: document_root.is_some(), table, pools };
-            judge.doubts(&parsed.file.directives, self.diagnostics);
-            self.diagnostics.extend(doubts_about(&parsed.file));
+            let judge = Judge { file: &parsed.file, root: document_root.as_deref(), table, pools };
+            judge.doubts(self.diagnostics);
             let named =
                 self.maps_of_file(&parsed.file, path, options.maps.get(..declared).unwrap_or_default());
             options.maps.extend(named);
@@ -171,6 +166,7 @@ impl Checker<'_> {
             files.push((Arc::from(path.value.0.as_str()), source));
             site.push(PlacedFile { prefix: prefix.value.as_bytes().to_vec(), file });
         }
+        self.diagnostics.extend(rewrite::lint_together(&site));
         if files.is_empty() || self.errors() > before {
             return None;
         }
@@ -321,24 +317,6 @@ fn map_source(text: &str) -> Option<MapSource> {
     }
 }
 
-/// What is doubtful about a file by itself. Apache takes it, so nothing of it keeps a catalog from being taken.
-fn doubts_about(file: &File) -> Vec<Diagnostic> {
-    if count(&file.directives) > limits::HTACCESS_DOUBTED_DIRECTIVES_MAX {
-        return Vec::new();
-    }
-    let warning = |told| Diagnostic { severity: Severity::Warning, ..told };
-    rewrite::lint(file).into_iter().map(warning).collect()
-}
-
-/// How many directives there are, those in sections too.
-fn count(directives: &[Directive]) -> usize {
-    let inner = |directive: &Directive| match &directive.kind {
-        DirectiveKind::Container(container) => 1 + count(&container.directives),
-        _ => 1,
-    };
-    directives.iter().map(inner).sum()
-}
-
 fn maps_in(directives: &[Directive]) -> Vec<&RewriteMap> {
     let mut maps = Vec::new();
     for directive in directives {
@@ -354,63 +332,4 @@ fn maps_in(directives: &[Directive]) -> Vec<&RewriteMap> {
 /// A path as bytes; what is no UTF-8 cannot have stood in a catalog.
 fn path_bytes(path: &Path) -> Vec<u8> {
     path.as_os_str().as_encoded_bytes().to_vec()
-}
-
-/// What cannot come true in this catalog.
-struct Judge<'a> {
-    source: &'a Arc<Source>,
-    has_root: bool,
-    table: &'a said::VirtualServer,
-    pools: &'a [Pool],
-}
-
-impl Judge<'_> {
-    fn doubts(&self, directives: &[Directive], diagnostics: &mut Vec<Diagnostic>) {
-        for directive in directives {
-            match &directive.kind {
-                DirectiveKind::RewriteRule(rule) => self.doubts_of_rule(rule, diagnostics),
-                DirectiveKind::Container(container) => self.doubts(&container.directives, diagnostics),
-                _ => {}
-            }
-        }
-    }
-
-    fn doubts_of_rule(&self, rule: &RewriteRule, diagnostics: &mut Vec<Diagnostic>) {
-        let asks = rule.conditions.iter().find(|condition| matches!(condition.test, CondTest::File(_)));
-        let is_told = diagnostics.iter().any(|told| {
-            told.id == NO_DOCUMENT_ROOT
-                && told.labels.iter().any(|label| Arc::ptr_eq(&label.source, self.source))
-        });
-        if let (Some(condition), false, false) = (asks, self.has_root, is_told) {
-            let message = "nobody has said where the files are, so none is there";
-            let diagnostic = Diagnostic::warning(NO_DOCUMENT_ROOT, message);
-            let help = "say it in the virtual server: document_root = \"/var/www/site\"";
-            diagnostics.push(diagnostic.at(self.source, condition.span, "asks for a file").help(help));
-        }
-        let span = rule.substitution.span();
-        let is_proxied = rule.flags.iter().any(|written| matches!(written.flag, RuleFlag::Proxy));
-        if is_proxied && !self.may_go(self.source.slice(span)) {
-            let message = "[P] goes to nodes of pools and to the site itself only; here it gives 403";
-            let help = "declare a pool with that node, or send the request there with a rule: pool.use( .. )";
-            let diagnostic = Diagnostic::warning(PROXY_ELSEWHERE, message);
-            diagnostics.push(diagnostic.at(self.source, span, "is neither").help(help));
-        }
-    }
-
-    /// False only where it is certain: a substitution with variables in its host may lead anywhere.
-    fn may_go(&self, substitution: &[u8]) -> bool {
-        let text = String::from_utf8_lossy(substitution);
-        let Some((_, rest)) = text.split_once("://") else { return true };
-        let authority = rest.split(['/', '?']).next().unwrap_or_default();
-        if authority.contains(['$', '%']) {
-            return true;
-        }
-        let scheme = text.split("://").next().unwrap_or_default();
-        let Ok(url) = Url::parse(format!("{scheme}://{authority}/").as_bytes()) else { return false };
-        let is_node = self.pools.iter().any(|pool| pool.node_at(&url.host, url.port).is_some());
-        // Which host is ours the request tells better than this text: a name of ours is enough here.
-        let hosts = super::check::many(&self.table.hosts);
-        let is_ours = hosts.iter().any(|host| host.value.0.holds(url.host.as_bytes()));
-        !url.tls && (is_node || is_ours)
-    }
 }

@@ -4,9 +4,9 @@ use super::host::HostPattern;
 use super::rules::{looks_at_field, may_hold, may_take, subject};
 use super::{Doubts, refusal};
 use crate::directive::{
-    CondTest, DirectiveKind, DocumentKind, Joined, Named, Regex, RewriteCond, RewriteRule, Substitution,
+    CondTest, DirectiveKind, DocumentKind, File, Joined, Named, Regex, RewriteCond, RewriteRule, Substitution,
 };
-use source::Span;
+use source::{Diagnostic, DiagnosticId, Span};
 
 pub(super) fn check(doubts: &mut Doubts<'_>, rule: &RewriteRule) {
     error_document(doubts, rule);
@@ -25,7 +25,8 @@ pub(super) fn check(doubts: &mut Doubts<'_>, rule: &RewriteRule) {
     own_names(doubts, &hosts);
     whole_site(doubts, rule, &ours);
     empty_referer(doubts, rule, &ours, &theirs);
-    for (index, (condition, regex)) in theirs.iter().enumerate() {
+    image_search(doubts, rule, &ours);
+    for (condition, regex) in &theirs {
         let follows_ours =
             rule.conditions.iter().zip(rule.conditions.iter().skip(1)).any(|(before, after)| {
                 std::ptr::eq(after, *condition)
@@ -33,7 +34,7 @@ pub(super) fn check(doubts: &mut Doubts<'_>, rule: &RewriteRule) {
                     && before.negated
                     && looks_at_field(before, b"Referer")
             });
-        if follows_ours || (index < theirs.len() && speaks_of_address(regex)) {
+        if follows_ours || speaks_of_address(regex) {
             let what = "this looks at the page the request comes from, not at where the client is";
             let help = "ask for the client's address if that is meant: RewriteCond %{REMOTE_ADDR} ^192\\.0\\.2\\., or `Require not ip 192.0.2.0/24`";
             doubts.warning(
@@ -187,6 +188,59 @@ fn speaks_of_address(regex: &Regex) -> bool {
     numbers || words
 }
 
+/// Pages of search engines that show the pictures they have found, and link to the files.
+const IMAGE_SEARCHES: [&str; 3] =
+    ["https://www.google.com/", "https://www.bing.com/", "https://duckduckgo.com/"];
+
+/// Search engines' pages with pictures.
+fn image_search(doubts: &mut Doubts<'_>, rule: &RewriteRule, ours: &[(&RewriteCond, &Regex)]) {
+    let takes = |path: &[u8]| may_take(rule, path);
+    let is_for_pictures = ["jpg", "jpeg", "png", "gif", "webp"]
+        .iter()
+        .any(|ending| takes(format!("a/b.{ending}").as_bytes()) && !takes(b"a/b.html"));
+    // a pattern that names no host (`!^$`) is about something else
+    let Some((_, regex)) = ours.iter().find(|(_, regex)| HostPattern::of(regex).is_some()) else { return };
+    if is_for_pictures && IMAGE_SEARCHES.iter().all(|page| may_refuse_page(rule, page.as_bytes())) {
+        let what = "pictures are refused to those who come from the picture pages of search engines too: www.google.com is a stranger like others";
+        let help = "if search engines may show them: RewriteCond %{HTTP_REFERER} !^https?://([^/]+\\.)?(google\\.[a-z.]{2,6}|bing\\.com|duckduckgo\\.com)(/|$) [NC]";
+        doubts.warning("image-search-refused", what, (regex.span, "holds for them"), help);
+    }
+}
+
+/// Whether a rule may hit a request that comes from a page.
+fn may_refuse_page(rule: &RewriteRule, page: &[u8]) -> bool {
+    let known = |condition: &RewriteCond| match (&condition.test, looks_at_field(condition, b"Referer")) {
+        (CondTest::Regex(regex), true) => Some(regex.compiled.is_match(page).ok()? != condition.negated),
+        _ => None,
+    };
+    may_hold(&rule.conditions, &known)
+}
+
+/// Rules against hot-linking that take pages of the site itself for those of strangers: its names and addresses, as
+/// who runs it knows them, ask for its files with `http://NAME/` as the referer.
+pub fn lint_own_names(file: &File, names: &[String]) -> Vec<Diagnostic> {
+    let mut doubts = Doubts { file, found: Vec::new() };
+    super::each_scope(&file.directives, &mut |scope| {
+        for rule in super::rules_of(scope).filter(|rule| refusal(rule).is_some() || swaps_file(rule)) {
+            let mut ours = referers(rule).filter(|(condition, _)| condition.negated);
+            let Some((_, regex)) = ours.find(|(_, regex)| HostPattern::of(regex).is_some()) else { continue };
+            let refused = names.iter().find(|name| {
+                ["http", "https"]
+                    .iter()
+                    .any(|scheme| may_refuse_page(rule, format!("{scheme}://{name}/a/page.html").as_bytes()))
+            });
+            let Some(name) = refused else { continue };
+            let what = format!("pages of the site itself are refused where they were opened as {name}");
+            let help = format!(
+                "let it through too: RewriteCond %{{HTTP_REFERER}} !^https?://{}(:[0-9]+)?(/|$) [NC]",
+                name.replace('.', "\\.").replace('[', "\\[").replace(']', "\\]")
+            );
+            doubts.warning("own-name-refused", what, (regex.span, "does not know this name"), help);
+        }
+    });
+    doubts.found
+}
+
 /// The page shown for a refusal, refused too.
 fn error_document(doubts: &mut Doubts<'_>, rule: &RewriteRule) {
     let Some(status) = refusal(rule) else { return };
@@ -209,7 +263,7 @@ fn error_document(doubts: &mut Doubts<'_>, rule: &RewriteRule) {
     );
     let help =
         format!("except it with a condition: RewriteCond %{{REQUEST_URI}} !^/{}$", shown.replace('.', "\\."));
-    let told = source::Diagnostic::warning(source::DiagnosticId("error-page-refused"), what);
+    let told = Diagnostic::warning(DiagnosticId("error-page-refused"), what);
     let told =
         told.at(&file.source, rule.pattern.span, "takes the page too").at(&file.source, span, "the page");
     doubts.found.push(told.help(help));

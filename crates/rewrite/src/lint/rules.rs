@@ -136,15 +136,40 @@ fn escape_becomes_group(doubts: &mut Doubts<'_>, rule: &RewriteRule) {
         .unwrap_or_default();
     for pair in template.parts.windows(2) {
         let [TemplatePart::CondGroup(group, span), TemplatePart::Literal(next)] = pair else { continue };
-        let is_escape = next.first().is_some_and(u8::is_ascii_hexdigit);
-        if is_escape && usize::from(*group) > groups && refusal(rule).is_none() {
-            let digit = char::from(*next.first().unwrap_or(&b'0'));
-            let what = format!(
-                "`%{group}` is a group of the last condition here, so `%{group}{digit}` becomes `{digit}`"
-            );
-            let help = format!("write \\%{group}{digit}, with the flag NE if it is a redirect");
-            doubts.warning("escape-becomes-group", what, (*span, "a group that is empty"), help);
+        let Some(digit) = next.first().filter(|digit| digit.is_ascii_hexdigit()).copied() else { continue };
+        if refusal(rule).is_some() {
+            continue;
         }
+        let (escape, digit) = (format!("%{group}{}", char::from(digit)), char::from(digit));
+        let (what, label) = if usize::from(*group) > groups {
+            let what =
+                format!("`%{group}` is a group of the last condition here, so `{escape}` becomes `{digit}`");
+            (what, "a group that is empty")
+        } else if let Some(sign) = sign_of_escape(*group, digit) {
+            let what = format!(
+                "`{escape}` is group {group} of the last condition and then `{digit}` here, not {sign}"
+            );
+            (what, "a group and a letter")
+        } else {
+            continue;
+        };
+        let help = match sign_of_escape(*group, digit) {
+            Some(sign) => {
+                format!("if {sign} is meant, write \\{escape}, with the flag NE if it is a redirect")
+            }
+            None => format!("write \\{escape}, with the flag NE if it is a redirect"),
+        };
+        doubts.warning("escape-becomes-group", what, (*span, label), help);
+    }
+}
+
+/// The sign that an escape in a URL stands for, if it is one that is mostly written so because it means something else.
+fn sign_of_escape(first: u8, second: char) -> Option<String> {
+    let byte = u8::try_from(u32::from(first) * 16 + second.to_digit(16)?).ok()?;
+    match byte {
+        b' ' => Some("a blank".to_owned()),
+        byte if b"\"#%&+/:<=>?[]".contains(&byte) => Some(format!("`{}`", char::from(byte))),
+        _ => None,
     }
 }
 

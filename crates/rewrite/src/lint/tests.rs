@@ -158,5 +158,40 @@ fn files_that_others_wrote_get_what_they_deserve_and_no_more() {
     assert_eq!(ids(password), ["needs-login"], "one mistake, one message");
     let pictures = "RewriteEngine On\nRewriteCond %{HTTP_REFERER} !^$\nRewriteCond %{HTTP_REFERER} \
                     !^http://(www\\.)?a.example/.*$ [NC]\nRewriteRule \\.(gif|jpg)$ - [F]\n";
-    assert_eq!(ids(pictures), ["bare-dot-in-host", "own-name-refused"]);
+    assert_eq!(ids(pictures), ["bare-dot-in-host", "own-name-refused", "image-search-refused"]);
+    let searched = pictures.replace("!^$", "!^https?://www\\.google\\.com");
+    assert!(
+        !ids(&searched).contains(&"image-search-refused"),
+        "one that is let in is enough: its owner knows"
+    );
+}
+
+#[test]
+fn names_and_addresses_of_the_site_are_tried_as_referers() {
+    let text = "RewriteEngine On\nRewriteCond %{HTTP_REFERER} !^$\nRewriteCond %{HTTP_REFERER} \
+                !^https?://([^/]+\\.)?a\\.example(:[0-9]+)?(/|$) [NC]\nRewriteRule \\.mp3$ - [F]\n";
+    let parsed = parse(&Arc::new(Source::new(".htaccess", text)));
+    let told = |names: &[&str]| {
+        let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+        super::lint_own_names(&parsed.file, &names).iter().map(Diagnostic::one_line).collect::<Vec<_>>()
+    };
+    assert!(told(&["a.example", "www.a.example", "a.example:8080"]).is_empty());
+    let address = told(&["a.example", "192.0.2.1"]);
+    assert!(address.len() == 1 && address[0].contains("opened as 192.0.2.1"), "{address:?}");
+    assert!(address[0].contains("https?://192\\.0\\.2\\.1("), "{address:?}");
+    assert!(told(&["b.example"])[0].starts_with(".htaccess:3:"));
+}
+
+#[test]
+fn an_escape_that_is_a_group_is_told_where_the_group_is_there_too() {
+    let with = |target: &str| {
+        let text = format!(
+            "RewriteEngine On\nRewriteCond %{{QUERY_STRING}} ^a=(.*)&b=(.*)$\nRewriteRule ^x$ {target} [R,L]\n"
+        );
+        said(&text).iter().map(Diagnostic::one_line).collect::<Vec<_>>()
+    };
+    let blank = with("/y/%1%20z");
+    assert!(blank.len() == 1 && blank[0].contains("group 2 of the last condition"), "{blank:?}");
+    assert!(with("/y/%1/%2").is_empty() && with("/y/%2abc").is_empty(), "groups that are meant");
+    assert!(with("/y/%30")[0].contains("becomes `0`"));
 }
