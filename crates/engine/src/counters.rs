@@ -164,6 +164,7 @@ counters! {
     htaccess_proxied: "Requests that .htaccess files sent to another server ([P]).",
     htaccess_undecidable: "Requests for which .htaccess files hung on what nobody can know.",
     htaccess_gave_up: "Requests for which .htaccess files asked for one more file again and again; they got 500.",
+    htaccess_excesses: "Requests for which .htaccess files reached a bound (rounds, rules tried, steps of searches); they got 500.",
     htaccess_timeouts: "Questions of .htaccess files that were not answered in time.",
     rule_warnings: "Warnings that rules gave while running.",
     data_store_full: "Values that data.set or data.local.set had no room for.",

@@ -86,9 +86,9 @@ pub enum Event {
     },
     /// What the `.htaccess` files of the virtual server decided; nothing where they let the request through.
     Htaccess {
-        /// `refuse`, `redirect`, `rewrite` or `proxy`.
+        /// `refuse`, `redirect`, `rewrite`, `proxy`, or `give-up` where a bound was reached (a warning says which).
         verdict: Cow<'static, str>,
-        /// Of a refusal or a redirect.
+        /// Of a refusal, a redirect, or where it was given up.
         status: Option<u16>,
         /// Where to; empty for a refusal.
         to: String,

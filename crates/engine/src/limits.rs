@@ -125,9 +125,6 @@ pub const AUTHENTICATORS_MAX: usize = 1_000;
 /// new fuel, so that a loop of errands needs an end of its own.
 pub const ERRANDS_PER_TRANSACTION_MAX: u32 = 1_000;
 
-/// Bytes of one `.htaccess` file. One with thousands of blocked addresses has some hundred KiB.
-pub const HTACCESS_BYTES_MAX: usize = 1 << 20;
-
 /// `.htaccess` files of one virtual server. Each request looks through their prefixes.
 pub const HTACCESS_FILES_MAX: usize = 256;
 

@@ -29,8 +29,8 @@ pub use answer::{
 pub use asked::AskedFile;
 pub use environment::{Attribute, EnvironmentSetting, SetEnvIf, SetEnvIfTest};
 pub use rewriting::{
-    Comparison, CondTest, EscapeBackReferences, Joined, MapKind, MapSource, RewriteCond, RewriteMap,
-    RewriteOption, RewriteRule, RuleFlag, Substitution, WrittenFlag,
+    Comparison, CondTest, EscapeBackReferences, Joined, MapError, MapKind, MapSource, RewriteCond,
+    RewriteMap, RewriteOption, RewriteRule, RuleFlag, Substitution, WrittenFlag,
 };
 pub use template::{Named, Template, TemplatePart};
 

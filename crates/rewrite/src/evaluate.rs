@@ -9,6 +9,7 @@
 
 mod index;
 
+use crate::Excess;
 use crate::access::{self, Answer};
 use crate::directive::Merging;
 use crate::environment::Fixed;
@@ -38,37 +39,31 @@ impl Site {
         let mut questions: Vec<Question> = Vec::new();
         let mut agreed: Option<Outcome> = None;
         for _ in 0..WAYS_MAX {
-            match Run::new(self, facts, &mut ways).go() {
-                Ok(outcome) => match &mut agreed {
-                    None => agreed = Some(outcome),
-                    Some(so_far) => {
-                        if !so_far.agree(&outcome) {
-                            return Outcome::of(Verdict::Undecidable { unknown: ways.names });
-                        }
-                    }
-                },
+            let outcome = match Run::new(self, facts, &mut ways).go() {
+                Ok(outcome) => outcome,
+                Err(Need::TooMuch(excess)) => Outcome::given_up(excess),
                 Err(Need::Ask(more)) => {
                     for question in more {
                         if !questions.contains(&question) {
                             questions.push(question);
                         }
                     }
+                    if ways.turn() {
+                        continue;
+                    }
+                    return Outcome::of(Verdict::Asks(questions));
                 }
                 Err(Need::Unknown(names)) => {
                     ways.note(&names);
                     return Outcome::of(Verdict::Undecidable { unknown: ways.names });
                 }
-                Err(Need::TooMuch) => {
-                    let outcome = Outcome::of(Verdict::Status { status: 500, by: None });
-                    match &mut agreed {
-                        None => agreed = Some(outcome),
-                        Some(so_far) => {
-                            if !so_far.agree(&outcome) {
-                                return Outcome::of(Verdict::Undecidable { unknown: ways.names });
-                            }
-                        }
-                    }
+            };
+            if let Some(so_far) = &mut agreed {
+                if !so_far.agree(&outcome) {
+                    return Outcome::of(Verdict::Undecidable { unknown: ways.names });
                 }
+            } else {
+                agreed = Some(outcome);
             }
             if !ways.turn() {
                 return match agreed {
@@ -82,6 +77,10 @@ impl Site {
 }
 
 impl Outcome {
+    fn given_up(excess: Excess) -> Self {
+        Self { excess: Some(excess), ..Self::of(Verdict::Status { status: 500, by: None }) }
+    }
+
     fn of(verdict: Verdict) -> Self {
         Self {
             verdict,
@@ -91,6 +90,7 @@ impl Outcome {
             header_edits: Vec::new(),
             request_edits: Vec::new(),
             error_documents: Vec::new(),
+            excess: None,
         }
     }
 
@@ -106,6 +106,9 @@ impl Outcome {
         self.error_documents.retain(|one| other.error_documents.contains(one));
         if self.content_type != other.content_type {
             self.content_type = None;
+        }
+        if self.excess != other.excess {
+            self.excess = None;
         }
         true
     }
@@ -174,6 +177,7 @@ impl<'a> Run<'a> {
             content_type: None,
             tried: 0,
             exhausted: Cell::new(0),
+            excess: None,
             draws: 0,
             ended: false,
             is_subrequest: false,
@@ -225,6 +229,7 @@ impl<'a> Run<'a> {
                 RoundEnd::Verdict(verdict) => return self.end(verdict, &sections),
                 RoundEnd::Again(target, by) => {
                     if redirects == INTERNAL_REDIRECTS_MAX {
+                        self.request.excess = Some(Excess::Rounds);
                         return self.end(Verdict::Status { status: 500, by }, &sections);
                     }
                     redirects += 1;
@@ -331,11 +336,7 @@ impl<'a> Run<'a> {
                 Fixed::Unset(name) => table.unset(name),
             }
         }
-        for (name, value) in table.into_known() {
-            if matches!(self.request.variables.get(&name), Ok(None)) {
-                self.request.variables.set(&name, Ok(value));
-            }
-        }
+        self.request.variables.add_known(table);
     }
 
     /// `Order` and `Require`: a verdict if the request is not let in.
@@ -450,7 +451,7 @@ impl<'a> Run<'a> {
     fn end(mut self, verdict: Verdict, sections: &[&Section]) -> Known<Outcome> {
         if self.request.variables.is_overflown() {
             // who is let in may hang on one that found no room
-            return Err(Need::TooMuch);
+            return Err(Need::TooMuch(Excess::Variables));
         }
         let mut outcome = Outcome::of(verdict);
         if let Verdict::Status { status, .. } | Verdict::Redirect { status, .. } = outcome.verdict {
@@ -478,6 +479,7 @@ impl<'a> Run<'a> {
         outcome.environment = self.request.variables.into_known();
         outcome.cookies = self.request.cookies;
         outcome.content_type = self.request.content_type;
+        outcome.excess = self.request.excess;
         Ok(outcome)
     }
 }

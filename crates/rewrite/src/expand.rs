@@ -1,5 +1,6 @@
 //! Texts with places: `$1`, `%1`, `%{NAME}`, `${map:key|default}`.
 
+use crate::Excess;
 use crate::directive::TemplatePart;
 use crate::escape::{BackReferenceEscape, escape_back_reference};
 use crate::known::{Known, Names, Need};
@@ -128,7 +129,7 @@ impl Expansion<'_> {
                 }
             }
             if out.len() > EXPANDED_MAX {
-                return Err(Need::TooMuch);
+                return Err(Need::TooMuch(Excess::Text));
             }
         }
         Ok(out)

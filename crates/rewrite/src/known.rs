@@ -1,6 +1,6 @@
 //! What is known, what is not, and what has to be asked first.
 
-use crate::{Fact, Question};
+use crate::{Excess, Fact, Question};
 use std::rc::Rc;
 
 /// A value, or why there is none yet.
@@ -13,8 +13,8 @@ pub(crate) enum Need {
     Unknown(Names),
     /// It hangs on answers.
     Ask(Vec<Question>),
-    /// A text grew beyond [`EXPANDED_MAX`](crate::limits::EXPANDED_MAX), or rules ran too long.
-    TooMuch,
+    /// A bound was reached.
+    TooMuch(Excess),
 }
 
 /// Names of facts, as operators write them; without repeats.

@@ -47,7 +47,9 @@ mod ways;
 pub use facts::{Fact, Facts, FileTest, Question, Variable};
 pub use lint::{lint, lint_own_names, lint_together, mended_typography};
 pub use map::NamedMap;
-pub use outcome::{Cookie, EditPattern, ErrorDocument, HeaderAction, HeaderEdit, Outcome, Target, Verdict};
+pub use outcome::{
+    Cookie, EditPattern, ErrorDocument, Excess, HeaderAction, HeaderEdit, Outcome, Target, Verdict,
+};
 pub use parse::{DIRECTIVES_MAX, FILE_BYTES_MAX, NESTING_MAX, Parsed, parse};
 pub use site::{PlacedFile, Site, SiteOptions};
 pub use translate::{Form, Left, Translation, translate};

@@ -23,6 +23,45 @@ pub struct Outcome {
     pub request_edits: Vec<HeaderEdit>,
     /// What is shown for a status that is an error, where a directive says so; the last one for a status counts.
     pub error_documents: Vec<(u16, ErrorDocument)>,
+    /// The bound that was reached where the verdict is a 500 for that reason.
+    pub excess: Option<Excess>,
+}
+
+/// A bound that hostile or mistaken files reach; the answer is 500 then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Excess {
+    /// Internal redirects: rules go round in circles.
+    Rounds,
+    /// Rules that were tried, mostly after `[N]`.
+    Rules,
+    /// Rounds of `[N]`, of those that the flag allows.
+    Repeats,
+    /// Searches that took too many steps.
+    Steps,
+    /// Bytes of a path.
+    Path,
+    /// Bytes of a text that was filled in.
+    Text,
+    /// Variables of the environment.
+    Variables,
+    /// Cookies.
+    Cookies,
+}
+
+impl Excess {
+    /// What went wrong, for operators.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Rounds => "the rules go round in circles: each of 10 internal redirects led to one more",
+            Self::Rules => "more than 100,000 rules were tried for one request: [N] does not come to an end",
+            Self::Repeats => "[N] began again as often as it may",
+            Self::Steps => "several patterns took too many steps to search: they hold repeats within repeats",
+            Self::Path => "a rule made a path longer than 16 KiB",
+            Self::Text => "a text with what is filled in grew beyond 64 KiB",
+            Self::Variables => "more than 1,000 variables were set for one request",
+            Self::Cookies => "more than 100 cookies were set for one request",
+        }
+    }
 }
 
 /// What is to be done with a request.

@@ -1,5 +1,6 @@
 //! The request as it stands while it is evaluated: what of it rules change, and what its variables are worth.
 
+use crate::Excess;
 use crate::compare::number;
 use crate::directive::Named;
 use crate::known::{Known, Names, Need, known};
@@ -35,6 +36,8 @@ pub(crate) struct Request<'a> {
     pub(crate) tried: u32,
     /// Searches that took too many steps, in all rounds.
     pub(crate) exhausted: Cell<u32>,
+    /// The bound that was reached, if one was.
+    pub(crate) excess: Option<Excess>,
     /// Random numbers drawn so far.
     pub(crate) draws: u32,
     /// `[END]` was met.
@@ -106,7 +109,7 @@ impl<'a> Request<'a> {
     pub(crate) fn searched(&self, found: Result<bool, TooManySteps>) -> Known<bool> {
         match found {
             Ok(found) => Ok(found),
-            Err(TooManySteps) if self.exhausted.get() == EXHAUSTED_MAX => Err(Need::TooMuch),
+            Err(TooManySteps) if self.exhausted.get() == EXHAUSTED_MAX => Err(Need::TooMuch(Excess::Steps)),
             Err(TooManySteps) => {
                 self.exhausted.set(self.exhausted.get() + 1);
                 Ok(false)

@@ -1,5 +1,6 @@
 //! What rules made of a path: where it leads.
 
+use crate::Excess;
 use crate::compare::number;
 use crate::escape::{escape_absolute, escape_path, scheme};
 use crate::known::{Known, Need};
@@ -36,12 +37,10 @@ pub(crate) fn judge<'r>(
     request: &mut Request<'_>,
     folder: &Folder,
 ) -> Known<Rewritten<'r>> {
-    let (by, escapes, passes_through, goes_to_proxy) = match *end {
+    let by = match *end {
         ListEnd::Unchanged => return Ok(Rewritten::Unchanged),
         ListEnd::Status(status, by) => return Ok(Rewritten::Status(status, by)),
-        ListEnd::Changed { by, escapes, passes_through, goes_to_proxy } => {
-            (by, escapes, passes_through, goes_to_proxy)
-        }
+        ListEnd::Changed(by) => by,
     };
     let query = match &request.query {
         Ok(query) => query.clone(),
@@ -50,18 +49,18 @@ pub(crate) fn judge<'r>(
     let name = request.file()?.name.clone();
     let has_controls =
         query.as_deref().is_some_and(|query| query.iter().any(|byte| *byte <= b' ' || *byte == 0x7f));
-    if goes_to_proxy {
+    if by.goes_to_proxy() {
         if has_controls {
             return Ok(Rewritten::Status(403, by));
         }
         return Ok(Rewritten::Proxy { url: with_query(name, query.as_deref()), by });
     }
     if let Some(scheme) = scheme(&name)
-        && !passes_through
+        && !by.passes_through()
     {
         let mut location =
             without_hidden_root(folder.base_in_url(name, scheme.length), request, scheme.length);
-        if escapes {
+        if by.escapes() {
             location = escape_absolute(&location, scheme);
         }
         if let Some(query) = query {
@@ -69,7 +68,7 @@ pub(crate) fn judge<'r>(
                 Some(original) => original.query.as_ref().is_ok_and(|old| old.as_ref() == Some(&query)),
                 None => true,
             };
-            let stays = !escapes || is_as_it_came;
+            let stays = !by.escapes() || is_as_it_came;
             if stays && has_controls {
                 return Ok(Rewritten::Status(403, by));
             }
@@ -173,7 +172,7 @@ pub(crate) fn add_cookie(request: &mut Request<'_>, text: &[u8]) -> Known<()> {
         return Ok(());
     }
     if request.cookies.len() == COOKIES_MAX {
-        return Err(Need::TooMuch);
+        return Err(Need::TooMuch(Excess::Cookies));
     }
     let minutes = words.next().map(number).unwrap_or_default();
     let path = words.next().unwrap_or(b"/");

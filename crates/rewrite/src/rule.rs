@@ -1,5 +1,6 @@
 //! `RewriteRule`: one rule, and a list of them.
 
+use crate::Excess;
 use crate::condition::{self, Condition};
 use crate::directive::{RewriteRule, RuleFlag, Substitution, TemplatePart};
 use crate::escape::{BackReferenceEscape, escape_path, scheme, with_capital_escapes};
@@ -66,8 +67,8 @@ struct QueryFlags {
 pub(crate) enum ListEnd<'r> {
     /// No rule changed the path.
     Unchanged,
-    /// This rule, the last that did, changed it.
-    Changed { by: &'r Rule, escapes: bool, passes_through: bool, goes_to_proxy: bool },
+    /// This rule, the last that did, changed it; or it passes it through as it is.
+    Changed(&'r Rule),
     /// A rule answers.
     Status(u16, &'r Rule),
 }
@@ -351,6 +352,20 @@ impl Default for Flags {
     }
 }
 
+impl Rule {
+    pub(crate) fn escapes(&self) -> bool {
+        !self.flags.no_escape
+    }
+
+    pub(crate) fn passes_through(&self) -> bool {
+        self.flags.pass_through
+    }
+
+    pub(crate) fn goes_to_proxy(&self) -> bool {
+        self.flags.proxy && !self.flags.pass_through
+    }
+}
+
 impl Flags {
     fn answer(&mut self, status: u16) {
         self.answers = true;
@@ -358,14 +373,20 @@ impl Flags {
     }
 }
 
-/// Counts a rule that is tried; whether it is one too many.
-fn is_too_much(request: &mut Request<'_>, round: i32) -> bool {
+/// Counts a rule that is tried.
+fn count(request: &mut Request<'_>, round: i32) -> Result<(), Excess> {
     request.tried += 1;
     if round > 1 {
         let length = request.file.as_ref().map_or(0, |file| file.name.len());
         request.tried += u32::try_from(length / BYTES_A_RULE).unwrap_or(u32::MAX);
     }
-    request.tried > RULES_TRIED_MAX
+    if request.tried > RULES_TRIED_MAX { Err(Excess::Rules) } else { Ok(()) }
+}
+
+/// A bound was reached at a rule.
+fn give_up<'r>(request: &mut Request<'_>, excess: Excess, by: &'r Rule) -> ListEnd<'r> {
+    request.excess = Some(excess);
+    ListEnd::Status(500, by)
 }
 
 /// Applies rules, one after the other.
@@ -386,15 +407,18 @@ pub(crate) fn apply<'r>(
     let mut round = 1;
     let mut at = 0;
     while let Some(rule) = rule_at(at) {
-        if is_too_much(request, round) {
-            return Ok(ListEnd::Status(500, rule));
+        if let Err(excess) = count(request, round) {
+            return Ok(give_up(request, excess, rule));
         }
         at += 1;
         let flags = &rule.flags;
         if flags.only_for_requests && request.is_subrequest {
             continue;
         }
-        let outcome = rule.apply(request, folder)?;
+        let outcome = match rule.apply(request, folder) {
+            Err(Need::TooMuch(excess)) => return Ok(give_up(request, excess, rule)),
+            outcome => outcome?,
+        };
         match outcome {
             RuleEnd::Status(status) => return Ok(ListEnd::Status(status, rule)),
             RuleEnd::NoMatch => {
@@ -406,22 +430,16 @@ pub(crate) fn apply<'r>(
                 continue;
             }
             RuleEnd::Changed => {
-                end = ListEnd::Changed {
-                    by: rule,
-                    escapes: !flags.no_escape,
-                    passes_through: flags.pass_through,
-                    goes_to_proxy: flags.proxy && !flags.pass_through,
-                };
+                end = ListEnd::Changed(rule);
             }
             RuleEnd::Kept => {}
         }
         if request.file.as_ref().is_some_and(|file| file.name.len() > PATH_MAX) {
-            return Ok(ListEnd::Status(500, rule));
+            return Ok(give_up(request, Excess::Path, rule));
         }
         if flags.pass_through {
             if let ListEnd::Unchanged = end {
-                end =
-                    ListEnd::Changed { by: rule, escapes: true, passes_through: true, goes_to_proxy: false };
+                end = ListEnd::Changed(rule);
             }
             break;
         }
@@ -435,7 +453,7 @@ pub(crate) fn apply<'r>(
         if let Some(rounds_max) = flags.again {
             round += 1;
             if round >= rounds_max {
-                return Ok(ListEnd::Status(500, rule));
+                return Ok(give_up(request, Excess::Repeats, rule));
             }
             at = 0;
             continue;

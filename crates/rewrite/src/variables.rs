@@ -45,6 +45,16 @@ impl Variables {
         self.is_overflown
     }
 
+    /// Adds those of another table whose names are not set; what found no room there finds none here.
+    pub(crate) fn add_known(&mut self, others: Self) {
+        self.is_overflown |= others.is_overflown;
+        for (name, value) in others.into_known() {
+            if matches!(self.get(&name), Ok(None)) {
+                self.set(&name, Ok(value));
+            }
+        }
+    }
+
     pub(crate) fn unset(&mut self, name: &[u8]) {
         self.entries.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
     }

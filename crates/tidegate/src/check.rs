@@ -11,6 +11,7 @@ use engine::catalog::{Files, check_rule};
 use serde::Serialize;
 use source::{Diagnostic, DiagnosticId, PlainDiagnostic, Severity, Source, render_human};
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::io::{IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -21,8 +22,9 @@ pub(crate) const DEFAULT_CATALOG: &str = "tidegate.toml";
 /// The path that means standard input.
 pub(crate) const STANDARD_INPUT: &str = "-";
 
-/// What is read of standard input: more than a rule may have, so that too long a one is told as such.
-const RULE_BYTES_READ_MAX: u64 = 2 * engine::limits::RULE_BYTES_MAX as u64;
+/// What is read of a text: more than a rule or an `.htaccess` may have, so that too long a one is told as such.
+const BYTES_READ_MAX: u64 = 2 * engine::limits::RULE_BYTES_MAX as u64;
+const _: () = assert!(BYTES_READ_MAX > rewrite::FILE_BYTES_MAX as u64);
 
 /// Checks what is named, or the catalog here.
 pub(crate) fn run(options: &CheckOptions) -> anyhow::Result<Verdict> {
@@ -61,7 +63,7 @@ pub(crate) fn run(options: &CheckOptions) -> anyhow::Result<Verdict> {
     }
     let stage = rule_stage(options.r#as.stage(), options.protocol)?;
     for path in rules {
-        match read(path) {
+        match read_start(path) {
             Ok(text) => {
                 let text = Arc::new(text);
                 let checked = check_rule(&text, stage, known.as_ref(), &Disk, builtins());
@@ -115,16 +117,25 @@ pub(crate) fn has_suffix(path: &Path, suffix: &str) -> bool {
 
 /// A text with a name; why not, otherwise.
 pub(crate) fn read(path: &Path) -> Result<Source, String> {
+    let text = read_start(path)?;
+    if text.bytes().len() as u64 == BYTES_READ_MAX {
+        return Err("it is larger than any rule or .htaccess".to_owned());
+    }
+    Ok(text)
+}
+
+/// As [`read`], for those who only judge a text: of one that is larger than any may be, its beginning, which is told as
+/// too large.
+pub(crate) fn read_start(path: &Path) -> Result<Source, String> {
+    let mut text = Vec::new();
     if path == Path::new(STANDARD_INPUT) {
-        let mut text = Vec::new();
-        std::io::stdin()
-            .lock()
-            .take(RULE_BYTES_READ_MAX)
-            .read_to_end(&mut text)
-            .map_err(|error| words(&error))?;
+        let input = std::io::stdin().lock();
+        input.take(BYTES_READ_MAX).read_to_end(&mut text).map_err(|error| words(&error))?;
         return Ok(Source::new("standard input", text));
     }
-    Ok(Source::new(path.display().to_string(), Disk.read(path)?))
+    let file = File::open(path).map_err(|error| words(&error))?;
+    file.take(BYTES_READ_MAX).read_to_end(&mut text).map_err(|error| words(&error))?;
+    Ok(Source::new(path.display().to_string(), text))
 }
 
 /// A rule that a verb is to work on.

@@ -1,6 +1,6 @@
 //! `tidegate check FILE.htaccess`: what Apache refuses, what is doubtful, and typography mended for people to compare.
 
-use crate::check::read;
+use crate::check::{read, read_start};
 use crate::verdict::{Mistake, Verdict};
 use anyhow::bail;
 use source::{Diagnostic, DiagnosticId};
@@ -19,7 +19,7 @@ pub(crate) fn is_htaccess(path: &Path) -> bool {
 
 /// Everything that is wrong and doubtful.
 pub(crate) fn check(path: &Path) -> Vec<Diagnostic> {
-    match read(path) {
+    match read_start(path) {
         Ok(text) => {
             let parsed = rewrite::parse(&Arc::new(text));
             let mut told = parsed.diagnostics;

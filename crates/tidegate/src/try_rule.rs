@@ -124,7 +124,7 @@ fn with_htaccess(catalog: Catalog, options: &TryOptions) -> anyhow::Result<Optio
     let root = options.document_root.as_deref().map(std::path::absolute).transpose();
     let root = root.map_err(|error| Mistake(format!("--document-root: {error}")))?;
     let mut diagnostics = Vec::new();
-    let Some(htaccess) = Htaccess::alone(&text, root, &mut diagnostics) else {
+    let Some(htaccess) = Htaccess::alone(&text, root, &Disk, &mut diagnostics) else {
         tell_errors(diagnostics)?;
         return Ok(None);
     };

@@ -1,25 +1,24 @@
 //! The `.htaccess` files of a virtual server: read, parsed and put together by their prefixes.
 
 mod doubts;
+mod maps;
 
 use super::check::{Checker, named};
 use super::read::{At, BAD_VALUE, Reader, Say, Text, entries, shown};
 use super::rules::UNREADABLE;
-use super::units::size_text;
-use super::{Mode, Pool, said};
+use super::{Files, Mode, Pool, said};
 use crate::limits;
 use doubts::Judge;
-use rewrite::directive::{Directive, DirectiveKind, File, MapKind, MapSource, RewriteMap};
+use maps::{declared_map, maps_of_file, read_at_most};
+use rewrite::directive::MapSource;
 use rewrite::{Facts, NamedMap, Outcome, PlacedFile, Site, SiteOptions};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use source::{Diagnostic, DiagnosticId, Severity, Source, Span};
 use std::borrow::Cow;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use toml::de::DeValue;
 
-/// A file names a map that lies somewhere else.
-const MAP_OUTSIDE: DiagnosticId = DiagnosticId("map-outside");
 /// More files than can be meant.
 const TOO_MANY: DiagnosticId = DiagnosticId("too-many");
 
@@ -36,20 +35,21 @@ pub struct Htaccess {
 }
 
 impl Htaccess {
-    /// One file by itself, for the whole of a site; what is wrong with it is reported. Maps that it names are not
-    /// read.
+    /// One file by itself, for the whole of a site; what is wrong with it is reported. The name of its text is its path:
+    /// maps that it names lie in the same folder.
     pub fn alone(
         source: &Arc<Source>,
         document_root: Option<PathBuf>,
+        files: &dyn Files,
         diagnostics: &mut Vec<Diagnostic>,
     ) -> Option<Self> {
         let parsed = rewrite::parse(source);
         diagnostics.extend(parsed.diagnostics);
+        let maps = maps_of_file(files, &parsed.file, &[], diagnostics);
         if diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error) {
             return None;
         }
-        let options =
-            SiteOptions { document_root: document_root.as_deref().map(path_bytes), maps: Vec::new() };
+        let options = SiteOptions { document_root: document_root.as_deref().map(path_bytes), maps };
         let placed = PlacedFile { prefix: b"/".to_vec(), file: Arc::new(parsed.file) };
         Some(Self {
             site: Site::new(&[placed], options),
@@ -159,8 +159,8 @@ impl Checker<'_> {
             self.diagnostics.extend(parsed.diagnostics);
             let judge = Judge { file: &parsed.file, root: document_root.as_deref(), table, pools };
             judge.doubts(self.diagnostics);
-            let named =
-                self.maps_of_file(&parsed.file, path, options.maps.get(..declared).unwrap_or_default());
+            let declared = options.maps.get(..declared).unwrap_or_default();
+            let named = maps_of_file(self.files, &parsed.file, declared, self.diagnostics);
             options.maps.extend(named);
             let file = Arc::new(parsed.file);
             files.push((Arc::from(path.value.0.as_str()), source));
@@ -181,19 +181,12 @@ impl Checker<'_> {
 
     fn read_htaccess(&mut self, path: &At<Text>) -> Option<Arc<Source>> {
         let at = self.folder.join(&path.value.0);
-        match self.read_at_most(&at, limits::HTACCESS_BYTES_MAX) {
+        match read_at_most(self.files, &at, rewrite::FILE_BYTES_MAX) {
             Ok(bytes) => Some(Arc::new(Source::new(at.display().to_string(), bytes))),
             Err(why) => {
                 self.error(UNREADABLE, format!("cannot read {}: {why}", at.display()), path.span, "");
                 None
             }
-        }
-    }
-
-    fn read_at_most(&self, path: &Path, most: usize) -> Result<Vec<u8>, String> {
-        match self.files.read_up_to(path, most.saturating_add(1)) {
-            Ok(bytes) if bytes.len() > most => Err(format!("it is larger than {}", size_text(most as u64))),
-            read => read,
         }
     }
 
@@ -217,7 +210,7 @@ impl Checker<'_> {
         let mut maps = Vec::new();
         for (name, slot) in named(&table.rewrite_maps) {
             let Some(said) = slot.said() else { continue };
-            let Some(source) = map_source(&said.value.0) else {
+            let Some(source) = declared_map(&said.value.0) else {
                 let message = format!("`{}` is no map", shown(&said.value.0));
                 let help = "\"txt:FILE\", \"rnd:FILE\", \"int:tolower\", \"int:toupper\", \"int:escape\" or \
                             \"int:unescape\"";
@@ -227,7 +220,7 @@ impl Checker<'_> {
             let text = match &source {
                 MapSource::File(_, path) => {
                     let path = self.folder.join(String::from_utf8_lossy(path).as_ref());
-                    let read = self.read_at_most(&path, limits::REWRITE_MAP_BYTES_MAX);
+                    let read = read_at_most(self.files, &path, limits::REWRITE_MAP_BYTES_MAX);
                     read.unwrap_or_else(|why| {
                         let message = format!("cannot read {}: {why}", path.display());
                         self.error(UNREADABLE, message, said.span, "");
@@ -240,93 +233,6 @@ impl Checker<'_> {
         }
         maps
     }
-
-    /// The maps that a file names, without those that the catalog declares: these come first. Who may write the file
-    /// may not be who runs the machine, so that it opens nothing but what lies in its own folder.
-    fn maps_of_file(&mut self, file: &File, path: &At<Text>, declared: &[NamedMap]) -> Vec<NamedMap> {
-        let at = self.folder.join(&path.value.0);
-        let folder = at.parent().unwrap_or(Path::new(""));
-        let mut left = limits::HTACCESS_MAPS_BYTES_MAX;
-        let mut named = Vec::new();
-        for map in maps_in(&file.directives) {
-            if declared.iter().any(|known| known.name == map.name) {
-                continue;
-            }
-            let text = match &map.source {
-                MapSource::File(_, path) => self.text_in(folder, path, left),
-                _ => Ok(Vec::new()),
-            };
-            match text {
-                Ok(text) => {
-                    left = left.saturating_sub(text.len());
-                    named.push(NamedMap { name: map.name.clone(), source: map.source.clone(), text });
-                }
-                Err((id, message)) => {
-                    let name = String::from_utf8_lossy(&map.name);
-                    let help = format!(
-                        "put it into the folder of this file, or declare it in the virtual server: \
-                         rewrite_maps = {{ \"{name}\" = \"txt:FILE\" }}"
-                    );
-                    let wrong = Diagnostic::error(id, message).at(&file.source, map.span, "this file");
-                    self.diagnostics.push(wrong.help(help));
-                }
-            }
-        }
-        named
-    }
-
-    /// The text of a file that lies in a folder, whatever links say.
-    fn text_in(&self, folder: &Path, name: &[u8], left: usize) -> Result<Vec<u8>, (DiagnosticId, String)> {
-        let name = String::from_utf8_lossy(name);
-        let unreadable = |why| (UNREADABLE, format!("cannot read {}: {why}", folder.join(&*name).display()));
-        let goes_down = |part| matches!(part, Component::Normal(_) | Component::CurDir);
-        let outside = || {
-            let message =
-                format!("an .htaccess reads maps in its own folder only, and `{}` is not", shown(&name));
-            (MAP_OUTSIDE, message)
-        };
-        if !Path::new(&*name).components().all(goes_down) {
-            return Err(outside());
-        }
-        let inside = self.files.real_path(folder).map_err(unreadable)?;
-        let real = self.files.real_path(&folder.join(&*name)).map_err(unreadable)?;
-        if !real.starts_with(inside) {
-            return Err(outside());
-        }
-        let text = self.files.read_up_to(&real, left.saturating_add(1)).map_err(unreadable)?;
-        if text.len() > left {
-            let most = size_text(limits::HTACCESS_MAPS_BYTES_MAX as u64);
-            return Err(unreadable(format!("the maps that an .htaccess names have more than {most} in all")));
-        }
-        Ok(text)
-    }
-}
-
-/// `txt:file`, `rnd:file` and the functions, as Apache writes them.
-fn map_source(text: &str) -> Option<MapSource> {
-    let (kind, what) = text.split_once(':')?;
-    let file = |kind| (!what.is_empty()).then(|| MapSource::File(kind, what.as_bytes().to_vec()));
-    match (kind, what) {
-        ("txt", _) => file(MapKind::Text),
-        ("rnd", _) => file(MapKind::Random),
-        ("int", "tolower") => Some(MapSource::ToLower),
-        ("int", "toupper") => Some(MapSource::ToUpper),
-        ("int", "escape") => Some(MapSource::Escape),
-        ("int", "unescape") => Some(MapSource::Unescape),
-        _ => None,
-    }
-}
-
-fn maps_in(directives: &[Directive]) -> Vec<&RewriteMap> {
-    let mut maps = Vec::new();
-    for directive in directives {
-        match &directive.kind {
-            DirectiveKind::RewriteMap(map) => maps.push(map),
-            DirectiveKind::Container(container) => maps.extend(maps_in(&container.directives)),
-            _ => {}
-        }
-    }
-    maps
 }
 
 /// A path as bytes; what is no UTF-8 cannot have stood in a catalog.

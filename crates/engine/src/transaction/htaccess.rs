@@ -94,7 +94,7 @@ impl Transaction {
         if let Some(error) = self.host.judged.as_ref().and_then(|judged| judged.error_path.clone()) {
             return self.obey_for_error_document(htaccess, &error, outcome);
         }
-        self.host.tell_of_verdict(htaccess, &outcome.verdict);
+        self.host.tell_of_outcome(htaccess, &outcome);
         if htaccess.mode == Mode::Observe {
             if let Some(judged) = &mut self.host.judged {
                 judged.environment = outcome.environment;
@@ -429,14 +429,19 @@ impl Host {
     }
 
     /// Writes down what the files have decided, and counts it.
-    fn tell_of_verdict(&mut self, htaccess: &Htaccess, verdict: &Verdict) {
+    fn tell_of_outcome(&mut self, htaccess: &Htaccess, outcome: &Outcome) {
         let counters = self.shared.counters();
-        let (word, status, to, by) = match verdict {
+        let (word, status, to, by) = match &outcome.verdict {
             Verdict::Pass { changed: None, .. } | Verdict::Asks(_) => return,
             Verdict::Pass { changed: Some(target), by } => {
                 counters.htaccess_rewrites.add_one();
                 let query = target.query.as_deref().map_or(Vec::new(), |query| [b"?", query].concat());
                 ("rewrite", None, [&target.path[..], &query].concat(), *by)
+            }
+            Verdict::Status { status, by } if let Some(excess) = outcome.excess => {
+                counters.htaccess_excesses.add_one();
+                self.tell((htaccess, *by), Note::Warning { text: excess.text().to_owned() });
+                ("give-up", Some(*status), Vec::new(), *by)
             }
             Verdict::Status { status, by } => {
                 counters.htaccess_refusals.add_one();

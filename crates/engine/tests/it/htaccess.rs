@@ -69,6 +69,24 @@ fn what_only_observes_and_gives_up_changes_nothing() {
 }
 
 #[test]
+fn a_bound_that_was_reached_is_counted_and_named() {
+    let round = "RewriteRule ^(.*)$ /x$1 [L]\n";
+    for (server, expected) in [("", 500), ("htaccess_mode = \"observe\"", 200)] {
+        let (visited, rehearsal) = play(catalog(server, round), "/a", empty());
+        assert_eq!(status(&visited), expected);
+        let counters = rehearsal.shared().counters();
+        assert_eq!((counters.htaccess_excesses.value(), counters.htaccess_refusals.value()), (1, 0));
+        let told: Vec<String> = visited.record.events.iter().map(|(_, event)| format!("{event:?}")).collect();
+        assert!(told[0].contains("go round in circles") && told[1].contains("give-up"), "{told:?}");
+        assert!(
+            visited.record.events.iter().all(|(place, _)| place.line == 2),
+            "{:?}",
+            visited.record.events
+        );
+    }
+}
+
+#[test]
 fn what_nobody_can_decide_is_not_let_through() {
     let file = "RewriteCond %{REQUEST_FILENAME} -f\nRewriteRule ^ - [F]\n";
     let (visited, rehearsal) = play(catalog("", file), "/a", World::default());

@@ -71,7 +71,7 @@ fn both(text: &str, request: &Request) -> Option<(Seen, Seen)> {
     let source = Arc::new(Source::new("t.htaccess", text.as_bytes().to_vec()));
     let parsed = rewrite::parse(&source);
     let mut diagnostics = Vec::new();
-    let htaccess = Htaccess::alone(&source, None, &mut diagnostics)
+    let htaccess = Htaccess::alone(&source, None, &MemoryFiles::default(), &mut diagnostics)
         .unwrap_or_else(|| panic!("{text}\n{:?}", diagnostics.first().map(source::Diagnostic::one_line)));
     let translation = translate(&parsed.file, Form::Same);
     if !translation.left.is_empty() {

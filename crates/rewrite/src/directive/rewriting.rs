@@ -238,6 +238,41 @@ pub enum MapSource {
     Unescape,
 }
 
+/// Why a text names no map.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MapError {
+    /// `int:` with a name that Apache does not know.
+    NoFunction,
+    /// A program or a database: neither is run for each request here.
+    Runs,
+}
+
+impl MapSource {
+    /// Reads `txt:FILE`, `rnd:FILE`, `int:FUNCTION`, or a path alone.
+    ///
+    /// # Errors
+    /// What it is instead.
+    pub fn read(text: &[u8]) -> Result<Self, MapError> {
+        let (kind, rest) = match text.iter().position(|byte| *byte == b':') {
+            Some(colon) => text.split_at(colon + 1),
+            None => (b"".as_slice(), text),
+        };
+        Ok(match kind.to_ascii_lowercase().as_slice() {
+            b"txt:" => Self::File(MapKind::Text, rest.to_vec()),
+            b"rnd:" => Self::File(MapKind::Random, rest.to_vec()),
+            b"int:" => match rest {
+                b"toupper" => Self::ToUpper,
+                b"tolower" => Self::ToLower,
+                b"escape" => Self::Escape,
+                b"unescape" => Self::Unescape,
+                _ => return Err(MapError::NoFunction),
+            },
+            b"prg:" | b"dbd:" | b"fastdbd:" | [b'd', b'b', b'm', ..] => return Err(MapError::Runs),
+            _ => Self::File(MapKind::Text, text.to_vec()),
+        })
+    }
+}
+
 /// How the values of a text are meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MapKind {

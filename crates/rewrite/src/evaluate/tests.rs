@@ -1,7 +1,8 @@
 //! What section by section was tried on Apache 2.4.71, and the laws of three values.
 
 use crate::{
-    Fact, Facts, FileTest, Outcome, PlacedFile, Question, Site, SiteOptions, Target, Variable, Verdict, parse,
+    Excess, Fact, Facts, FileTest, Outcome, PlacedFile, Question, Site, SiteOptions, Target, Variable,
+    Verdict, parse,
 };
 use proptest::prelude::*;
 use source::Source;
@@ -355,6 +356,32 @@ fn loops_end() {
     assert_eq!(ask(&ending, &get(&format!("/{}", "a_".repeat(200)))), format!("to /{}", "a-".repeat(200)));
     let doubling = "RewriteRule ^ - [E=a:%{ENV:a}%{ENV:a}x]\n".repeat(40);
     assert_eq!(ask(&site(&format!("RewriteEngine On\n{doubling}")), &get("/a")), "500");
+}
+
+#[test]
+fn a_bound_that_was_reached_is_named_with_the_rule_that_did_it() {
+    let hard = "RewriteCond %{HTTP_COOKIE} ^(?:a(?=a?)|a)*$ [OR]\n".repeat(20);
+    let steps = format!("{hard}RewriteCond %{{REQUEST_URI}} x\nRewriteRule ^ - [F]\n");
+    let doubling = "RewriteRule ^ - [E=a:%{ENV:a}%{ENV:a}x]\n".repeat(40);
+    let variables = (0..2_000).fold(String::new(), |text, number| text + &format!("SetEnv v{number}\n"));
+    let cookies = "RewriteCond %{ENV:n} ^(x*)$\nRewriteRule ^ - [CO=c%1:v:.site.example,E=n:%1x,N=500]\n";
+    for (text, excess, has_rule) in [
+        ("RewriteRule ^(.*)$ /x$1", Excess::Rounds, true),
+        ("RewriteRule ^ - [N=1000000]\nRewriteRule ^ -", Excess::Rules, true),
+        ("RewriteRule ^ - [N=5]", Excess::Repeats, true),
+        ("RewriteRule ^(.*)$ $1$1x [N=500]", Excess::Path, true),
+        (&steps, Excess::Steps, true),
+        (&doubling, Excess::Text, true),
+        (&variables, Excess::Variables, false),
+        (cookies, Excess::Cookies, true),
+    ] {
+        let world = get("/a").with("Cookie", &format!("{}b", "a".repeat(60)));
+        let outcome = site(&format!("RewriteEngine On\n{text}\n")).evaluate(&world);
+        assert_eq!(outcome.excess, Some(excess), "{excess:?}");
+        let Verdict::Status { status: 500, by } = outcome.verdict else { panic!("{excess:?}") };
+        assert_eq!(by.is_some(), has_rule, "{excess:?}");
+    }
+    assert_eq!(site("RewriteEngine On\nRewriteRule ^ - [R=500]\n").evaluate(&get("/a")).excess, None);
 }
 
 const LINES: [&str; 34] = [

@@ -1,6 +1,7 @@
 //! What a condition or a text comes to.
 
 use super::{Condition, Function, Likeness, ProtocolPart, UnaryTest, Word, file_question};
+use crate::Excess;
 use crate::compare::{compares, long};
 use crate::escape::{escape_path, unescape_or_nothing};
 use crate::expand::Matched;
@@ -119,7 +120,7 @@ pub(super) fn text(word: &Word, request: &mut Request<'_>, matched: &mut Matched
             for word in words {
                 out.extend_from_slice(&text(word, request, matched)?);
                 if out.len() > EXPANDED_MAX {
-                    return Err(Need::TooMuch);
+                    return Err(Need::TooMuch(Excess::Text));
                 }
             }
             out

@@ -10,7 +10,7 @@ use super::words::{RewriteArguments, Word, Words};
 use crate::FileTest;
 use crate::compare::number;
 use crate::directive::{
-    Comparison, CondTest, DirectiveKind, Joined, MapKind, MapSource, RewriteCond, RewriteMap, RewriteOption,
+    Comparison, CondTest, DirectiveKind, Joined, MapError, MapSource, RewriteCond, RewriteMap, RewriteOption,
     RewriteRule, Substitution,
 };
 use source::Span;
@@ -233,26 +233,14 @@ fn plain_test(pattern: &[u8]) -> Option<CondTest> {
 pub(super) fn map(reader: &mut Reader<'_>, known: &Known, words: &mut Words<'_>) -> Option<DirectiveKind> {
     let all = between(reader, known, words, (2, 3))?;
     let [name, source, ..] = all.as_slice() else { return None };
-    let (kind, rest) = match source.text.iter().position(|byte| *byte == b':') {
-        Some(colon) => source.text.split_at(colon + 1),
-        None => (b"".as_slice(), source.text.as_slice()),
-    };
-    let found = match kind.to_ascii_lowercase().as_slice() {
-        b"txt:" => MapSource::File(MapKind::Text, rest.to_vec()),
-        b"rnd:" => MapSource::File(MapKind::Random, rest.to_vec()),
-        b"int:" => match rest {
-            b"toupper" => MapSource::ToUpper,
-            b"tolower" => MapSource::ToLower,
-            b"escape" => MapSource::Escape,
-            b"unescape" => MapSource::Unescape,
-            _ => {
-                let help = "there are int:toupper, int:tolower, int:escape and int:unescape";
-                reader.error("wrong-arguments", "no such internal map", (source.span, "unknown"), help);
-                return None;
-            }
-        },
-        b"prg:" | b"dbd:" | b"fastdbd:" | [b'd', b'b', b'm', ..] => return map_refused(reader, source),
-        _ => MapSource::File(MapKind::Text, source.text.clone()),
+    let found = match MapSource::read(&source.text) {
+        Ok(found) => found,
+        Err(MapError::NoFunction) => {
+            let help = "there are int:toupper, int:tolower, int:escape and int:unescape";
+            reader.error("wrong-arguments", "no such internal map", (source.span, "unknown"), help);
+            return None;
+        }
+        Err(MapError::Runs) => return map_refused(reader, source),
     };
     let what = "Apache takes no `RewriteMap` in an .htaccess; here it is taken";
     let help = "keep it in the server's own configuration if the file is to work there too";

@@ -255,6 +255,7 @@ impl Said {
         let what = match self.verdict.as_str() {
             "pass" => return format!("{}: lets it through", self.file),
             "refuse" => format!("refused with {status}"),
+            "give-up" => format!("given up with {status}"),
             "redirect" => format!("redirected with {status} to {to}"),
             "rewrite" => format!("goes to {to}"),
             "proxy" => format!("goes to another server, {to}"),

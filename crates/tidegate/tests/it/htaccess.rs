@@ -192,6 +192,40 @@ fn try_tells_what_one_file_decides_and_where() {
 }
 
 #[test]
+fn try_reads_the_maps_that_a_file_names_and_says_why_it_gave_up() {
+    let map =
+        "RewriteEngine On\nRewriteMap names txt:names.txt\nRewriteRule ^(.*)$ /${names:$1|none} [END]\n";
+    let circle = "RewriteEngine On\nRewriteRule ^(.*)$ /x$1 [L]\n";
+    let here = folder(&[("m.htaccess", map), ("names.txt", "cats felines\n"), ("c.htaccess", circle)]);
+    let tried = |file: &str, url: &str| {
+        let run = tidegate(here.path(), &["try", "--htaccess", file, "--url", url]);
+        text(&run.stdout) + &text(&run.stderr)
+    };
+    assert!(tried("m.htaccess", "/cats").contains("goes to /felines"), "{}", tried("m.htaccess", "/cats"));
+    assert!(tried("m.htaccess", "/dogs").contains("goes to /none"));
+    let given_up = tried("c.htaccess", "/a");
+    assert!(given_up.contains("c.htaccess:2:1: given up with 500"), "{given_up}");
+    assert!(given_up.contains("go round in circles"), "{given_up}");
+    std::fs::remove_file(here.path().join("names.txt")).unwrap();
+    assert!(tried("m.htaccess", "/cats").contains("cannot read"), "{}", tried("m.htaccess", "/cats"));
+}
+
+#[test]
+fn a_file_named_by_hand_is_not_read_without_end() {
+    let here = folder(&[]);
+    let said = |arguments: &[&str]| {
+        let run = tidegate(here.path(), arguments);
+        (run.status.code(), text(&run.stdout) + &text(&run.stderr))
+    };
+    let (code, told) = said(&["check", "/dev/zero", "--as", "htaccess"]);
+    assert!(code == Some(2) && told.contains("htaccess-too-large"), "{code:?} {told}");
+    let (code, told) = said(&["check", "--fix", "typography", "/dev/zero"]);
+    assert!(code != Some(0) && told.contains("larger than any"), "{code:?} {told}");
+    let (code, told) = said(&["import", "htaccess", "/dev/zero"]);
+    assert!(code != Some(0) && told.contains("larger than any"), "{code:?} {told}");
+}
+
+#[test]
 fn an_imported_file_is_a_rule_that_compiles_and_nothing_is_written_over() {
     let here = folder(&[("audio.htaccess", AUDIO)]);
     let import = |more: &[&str]| {
