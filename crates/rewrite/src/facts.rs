@@ -132,6 +132,28 @@ pub enum FileTest {
 }
 
 impl Variable {
+    /// Those that operators name; the raw parts of the target have the names of what the evaluation makes of them.
+    pub(crate) const NAMED: [Self; 18] = [
+        Self::RemoteAddr,
+        Self::RemotePort,
+        Self::RemoteHost,
+        Self::RemoteUser,
+        Self::RemoteIdent,
+        Self::AuthType,
+        Self::ConnRemoteAddr,
+        Self::RequestMethod,
+        Self::TheRequest,
+        Self::ServerProtocol,
+        Self::ServerName,
+        Self::ServerAddr,
+        Self::ServerPort,
+        Self::ServerAdmin,
+        Self::ServerSoftware,
+        Self::RequestScheme,
+        Self::Time,
+        Self::TimeWday,
+    ];
+
     /// As operators write it.
     pub fn name(self) -> &'static str {
         match self {

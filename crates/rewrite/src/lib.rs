@@ -32,6 +32,7 @@ mod limits;
 mod lint;
 mod load;
 mod map;
+mod names;
 mod outcome;
 mod parse;
 mod path;

@@ -3,7 +3,7 @@
 use super::{Condition, Function, Likeness, ProtocolPart, UnaryTest, Word};
 use crate::directive::{AddressError, AddressRange, Comparison, Named};
 use crate::limits::DEPTH_MAX;
-use crate::{FileTest, Variable};
+use crate::{FileTest, names};
 use pattern::{Case, Dialect, Newlines, Pattern};
 
 type Read<T> = Result<T, (String, usize)>;
@@ -489,58 +489,9 @@ fn variable(name: &[u8]) -> Option<Word> {
         b"SERVER_PROTOCOL_VERSION" => return Some(Word::Protocol(ProtocolPart::Version)),
         b"SERVER_PROTOCOL_VERSION_MAJOR" => return Some(Word::Protocol(ProtocolPart::Major)),
         b"SERVER_PROTOCOL_VERSION_MINOR" => return Some(Word::Protocol(ProtocolPart::Minor)),
-        b"REQUEST_URI" | b"DOCUMENT_URI" => Named::RequestUri,
-        b"REQUEST_FILENAME" | b"SCRIPT_FILENAME" => Named::RequestFilename,
-        b"QUERY_STRING" => Named::QueryString,
-        b"PATH_INFO" => Named::PathInfo,
-        b"DOCUMENT_ROOT" => Named::DocumentRoot,
-        b"CONTEXT_PREFIX" => Named::ContextPrefix,
-        b"CONTEXT_DOCUMENT_ROOT" => Named::ContextDocumentRoot,
-        b"IS_SUBREQ" => Named::IsSubrequest,
-        b"HTTPS" => Named::Https,
-        b"IPV6" => Named::Ipv6,
-        b"API_VERSION" => Named::ApiVersion,
-        b"TIME_YEAR" => Named::TimeYear,
-        b"TIME_MON" => Named::TimeMonth,
-        b"TIME_DAY" => Named::TimeDay,
-        b"TIME_HOUR" => Named::TimeHour,
-        b"TIME_MIN" => Named::TimeMinute,
-        b"TIME_SEC" => Named::TimeSecond,
-        b"CONTENT_TYPE" | b"HANDLER" | b"REQUEST_LOG_ID" | b"CONN_LOG_ID" | b"SCRIPT_USER"
-        | b"SCRIPT_GROUP" | b"LAST_MODIFIED" => Named::Empty,
-        b"HTTP_USER_AGENT" => Named::Field(b"User-Agent".to_vec()),
-        b"HTTP_PROXY_CONNECTION" => Named::Field(b"Proxy-Connection".to_vec()),
-        b"HTTP_REFERER" => Named::Field(b"Referer".to_vec()),
-        b"HTTP_COOKIE" => Named::Field(b"Cookie".to_vec()),
-        b"HTTP_FORWARDED" => Named::Field(b"Forwarded".to_vec()),
-        b"HTTP_HOST" => Named::Field(b"Host".to_vec()),
-        b"HTTP_ACCEPT" => Named::Field(b"Accept".to_vec()),
-        name => Named::Of(fixed(name)?),
+        b"DOCUMENT_URI" => Named::RequestUri,
+        b"CONTENT_TYPE" | b"HANDLER" | b"REQUEST_LOG_ID" | b"CONN_LOG_ID" | b"LAST_MODIFIED" => Named::Empty,
+        name => names::shared(name)?,
     };
     Some(Word::Variable(named))
-}
-
-fn fixed(name: &[u8]) -> Option<Variable> {
-    [
-        Variable::RemoteAddr,
-        Variable::RemotePort,
-        Variable::RemoteHost,
-        Variable::RemoteUser,
-        Variable::RemoteIdent,
-        Variable::AuthType,
-        Variable::ConnRemoteAddr,
-        Variable::RequestMethod,
-        Variable::TheRequest,
-        Variable::ServerProtocol,
-        Variable::ServerName,
-        Variable::ServerAddr,
-        Variable::ServerPort,
-        Variable::ServerAdmin,
-        Variable::ServerSoftware,
-        Variable::RequestScheme,
-        Variable::Time,
-        Variable::TimeWday,
-    ]
-    .into_iter()
-    .find(|variable| variable.name().as_bytes() == name)
 }

@@ -1,8 +1,8 @@
 //! Texts to templates.
 
 use super::lines::Line;
-use crate::Variable;
 use crate::directive::{Named, Template, TemplatePart};
+use crate::names;
 use source::Span;
 use std::ops::Range;
 
@@ -164,17 +164,12 @@ impl Named {
     }
 
     fn plain(text: &[u8]) -> Self {
-        let upper = text.to_ascii_uppercase();
-        let name = std::str::from_utf8(&upper).unwrap_or_default();
-        NAMES.iter().find(|(known, _)| *known == name).map_or_else(
-            || {
-                FIELDS.iter().find(|(known, _)| *known == name).map_or_else(
-                    || Self::Unknown(text.to_vec()),
-                    |(_, field)| Self::Field(field.as_bytes().to_vec()),
-                )
-            },
-            |(_, named)| named.clone(),
-        )
+        let name = text.to_ascii_uppercase();
+        match names::shared(&name) {
+            Some(named) => named,
+            None if EMPTY.contains(&name.as_slice()) => Self::Empty,
+            None => Self::Unknown(text.to_vec()),
+        }
     }
 }
 
@@ -183,60 +178,8 @@ fn after<'a>(text: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
     (head.eq_ignore_ascii_case(prefix) && !rest.is_empty()).then_some(rest)
 }
 
-const FIELDS: [(&str, &str); 7] = [
-    ("HTTP_USER_AGENT", "User-Agent"),
-    ("HTTP_REFERER", "Referer"),
-    ("HTTP_COOKIE", "Cookie"),
-    ("HTTP_FORWARDED", "Forwarded"),
-    ("HTTP_HOST", "Host"),
-    ("HTTP_PROXY_CONNECTION", "Proxy-Connection"),
-    ("HTTP_ACCEPT", "Accept"),
-];
-
-const NAMES: [(&str, Named); 42] = [
-    ("REQUEST_URI", Named::RequestUri),
-    ("REQUEST_FILENAME", Named::RequestFilename),
-    ("SCRIPT_FILENAME", Named::RequestFilename),
-    ("QUERY_STRING", Named::QueryString),
-    ("PATH_INFO", Named::PathInfo),
-    ("DOCUMENT_ROOT", Named::DocumentRoot),
-    ("CONTEXT_PREFIX", Named::ContextPrefix),
-    ("CONTEXT_DOCUMENT_ROOT", Named::ContextDocumentRoot),
-    ("IS_SUBREQ", Named::IsSubrequest),
-    ("HTTPS", Named::Https),
-    ("IPV6", Named::Ipv6),
-    ("API_VERSION", Named::ApiVersion),
-    ("TIME_YEAR", Named::TimeYear),
-    ("TIME_MON", Named::TimeMonth),
-    ("TIME_DAY", Named::TimeDay),
-    ("TIME_HOUR", Named::TimeHour),
-    ("TIME_MIN", Named::TimeMinute),
-    ("TIME_SEC", Named::TimeSecond),
-    ("SCRIPT_USER", Named::Empty),
-    ("SCRIPT_GROUP", Named::Empty),
-    ("TIME", Named::Of(Variable::Time)),
-    ("TIME_WDAY", Named::Of(Variable::TimeWday)),
-    ("REMOTE_ADDR", Named::Of(Variable::RemoteAddr)),
-    ("REMOTE_PORT", Named::Of(Variable::RemotePort)),
-    ("REMOTE_HOST", Named::Of(Variable::RemoteHost)),
-    ("REMOTE_USER", Named::Of(Variable::RemoteUser)),
-    ("REMOTE_IDENT", Named::Of(Variable::RemoteIdent)),
-    ("AUTH_TYPE", Named::Of(Variable::AuthType)),
-    ("CONN_REMOTE_ADDR", Named::Of(Variable::ConnRemoteAddr)),
-    ("REQUEST_METHOD", Named::Of(Variable::RequestMethod)),
-    ("THE_REQUEST", Named::Of(Variable::TheRequest)),
-    ("SERVER_PROTOCOL", Named::Of(Variable::ServerProtocol)),
-    ("SERVER_NAME", Named::Of(Variable::ServerName)),
-    ("SERVER_ADDR", Named::Of(Variable::ServerAddr)),
-    ("SERVER_PORT", Named::Of(Variable::ServerPort)),
-    ("SERVER_ADMIN", Named::Of(Variable::ServerAdmin)),
-    ("SERVER_SOFTWARE", Named::Of(Variable::ServerSoftware)),
-    ("REQUEST_SCHEME", Named::Of(Variable::RequestScheme)),
-    ("SCRIPT_URL", Named::Empty),
-    ("SCRIPT_URI", Named::Empty),
-    ("REQUEST_STATUS", Named::Empty),
-    ("LOG_ID", Named::Empty),
-];
+/// Names of rules only, that have no value while rules run here.
+const EMPTY: [&[u8]; 4] = [b"SCRIPT_URL", b"SCRIPT_URI", b"REQUEST_STATUS", b"LOG_ID"];
 
 #[cfg(test)]
 mod tests {
