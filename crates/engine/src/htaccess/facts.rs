@@ -79,20 +79,6 @@ impl<'a> RequestFacts<'a> {
         let local = at.to_zoned(self.host.shared.machine().time_zone.clone());
         known(local.strftime(format).to_string())
     }
-
-    /// `http://host:port`, as Apache makes it: a port is named where it is not the scheme's own.
-    pub(crate) fn own_origin(&self) -> Vec<u8> {
-        let name = match self.server_name() {
-            Fact::Known(name) => name.into_owned(),
-            Fact::Asked | Fact::Unknown => Vec::new(),
-        };
-        let (scheme, usual) = if self.is_tls() { ("https", 443) } else { ("http", 80) };
-        let mut origin = [scheme.as_bytes(), b"://", &name].concat();
-        if self.server_port() != usual {
-            origin.extend_from_slice(format!(":{}", self.server_port()).as_bytes());
-        }
-        origin
-    }
 }
 
 impl Facts for RequestFacts<'_> {

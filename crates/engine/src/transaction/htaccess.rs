@@ -114,7 +114,6 @@ impl Transaction {
             Verdict::Undecidable { .. } | Verdict::Asks(_) => self.without_decision(htaccess),
             Verdict::Status { status, .. } => self.error(status, error_documents),
             Verdict::Redirect { status, location, .. } => {
-                let location = self.host.absolute(location);
                 self.respond_for_htaccess(redirect_page(status, &location))
             }
             Verdict::Proxy { url, by } => self.proxy(htaccess, &url, by, error_documents),
@@ -396,17 +395,6 @@ impl Host {
             self.request.fields_mut().remove(name);
         }
         self.bodies_mut().write_request(Vec::new());
-    }
-
-    /// A Location that names this server, where it is a path.
-    fn absolute(&mut self, location: Vec<u8>) -> Vec<u8> {
-        if !location.starts_with(b"/") {
-            return location;
-        }
-        let judged = self.judged.take().unwrap_or_default();
-        let origin = RequestFacts::new(self, &judged).own_origin();
-        self.judged = Some(judged);
-        [origin, location].concat()
     }
 
     fn way_to(&self, url: &[u8]) -> Option<Way> {
