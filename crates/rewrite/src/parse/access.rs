@@ -257,7 +257,7 @@ fn requirement(reader: &mut Reader<'_>, provider: &Word, words: &mut Words<'_>) 
         b"local" => RequirementKind::Local,
         b"method" => {
             let all = words.all();
-            if let Some(wrong) = all.iter().find(|word| !is_method(&word.text) && word.text != b"TRACE") {
+            if let Some(wrong) = all.iter().find(|word| !is_method(&word.text)) {
                 reader.unknown_method(wrong);
                 return None;
             }

@@ -17,7 +17,7 @@ pub(super) fn set_env_if(
     if name.text.is_empty() || pattern.text.is_empty() || settings.is_empty() {
         return missing(reader, known, words);
     }
-    let attribute = attribute(reader, name, ignores_case(known))?;
+    let attribute = attribute(reader, name)?;
     matched(reader, known, attribute, (pattern, settings))
 }
 
@@ -72,7 +72,7 @@ fn ignores_case(known: &Known) -> bool {
 }
 
 /// What a name stands for. A name with other characters than letters, digits, `-` and `_` is a pattern.
-fn attribute(reader: &mut Reader<'_>, word: &Word, ignores_case: bool) -> Option<Attribute> {
+fn attribute(reader: &mut Reader<'_>, word: &Word) -> Option<Attribute> {
     let lower = word.text.to_ascii_lowercase();
     let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     Some(match lower.as_slice() {
@@ -86,11 +86,8 @@ fn attribute(reader: &mut Reader<'_>, word: &Word, ignores_case: bool) -> Option
             Attribute::Oid(word.text.get(4..word.text.len() - 1).unwrap_or_default().trim_ascii().to_vec())
         }
         name if name.iter().all(is_plain) => Attribute::Named(word.text.clone()),
-        _ => {
-            // Names of fields have no case.
-            let _ = ignores_case;
-            Attribute::NamedLike(reader.regex(&word.text, word.span, true)?)
-        }
+        // names of fields have no case
+        _ => Attribute::NamedLike(reader.regex(&word.text, word.span, true)?),
     })
 }
 

@@ -200,7 +200,7 @@ fn rule_flag(line: &Line, flag: &Flag) -> Result<RuleFlag, Wrong> {
         b"unc" => RuleFlag::Unc,
         b"unsafeallow3f" => RuleFlag::AllowEncodedQuestionMark,
         b"unsafeprefixstat" | b"unsafeprefix_stat" => RuleFlag::AllowPrefixStat,
-        // Apache takes anything that begins with a D for DPI's neighbour and does nothing.
+        // Apache takes anything else that begins with a D, and does nothing.
         [b'd', rest @ ..] if rest.is_empty() || matches!(rest, b"pi" | b"iscardpath") => {
             RuleFlag::DiscardPathInfo
         }
@@ -209,7 +209,7 @@ fn rule_flag(line: &Line, flag: &Flag) -> Result<RuleFlag, Wrong> {
     })
 }
 
-/// The status of `R=...`; `None` if Apache knows none by the number. A word it does not know gives 302... as 0 does.
+/// The status of `R=...`; `None` if Apache knows none by the number. A word that it does not know gives 302.
 fn redirect_status(value: &[u8]) -> Option<u16> {
     match value.to_ascii_lowercase().as_slice() {
         b"" | b"temp" => Some(302),

@@ -206,7 +206,7 @@ fn try_reads_the_maps_that_a_file_names_and_says_why_it_gave_up() {
     let given_up = tried("c.htaccess", "/a");
     assert!(given_up.contains("c.htaccess:2:1: given up with 500"), "{given_up}");
     assert!(given_up.contains("go round in circles"), "{given_up}");
-    std::fs::remove_file(here.path().join("names.txt")).unwrap();
+    fs::remove_file(here.path().join("names.txt")).unwrap();
     assert!(tried("m.htaccess", "/cats").contains("cannot read"), "{}", tried("m.htaccess", "/cats"));
 }
 
