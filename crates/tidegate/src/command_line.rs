@@ -28,6 +28,10 @@ pub(crate) enum Verb {
     Check(CheckOptions),
     /// Run rules against a made-up request and print what is decided
     Try(Box<TryOptions>),
+    /// Put a proposal of diagnose into the catalog
+    Apply(ApplyOptions),
+    /// Take a proposal out of the catalog again
+    Revert(RevertOptions),
     /// Put rules into the canonical layout
     Fmt(FmtOptions),
     /// Turn other servers' files into rules
@@ -159,6 +163,41 @@ pub(crate) struct FmtOptions {
     /// human or json
     #[arg(long, value_name = "FORMAT", default_value = "human")]
     pub(crate) format: OutputFormat,
+}
+
+/// Options of `apply`.
+#[derive(Args, Debug)]
+pub(crate) struct ApplyOptions {
+    /// The proposal, by its name or the beginning of it
+    pub(crate) proposal: String,
+    /// The catalog; default: tidegate.toml here
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Which virtual server gets the rule; default: the only one, or the one of the proposal's domain
+    #[arg(long, value_name = "NAME")]
+    pub(crate) virtual_server: Option<String>,
+    /// The rule decides and logs, and does nothing yet; without it, it is enforced (also after it only observed)
+    #[arg(long)]
+    pub(crate) observe: bool,
+    /// Change nothing; print what would change
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Where diagnose keeps its proposals
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) state: Option<PathBuf>,
+}
+
+/// Options of `revert`.
+#[derive(Args, Debug)]
+pub(crate) struct RevertOptions {
+    /// The proposal, by its name or the beginning of it
+    pub(crate) proposal: String,
+    /// Change nothing; print what would change
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Where apply remembers what it did
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) state: Option<PathBuf>,
 }
 
 /// Options of `import`.

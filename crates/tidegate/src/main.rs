@@ -1,6 +1,7 @@
 //! The command line of tidegate: wiring and signals. It decides nothing; what is decided is decided in `engine`.
 
 mod admin;
+mod apply;
 mod check;
 mod command_line;
 mod demo;
@@ -16,6 +17,7 @@ mod process_log;
 mod run;
 mod schema;
 mod site;
+mod state;
 mod try_rule;
 mod verdict;
 
@@ -36,6 +38,8 @@ fn main() -> ExitCode {
         Verb::Demo(options) => demo::run(&options),
         Verb::Check(options) => check::run(&options),
         Verb::Try(options) => try_rule::run(&options),
+        Verb::Apply(options) => apply::apply(&options),
+        Verb::Revert(options) => apply::revert(&options),
         Verb::Fmt(options) => fmt::run(&options),
         Verb::Import(options) => import::run(&options),
         Verb::Doc(options) => doc::run(&options),

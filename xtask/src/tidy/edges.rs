@@ -130,6 +130,7 @@ const ROOMS: [Room; 13] = [
             "shaping",
             "accesslog",
             "engine",
+            "analyser",
             "proxy",
             "http1",
         ],
@@ -137,7 +138,7 @@ const ROOMS: [Room; 13] = [
         // hyper and its kin: the built-in sample site and the demo's visitors, which are other people's programs to
         // the proxy; rustix: the limit of open files; bytes: bodies of the sample site; mimalloc: the allocator;
         // similar: what `fmt --check` would change; prometheus-client: the text of the page with the numbers;
-        // lsp-server, lsp-types: the messages of the language server
+        // lsp-server, lsp-types: the messages of the language server; toml_edit: `apply` and `revert`
         outside: &[
             "clap",
             "anyhow",
@@ -159,6 +160,7 @@ const ROOMS: [Room; 13] = [
             "httpdate",
             "rustix",
             "similar",
+            "toml_edit",
             "lsp-server",
             "lsp-types",
         ],
