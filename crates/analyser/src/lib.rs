@@ -22,4 +22,7 @@ mod report;
 mod robust;
 
 pub use proposal::{Proposal, propose};
-pub use report::{Confidence, Counted, Evidence, Finding, PathTrait, Report, Traits, Verdict};
+pub use report::{
+    Confidence, Counted, Evidence, FileSaid, Finding, Lines, Log, Look, Parts, PathTrait, REPORT_VERSION,
+    Report, Step, Traits, Verdict, terminal,
+};

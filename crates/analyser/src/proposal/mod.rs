@@ -60,6 +60,8 @@ pub struct Proposal {
     pub haproxy: Form,
     /// What it would have done to the log it comes from.
     pub effect: Option<serde_json::Value>,
+    /// The same in sentences.
+    pub effect_said: Vec<String>,
 }
 
 /// What is done to the requests that a rule is about.
@@ -209,6 +211,7 @@ fn proposal(place: usize, finding: &Finding, action: Action, terms: &Terms<'_>) 
         nginx: nginx::write(&draft),
         haproxy: haproxy::write(&draft),
         effect: None,
+        effect_said: Vec::new(),
         summary,
         class,
         id,

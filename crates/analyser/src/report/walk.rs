@@ -1,0 +1,432 @@
+//! The hoster's path: what is asked one after the other, what came out, and where nobody can tell.
+
+use super::shown::{Detail, moment, percent, plain, times};
+use super::{Finding, Log, Report, Step, Verdict};
+use crate::human;
+use crate::log::{BytesSaid, Concurrency, Dimension, Domain, Explained};
+use crate::pressure::Room;
+
+/// Characters of a name in a sentence.
+const NAME_MAX: usize = 120;
+/// Lines of evidence of one step.
+const EVIDENCE_MAX: usize = 8;
+/// An increase is told of where it is so many times the usual.
+const TIMES_TOLD: f64 = 2.0;
+
+/// Fills in the steps and the answer.
+pub(super) fn walk(report: &mut Report) {
+    let log = report.log.as_ref();
+    let steps = vec![
+        pressure(report),
+        mail(report),
+        domain(log),
+        path(log, &report.findings),
+        who(log, &report.findings),
+        visitors(log, &report.findings),
+        at_once(log, report.pressure.as_ref().and_then(|pressure| pressure.room())),
+        proposal(report),
+    ];
+    report.answer = answer(report);
+    report.steps = steps;
+}
+
+/// A step that found nothing to look at.
+fn unseen(name: &'static str, question: &'static str, why: &str) -> Step {
+    Step {
+        name,
+        question,
+        answer: "not looked at".to_owned(),
+        evidence: Vec::new(),
+        cannot_tell: Some(why.to_owned()),
+    }
+}
+
+fn pressure(report: &Report) -> Step {
+    let (name, question) = ("pressure", "Do send buffers run out?");
+    let Some(pressure) = &report.pressure else {
+        return unseen(name, question, "no counters were given, and none could be read here");
+    };
+    let mut evidence: Vec<String> =
+        pressure.evidence.iter().take(EVIDENCE_MAX).map(|evidence| evidence.text.clone()).collect();
+    evidence.extend(pressure.room().map(|room| room.sentence.clone()));
+    let cannot_tell = match (pressure.is_failing_now, pressure.has_two_readings) {
+        (None, false) => Some(
+            "cannot tell whether it is failing now: one reading says what happened since the start; take another one \
+             later, or look on with --every 10s"
+                .to_owned(),
+        ),
+        (None, true) => Some("cannot tell whether it is failing now".to_owned()),
+        _ => None,
+    };
+    Step { name, question, answer: pressure.sentence.clone(), evidence, cannot_tell }
+}
+
+fn mail(report: &Report) -> Step {
+    let (name, question) = ("mail", "Is it mail?");
+    let Some(mail) = &report.mail else {
+        return unseen(
+            name,
+            question,
+            "no mail log was given (--mail), and none was found in the usual places",
+        );
+    };
+    let evidence =
+        mail.evidence.iter().take(EVIDENCE_MAX).map(|evidence| plain(&evidence.text, 400)).collect();
+    let is_open = mail.verdict == crate::mail::MailVerdict::CannotTell;
+    let cannot_tell = is_open.then(|| "cannot tell whether mail is the cause".to_owned());
+    Step { name, question, answer: plain(&mail.sentence, 400), evidence, cannot_tell }
+}
+
+const NO_LOG: &str = "no access log was given (--logs), and none was found in the usual places";
+
+fn domain(log: Option<&Log>) -> Step {
+    let (name, question) = ("domain", "Which domain uses more than usual?");
+    let Some(log) = log else { return unseen(name, question, NO_LOG) };
+    let mut grown: Vec<(&Domain, f64)> =
+        log.summary.domains.iter().filter_map(|domain| Some((domain, times_usual(domain)?))).collect();
+    grown.sort_by(|one, other| other.1.total_cmp(&one.1));
+    let has_usual = !grown.is_empty();
+    grown.retain(|(domain, times)| {
+        *times >= TIMES_TOLD && domain.against_usual.as_ref().is_none_or(|against| against.unusual_hours > 0)
+    });
+    let mut evidence = Vec::new();
+    for (domain, _) in grown.iter().take(3) {
+        evidence.extend(domain_evidence(domain, log));
+    }
+    if grown.is_empty() {
+        evidence.extend(log.summary.domains.iter().take(3).map(|domain| {
+            let counted = &domain.counted;
+            format!(
+                "{}: {} requests, {}, {} clients",
+                plain(&domain.name, NAME_MAX),
+                human::count(counted.requests),
+                human::bytes(counted.bytes),
+                human::count(counted.clients)
+            )
+        }));
+    }
+    let answer = match grown.first() {
+        Some((domain, factor)) => {
+            format!("{} took {} times what it usually takes", plain(&domain.name, NAME_MAX), times(*factor))
+        }
+        None if has_usual => "no domain took much more than usual".to_owned(),
+        None => format!("{} domains, nothing to compare them with", log.summary.domains.len()),
+    };
+    let cannot_tell = (!has_usual).then(|| {
+        "cannot tell what is usual: the log is too short, and no earlier run is remembered".to_owned()
+    });
+    Step { name, question, answer, evidence, cannot_tell }
+}
+
+/// By how much a domain is over its usual: the month, or the worst stretch of hours.
+fn times_usual(domain: &Domain) -> Option<f64> {
+    let hours = domain.against_usual.as_ref().and_then(|against| against.times_usual);
+    let month = domain.month.as_ref().map(|month| month.times_usual);
+    hours.into_iter().chain(month).max_by(f64::total_cmp)
+}
+
+fn domain_evidence(domain: &Domain, log: &Log) -> Vec<String> {
+    let mut out = Vec::new();
+    let name = plain(&domain.name, NAME_MAX);
+    let span = log.summary.span.as_ref();
+    if let Some(against) = &domain.against_usual {
+        out.push(format!(
+            "{name}: {} from {} to {}, where {} are usual (robust z {:.1}; compared with {})",
+            human::bytes(against.bytes),
+            moment(against.from_unix, span, Detail::Minute),
+            moment(against.to_unix, span, Detail::Minute),
+            human::bytes(against.usual_bytes),
+            against.robust_z,
+            against.baseline.label()
+        ));
+    }
+    if let Some(month) = &domain.month {
+        out.push(format!(
+            "{name}: {} in {} ({} days), {} times the usual month of {} (of {} months)",
+            human::bytes(month.bytes),
+            month.month,
+            month.days,
+            times(month.times_usual),
+            human::bytes(month.usual_bytes),
+            month.months
+        ));
+    }
+    if let Some(change) = &domain.change {
+        out.push(format!(
+            "{name}: since {} {} an hour, {} before",
+            moment(change.at_unix, span, Detail::Minute),
+            human::bytes(change.after),
+            human::bytes(change.before)
+        ));
+    }
+    out
+}
+
+/// What explains increases, of all domains, in one dimension.
+fn explained(log: &Log, dimension: Dimension) -> Vec<&Explained> {
+    let all = log.summary.domains.iter().flat_map(|domain| domain.explained.iter());
+    let mut found: Vec<&Explained> = all.filter(|one| one.dimension == dimension).collect();
+    found.sort_by(|one, other| other.share_of_increase.total_cmp(&one.share_of_increase));
+    found
+}
+
+fn explained_text(one: &Explained) -> String {
+    format!(
+        "{} explains {} of the increase",
+        plain(&one.value, NAME_MAX),
+        percent(one.share_of_increase.min(1.0))
+    )
+}
+
+fn path(log: Option<&Log>, findings: &[Finding]) -> Step {
+    let (name, question) = ("path", "Which files?");
+    let Some(log) = log else { return unseen(name, question, NO_LOG) };
+    let summary = &log.summary;
+    let grown = explained(log, Dimension::Path);
+    let mut evidence: Vec<String> = grown.iter().take(3).map(|one| explained_text(one)).collect();
+    evidence.extend(explained(log, Dimension::Kind).iter().take(2).map(|one| explained_text(one)));
+    evidence.extend(summary.paths.iter().take(3).map(|row| {
+        format!(
+            "{}: {} requests, {} ({} of all), {} clients",
+            plain(&row.path, NAME_MAX),
+            human::count(row.counted.requests),
+            human::bytes(row.counted.bytes),
+            human::percent(row.counted.bytes, summary.total.bytes),
+            human::count(row.counted.clients)
+        )
+    }));
+    let accused = findings.iter().flat_map(|finding| finding.traits.paths.first()).next();
+    let answer = match (grown.first(), accused, summary.paths.first()) {
+        (Some(first), ..) => explained_text(first),
+        (None, Some(path), _) => format!("{} (see the findings)", plain(path.said(), NAME_MAX)),
+        (None, None, Some(first)) => format!(
+            "{} takes most: {} of all bytes; that it is big does not make it a culprit",
+            plain(&first.path, NAME_MAX),
+            human::percent(first.counted.bytes, summary.total.bytes)
+        ),
+        (None, None, None) => "no files were asked for".to_owned(),
+    };
+    evidence.truncate(EVIDENCE_MAX);
+    let cannot_tell = bytes_doubt(summary.bytes_meaning);
+    Step { name, question, answer, evidence, cannot_tell }
+}
+
+/// What the bytes of the log do not say.
+fn bytes_doubt(meaning: BytesSaid) -> Option<String> {
+    match meaning {
+        BytesSaid::Sent => None,
+        BytesSaid::Promised => Some(
+            "the log counts what was promised, also where the client hung up: bytes are an upper bound (log %O)".to_owned(),
+        ),
+        BytesSaid::Unclear => Some(
+            "cannot tell whether the log counts what was sent (%O) or promised (%b): the lines look alike; say it with \
+             --log-format"
+                .to_owned(),
+        ),
+        BytesSaid::None => Some("the log has no bytes".to_owned()),
+    }
+}
+
+fn who(log: Option<&Log>, findings: &[Finding]) -> Step {
+    let (name, question) = ("who", "From which pages, networks and programs?");
+    let Some(log) = log else { return unseen(name, question, NO_LOG) };
+    let summary = &log.summary;
+    let mut evidence = Vec::new();
+    for dimension in [Dimension::Referer, Dimension::Network, Dimension::Agent] {
+        evidence.extend(explained(log, dimension).iter().take(2).map(|one| explained_text(one)));
+    }
+    for row in summary.referers.iter().filter(|row| row.class.may_be_accused()).take(3) {
+        let asset_only = match row.asset_only_share {
+            Some(share) => format!(", {} of its media clients never opened a page", percent(share)),
+            None => String::new(),
+        };
+        evidence.push(format!(
+            "{}: {} requests, {}, {} clients{asset_only}",
+            plain(&row.domain, NAME_MAX),
+            human::count(row.counted.requests),
+            human::bytes(row.counted.bytes),
+            human::count(row.counted.clients)
+        ));
+    }
+    if let Some(share) = &summary.without_referer {
+        evidence.push(format!(
+            "{} of media were asked for without a referer, {} of pages",
+            percent(share.of_media),
+            percent(share.of_pages)
+        ));
+    }
+    evidence.extend(summary.networks.first().map(|row| {
+        format!(
+            "the busiest network is {}: {} requests, {} ({} of all)",
+            plain(&row.network, NAME_MAX),
+            human::count(row.counted.requests),
+            human::bytes(row.counted.bytes),
+            human::percent(row.counted.bytes, summary.total.bytes)
+        )
+    }));
+    evidence.truncate(EVIDENCE_MAX + 2);
+    let answer = match findings.iter().find(|finding| is_about_log(finding)) {
+        Some(finding) => said(finding),
+        None => "nobody stands out".to_owned(),
+    };
+    let cannot_tell = (!summary.has_referer)
+        .then(|| "this log has no referers: nobody can tell from which pages".to_owned());
+    Step { name, question, answer, evidence, cannot_tell }
+}
+
+fn is_about_log(finding: &Finding) -> bool {
+    !matches!(finding.verdict, Verdict::RogueMail | Verdict::PasswordGuessing | Verdict::NothingUnusual)
+}
+
+/// A finding as a sentence without its end.
+pub(super) fn said(finding: &Finding) -> String {
+    let subject = plain(&finding.subject, NAME_MAX);
+    if finding.verdict == Verdict::NothingUnusual {
+        return "nothing unusual".to_owned();
+    }
+    format!("{}: {subject} ({})", finding.verdict.label(), finding.confidence.label())
+}
+
+fn visitors(log: Option<&Log>, findings: &[Finding]) -> Step {
+    let (name, question) = ("visitors", "Do they behave as visitors?");
+    if log.is_none() {
+        return unseen(name, question, NO_LOG);
+    }
+    let about: Vec<&Finding> = findings.iter().filter(|finding| is_about_log(finding)).collect();
+    let mut evidence = Vec::new();
+    for finding in about.iter().take(3) {
+        let subject = plain(&finding.subject, NAME_MAX);
+        let texts = finding.evidence.iter().take(3).map(|evidence| plain(&evidence.text, 400));
+        evidence.extend(texts.map(|text| format!("{subject}: {text}")));
+        if !finding.counter_check.is_empty() {
+            evidence.push(format!("{subject}: look before you act: {}", plain(&finding.counter_check, 400)));
+        }
+    }
+    let answer = match about.first() {
+        None => "as far as the log tells, yes".to_owned(),
+        Some(first) => match first.verdict {
+            Verdict::FlashCrowd | Verdict::HeavyUser | Verdict::PopularFile | Verdict::OwnDeployment => {
+                format!("yes: {}", said(first))
+            }
+            Verdict::Crawler | Verdict::Monitoring => {
+                format!("no, but it is a known kind of program: {}", said(first))
+            }
+            _ => format!("no: {}", said(first)),
+        },
+    };
+    Step { name, question, answer, evidence, cannot_tell: None }
+}
+
+fn at_once(log: Option<&Log>, room: Option<&Room>) -> Step {
+    let (name, question) = ("at-once", "How many at once, against what the buffers hold?");
+    let Some(log) = log else {
+        let mut step = unseen(name, question, NO_LOG);
+        step.evidence.extend(room.map(|room| room.sentence.clone()));
+        return step;
+    };
+    let concurrency = &log.summary.concurrency;
+    let span = log.summary.span.as_ref();
+    let mut evidence = vec![mean_text(concurrency)];
+    if let Some(at) = concurrency.peak_at_unix {
+        evidence.push(format!("{} at {}", peak_text(concurrency), moment(at, span, Detail::Minute)));
+    }
+    evidence.extend(room.map(|room| room.sentence.clone()));
+    let answer = match room {
+        None => peak_text(concurrency),
+        Some(room) => {
+            let against = match (concurrency.peak_from, concurrency.peak_to) {
+                (from, _) if from >= room.downloads.most => "more than fill the buffers",
+                (_, to) if to >= room.downloads.least => "that can fill the buffers",
+                _ => "too few to fill the buffers",
+            };
+            let (least, most) = (room.downloads.least, room.downloads.most);
+            format!("{}: {against} ({least} to {most} slow ones do)", peak_text(concurrency))
+        }
+    };
+    let cannot_tell = (!concurrency.is_exact).then(|| {
+        "the log does not say how long answers took (log %D): durations are bytes by an assumed 0.25 to 2 MB/s".to_owned()
+    });
+    Step { name, question, answer, evidence, cannot_tell }
+}
+
+fn peak_text(concurrency: &Concurrency) -> String {
+    match (concurrency.peak_from, concurrency.peak_to) {
+        (from, to) if from == to => format!("at most {to} downloads at once"),
+        (from, to) => format!("at most {from} to {to} downloads at once"),
+    }
+}
+
+fn mean_text(concurrency: &Concurrency) -> String {
+    match (concurrency.mean_from, concurrency.mean_to) {
+        (from, to) if (from - to).abs() < 0.005 => format!("{to:.2} downloads at once on average"),
+        (from, to) => format!("{from:.2} to {to:.2} downloads at once on average"),
+    }
+}
+
+fn proposal(report: &Report) -> Step {
+    let (name, question) = ("proposal", "What can be done?");
+    let evidence = report
+        .proposals
+        .iter()
+        .take(EVIDENCE_MAX)
+        .map(|proposal| format!("{}: {}", proposal.id, proposal.summary))
+        .collect();
+    let answer = match (report.proposals.first(), report.findings.first()) {
+        (Some(first), _) => format!("tidegate apply {} --observe", first.id),
+        (None, Some(finding)) if finding.verdict == Verdict::RogueMail => {
+            "stop the sender named above; no rule of a web server does it".to_owned()
+        }
+        (None, Some(finding)) if finding.verdict == Verdict::PasswordGuessing => {
+            "nothing against web clients; password guessing is for the mail server's own limits".to_owned()
+        }
+        (None, _) => "nothing needs to be done".to_owned(),
+    };
+    Step { name, question, answer, evidence, cannot_tell: None }
+}
+
+/// The answer in three sentences: is there trouble, who makes it, what to do.
+fn answer(report: &Report) -> Vec<String> {
+    let first = match (&report.pressure, &report.log) {
+        (Some(pressure), _) => sentence(&pressure.sentence),
+        (None, Some(log)) => format!(
+            "{} requests and {} in the access log; send buffers were not looked at.",
+            human::count(log.summary.total.requests),
+            human::bytes(log.summary.total.bytes)
+        ),
+        (None, None) => "Neither counters nor access logs were read.".to_owned(),
+    };
+    let mail = match report.mail.as_ref().map(|mail| mail.verdict) {
+        Some(crate::mail::MailVerdict::Cleared) => "mail is cleared; ",
+        _ => "",
+    };
+    let second = match report.findings.first() {
+        Some(finding) if finding.verdict != Verdict::NothingUnusual => {
+            let fact = finding
+                .evidence
+                .first()
+                .map(|evidence| format!(": {}", plain(&evidence.text, 300)))
+                .unwrap_or_default();
+            sentence(&format!("{mail}{}{fact}", said(finding)))
+        }
+        _ if report.log.is_some() => sentence(&format!("{mail}nothing unusual in the access logs")),
+        _ => sentence(&format!("{mail}nobody is accused")),
+    };
+    let third = match report.proposals.first() {
+        Some(proposal) => {
+            format!(
+                "Proposed: {} (tidegate apply {} --observe).",
+                proposal.summary.trim_end_matches('.'),
+                proposal.id
+            )
+        }
+        None => "No rule is proposed.".to_owned(),
+    };
+    vec![first, second, third]
+}
+
+/// A text that begins in upper case and ends with a full stop.
+fn sentence(text: &str) -> String {
+    let mut chars = text.trim_end_matches('.').chars();
+    let first: String = chars.next().map(|c| c.to_uppercase().collect()).unwrap_or_default();
+    format!("{first}{}.", chars.as_str())
+}
