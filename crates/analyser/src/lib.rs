@@ -24,5 +24,5 @@ mod robust;
 pub use proposal::{Proposal, propose};
 pub use report::{
     Confidence, Counted, Evidence, FileSaid, Finding, Lines, Log, Look, Parts, PathTrait, REPORT_VERSION,
-    Report, Step, Traits, Verdict, terminal,
+    Report, Step, Traits, Verdict, page, terminal,
 };

@@ -28,6 +28,8 @@ pub(crate) enum Verb {
     Check(CheckOptions),
     /// Run rules against a made-up request and print what is decided
     Try(Box<TryOptions>),
+    /// Find out who fills the send buffers: counters, mail logs, access logs; and propose what to do
+    Diagnose(Box<DiagnoseOptions>),
     /// Put a proposal of diagnose into the catalog
     Apply(ApplyOptions),
     /// Take a proposal out of the catalog again
@@ -163,6 +165,76 @@ pub(crate) struct FmtOptions {
     /// human or json
     #[arg(long, value_name = "FORMAT", default_value = "human")]
     pub(crate) format: OutputFormat,
+}
+
+/// Options of `diagnose`.
+#[derive(Args, Debug)]
+pub(crate) struct DiagnoseOptions {
+    /// Access logs, packed or not; default, if nothing else is named either: those of this machine
+    #[arg(long, value_name = "PATH", num_args = 1..)]
+    pub(crate) logs: Vec<PathBuf>,
+    /// Mail logs; default, if nothing else is named either: those of this machine
+    #[arg(long, value_name = "PATH", num_args = 1..)]
+    pub(crate) mail: Vec<PathBuf>,
+    /// Look at what happened from here on: 2026-11-22T20:00, 2026-11-22, or 3h (ago)
+    #[arg(long, value_name = "TIME")]
+    pub(crate) from: Option<String>,
+    /// Look at what happened up to here
+    #[arg(long, value_name = "TIME")]
+    pub(crate) to: Option<String>,
+    /// A file as /proc/user_beancounters, or two, the earlier one first
+    #[arg(long, value_name = "FILE", num_args = 1..=2, conflicts_with_all = ["proc_root", "every"])]
+    pub(crate) beancounters: Vec<PathBuf>,
+    /// Read counters below this folder instead of /proc
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) proc_root: Option<PathBuf>,
+    /// Look on: read the counters so often, until Ctrl-C
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub(crate) every: Option<Duration>,
+    /// With --every: so many readings, instead of until Ctrl-C
+    #[arg(long, value_name = "N", requires = "every")]
+    pub(crate) readings: Option<std::num::NonZeroU32>,
+    /// The format of the access logs: a name (combined, nginx, ...) or a LogFormat or log_format; default: recognised
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) log_format: Option<String>,
+    /// The domain of access logs that do not name one
+    #[arg(long, value_name = "NAME")]
+    pub(crate) domain: Option<String>,
+    /// Names of the sites themselves, besides those that are learnt from the logs
+    #[arg(long, value_name = "NAME", num_args = 1..)]
+    pub(crate) own: Vec<String>,
+    /// How many days a proposed rule holds
+    #[arg(long, value_name = "DAYS", default_value_t = 14, value_parser = clap::value_parser!(u16).range(1..=366))]
+    pub(crate) until: u16,
+    /// Where usuals, the last reading and proposals are kept between runs
+    #[arg(long, value_name = "FOLDER", conflicts_with = "no_state")]
+    pub(crate) state: Option<PathBuf>,
+    /// Keep nothing, and remember nothing
+    #[arg(long)]
+    pub(crate) no_state: bool,
+    /// human, json or html
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    pub(crate) format: ReportFormat,
+    /// Write the report into this file
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Show how far the reading is; default: on a terminal
+    #[arg(long, overrides_with = "no_progress")]
+    pub(crate) progress: bool,
+    /// Do not
+    #[arg(long)]
+    pub(crate) no_progress: bool,
+}
+
+/// How a diagnosis is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReportFormat {
+    /// For people.
+    Human,
+    /// For programs.
+    Json,
+    /// One page for a browser.
+    Html,
 }
 
 /// Options of `apply`.

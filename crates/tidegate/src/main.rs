@@ -5,6 +5,7 @@ mod apply;
 mod check;
 mod command_line;
 mod demo;
+mod diagnose;
 mod disk;
 mod doc;
 mod fmt;
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
         Verb::Demo(options) => demo::run(&options),
         Verb::Check(options) => check::run(&options),
         Verb::Try(options) => try_rule::run(&options),
+        Verb::Diagnose(options) => diagnose::run(&options),
         Verb::Apply(options) => apply::apply(&options),
         Verb::Revert(options) => apply::revert(&options),
         Verb::Fmt(options) => fmt::run(&options),

@@ -1,9 +1,11 @@
 //! What a run found, as data: the same for the terminal, for JSON and for the page.
 
+mod page;
 mod shown;
 mod terminal;
 mod walk;
 
+pub use page::page;
 pub use terminal::{Look, terminal};
 
 use crate::input::FileCounts;

@@ -83,8 +83,6 @@ pub(super) enum Detail {
     Minute,
     /// `18 May 21h`
     Hour,
-    /// `18 May`
-    Day,
 }
 
 /// A moment on the log's own clock.
@@ -96,7 +94,6 @@ pub(super) fn moment(unix: i64, span: Option<&Span>, detail: Detail) -> String {
     let format = match detail {
         Detail::Minute => "%Y-%m-%d %H:%M",
         Detail::Hour => "%-d %b %Hh",
-        Detail::Day => "%-d %b",
     };
     time.strftime(format).to_string()
 }

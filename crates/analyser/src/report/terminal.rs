@@ -5,6 +5,7 @@ use super::walk::said;
 use super::{Finding, Log, Report, Step};
 use crate::human;
 use crate::log::Series;
+use crate::pressure::Pressure;
 use crate::proposal::{Action, Form, Proposal};
 use std::fmt::Write as _;
 
@@ -35,9 +36,13 @@ pub fn terminal(report: &Report, look: Look) -> String {
     let width = look.width.clamp(WIDTH_MIN, WIDTH_MAX);
     let mut page = Page { out: String::new(), width, look };
     page.head(report);
-    for (number, step) in report.steps.iter().enumerate() {
-        page.step(number + 1, step);
+    let mut number = 0;
+    while let Some(step) = report.steps.get(number) {
+        let alike =
+            report.steps[number..].iter().take_while(|other| is_as_unseen(other, step)).count().max(1);
+        page.step(number + 1, alike, step);
         page.pictures(step.name, report);
+        number += alike;
     }
     page.findings(&report.findings);
     page.proposals(&report.proposals);
@@ -45,6 +50,14 @@ pub fn terminal(report: &Report, look: Look) -> String {
         page.lines(log);
     }
     if look.is_unicode { page.out } else { in_ascii(&page.out) }
+}
+
+/// Steps that have nothing to say, for one reason.
+fn is_as_unseen(other: &Step, step: &Step) -> bool {
+    other.evidence.is_empty()
+        && other.answer == step.answer
+        && other.cannot_tell.is_some()
+        && other.cannot_tell == step.cannot_tell
 }
 
 /// The signs that the report itself uses, without those that ASCII lacks.
@@ -141,8 +154,13 @@ impl Page {
         }
     }
 
-    fn step(&mut self, number: usize, step: &Step) {
-        self.heading(&format!("{number}. {}", step.question));
+    /// A step, or several that have the same to say.
+    fn step(&mut self, number: usize, count: usize, step: &Step) {
+        if count > 1 {
+            self.heading(&format!("{number} to {}. {} And so on.", number + count - 1, step.question));
+        } else {
+            self.heading(&format!("{number}. {}", step.question));
+        }
         self.wrapped("   ", &step.answer, None);
         let bullet = if self.look.is_unicode { "   · " } else { "   - " };
         for evidence in &step.evidence {
@@ -154,12 +172,39 @@ impl Page {
     }
 
     fn pictures(&mut self, step: &str, report: &Report) {
+        if step == "pressure"
+            && let Some(pressure) = &report.pressure
+        {
+            self.counters(pressure);
+        }
         let Some(log) = &report.log else { return };
         match step {
             "domain" => self.series(log),
             "path" => self.paths(log),
             "who" => self.who(log),
             _ => {}
+        }
+    }
+
+    /// The counters of containers that are worth a look.
+    fn counters(&mut self, pressure: &Pressure) {
+        for container in pressure.containers.iter().take(ROWS_MAX) {
+            let number = |value: Option<u64>| value.map_or_else(|| "unlimited".to_owned(), human::count);
+            let rows = container.resources.iter().filter(|resource| resource.is_notable).map(|resource| {
+                let grown = resource.change.as_ref().map(|change| format!("+{}", human::count(change.by)));
+                vec![
+                    plain(&resource.name, 30),
+                    human::count(resource.held),
+                    human::count(resource.maxheld),
+                    number(resource.barrier),
+                    human::count(resource.failcnt),
+                    grown.unwrap_or_else(|| "?".to_owned()),
+                    resource.zone.map_or_else(|| "-".to_owned(), |zone| format!("{zone:?}").to_lowercase()),
+                    number(resource.limit),
+                ]
+            });
+            let heads = ["resource", "held", "most held", "barrier", "refused", "now", "zone", "limit"];
+            self.table(&heads, rows.collect());
         }
     }
 

@@ -48,16 +48,13 @@ fn pressure(report: &Report) -> Step {
     };
     let mut evidence: Vec<String> =
         pressure.evidence.iter().take(EVIDENCE_MAX).map(|evidence| evidence.text.clone()).collect();
-    evidence.extend(pressure.room().map(|room| room.sentence.clone()));
-    let cannot_tell = match (pressure.is_failing_now, pressure.has_two_readings) {
-        (None, false) => Some(
-            "cannot tell whether it is failing now: one reading says what happened since the start; take another one \
-             later, or look on with --every 10s"
-                .to_owned(),
-        ),
-        (None, true) => Some("cannot tell whether it is failing now".to_owned()),
-        _ => None,
-    };
+    if let Some(room) = pressure.room().filter(|room| !evidence.contains(&room.sentence)) {
+        evidence.push(room.sentence.clone());
+    }
+    let is_told = pressure.sentence.starts_with("cannot tell");
+    let cannot_tell = (pressure.is_failing_now.is_none() && !is_told).then(|| {
+        "cannot tell whether it is failing now: one reading says what happened since the start".to_owned()
+    });
     Step { name, question, answer: pressure.sentence.clone(), evidence, cannot_tell }
 }
 

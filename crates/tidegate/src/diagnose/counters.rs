@@ -1,0 +1,77 @@
+//! Counters of the machine, or of files that look like them.
+
+use super::Run;
+use super::times::now_unix_micros;
+use crate::verdict::Mistake;
+use analyser::pressure::{Pressure, Reading, Roots};
+use std::io::Write;
+use std::path::Path;
+
+/// Under which name the last reading is kept.
+const LAST: &str = "reading.json";
+
+/// Where the kernel shows them.
+const PROC: &str = "/proc";
+
+/// What counters say; `None` if nobody asked.
+pub(super) fn look(run: &Run<'_>) -> anyhow::Result<Option<Pressure>> {
+    let options = run.options;
+    if let [first, rest @ ..] = options.beancounters.as_slice() {
+        let earlier = read(first)?;
+        return Ok(Some(match rest.first() {
+            Some(later) => Pressure::of(Some(&earlier), &read(later)?, None),
+            None => Pressure::of(None, &earlier, None),
+        }));
+    }
+    if !run.is_here && options.proc_root.is_none() && options.every.is_none() {
+        return Ok(None);
+    }
+    let is_this_machine = options.proc_root.is_none();
+    let roots = Roots::beside(options.proc_root.as_deref().unwrap_or(Path::new(PROC)), page_bytes());
+    let first = Reading::take(&roots, run.now_unix_micros);
+    let remembered = if is_this_machine { recall(run)? } else { None };
+    let mut last = first.clone();
+    let mut before = remembered;
+    if let Some(every) = options.every {
+        let (mut count, most) = (1, options.readings.map_or(u32::MAX, std::num::NonZeroU32::get));
+        while count < most && run.watch.wait(every) {
+            let now = Reading::take(&roots, now_unix_micros());
+            run.watch.hide(|| {
+                let said = Pressure::of(Some(&last), &now, None);
+                writeln!(std::io::stderr(), "{}  {}", jiff::Zoned::now().strftime("%H:%M:%S"), said.sentence)
+            })?;
+            last = now;
+            count += 1;
+        }
+        before = Some(first);
+    }
+    if is_this_machine
+        && let Some(state) = &run.state
+        && let Err(why) = state.write(LAST, &last)
+    {
+        run.tell(&format!("this reading is not remembered: {why:#}"))?;
+    }
+    Ok(Some(Pressure::of(before.as_ref(), &last, None)))
+}
+
+/// The last reading; one that is broken is told of and forgotten.
+fn recall(run: &Run<'_>) -> anyhow::Result<Option<Reading>> {
+    let Some(state) = &run.state else { return Ok(None) };
+    match state.read(LAST) {
+        Ok(reading) => Ok(reading),
+        Err(why) => {
+            run.tell(&format!("{why:#}"))?;
+            Ok(None)
+        }
+    }
+}
+
+fn read(path: &Path) -> anyhow::Result<Reading> {
+    let text = std::fs::read(path)
+        .map_err(|why| Mistake(format!("cannot read {}: {}", path.display(), crate::disk::words(&why))))?;
+    Ok(Reading::of_beancounters(&path.display().to_string(), &text, None))
+}
+
+fn page_bytes() -> u64 {
+    rustix::param::page_size() as u64
+}
