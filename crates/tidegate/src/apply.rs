@@ -20,7 +20,6 @@ use similar::TextDiff;
 use source::render_human;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Puts a proposal into the catalog.
 pub(crate) fn apply(options: &ApplyOptions) -> anyhow::Result<Verdict> {
@@ -54,19 +53,44 @@ pub(crate) fn apply(options: &ApplyOptions) -> anyhow::Result<Verdict> {
         )?;
         return Ok(Verdict::Good);
     }
-    let before = kept::applied(&state, &proposal.id)?;
-    let (new, list_before) = match there {
-        Attached::No => edit::attach(&text, &change).map_err(said)?,
+    let applied = drafted(&state, &proposal, change, path, &text)?;
+    if load(&applied.catalog, &overlay(&applied, &applied.text_after, Some(&applied.rule)))?.is_none() {
+        bail!(Mistake(format!("with {} the catalog would not load: nothing was changed", proposal.id)));
+    }
+    if options.dry_run {
+        show(&mut out, &applied.catalog, &text, &applied.text_after)?;
+        let there = std::fs::read_to_string(&applied.rule_file).unwrap_or_default();
+        show(&mut out, &applied.rule_file, &there, &applied.rule)?;
+        return Ok(Verdict::Good);
+    }
+    write(&state, &applied, &text)?;
+    tell_applied(&mut out, &applied, &proposal.summary, &proposal.ends)?;
+    Ok(Verdict::Good)
+}
+
+/// The catalog with the change, not written yet.
+fn drafted(
+    state: &State,
+    proposal: &Kept,
+    change: Change,
+    catalog: PathBuf,
+    text: &str,
+) -> anyhow::Result<Applied> {
+    let said = |why| anyhow::Error::from(Mistake(why));
+    let there = edit::attached(text, &change.server, &change.rule).map_err(said)?;
+    let before = kept::applied(state, &proposal.id)?;
+    let (text_after, list_before) = match there {
+        Attached::No => edit::attach(text, &change).map_err(said)?,
         Attached::Otherwise => bail!(Mistake(format!(
             "{} is attached to {} with keys that are not ours: change it by hand",
             change.rule, change.server
         ))),
         _ => {
             let list = before.as_ref().map_or(Before::List, |before| before.list_before);
-            (edit::switch(&text, &change).map_err(said)?, list)
+            (edit::switch(text, &change).map_err(said)?, list)
         }
     };
-    let rule_file = rule_file(&path, &proposal.id);
+    let rule_file = rule_file(&catalog, &proposal.id);
     if let Ok(other) = std::fs::read(&rule_file)
         && there == Attached::No
         && other != proposal.rule.as_bytes()
@@ -79,32 +103,17 @@ pub(crate) fn apply(options: &ApplyOptions) -> anyhow::Result<Verdict> {
     let text_before = match before {
         // the text before the first apply, unless somebody has been at work since
         Some(before) if before.text_after == text => before.text_before,
-        _ => text.clone(),
+        _ => text.to_owned(),
     };
-    let overlay = Overlay {
-        texts: vec![(path.clone(), Some(new.clone())), (rule_file.clone(), Some(proposal.rule.clone()))],
-    };
-    if load(&path, &overlay)?.is_none() {
-        bail!(Mistake(format!("with {} the catalog would not load: nothing was changed", proposal.id)));
-    }
-    let applied = Applied {
+    Ok(Applied {
         change,
-        catalog: path,
+        catalog,
         rule_file,
-        rule: proposal.rule,
+        rule: proposal.rule.clone(),
         list_before,
         text_before,
-        text_after: new,
-    };
-    if options.dry_run {
-        show(&mut out, &applied.catalog, &text, &applied.text_after)?;
-        let there = std::fs::read_to_string(&applied.rule_file).unwrap_or_default();
-        show(&mut out, &applied.rule_file, &there, &applied.rule)?;
-        return Ok(Verdict::Good);
-    }
-    write(&state, &applied, &text)?;
-    tell_applied(&mut out, &applied, &proposal.summary, &proposal.ends)?;
-    Ok(Verdict::Good)
+        text_after,
+    })
 }
 
 /// The rule before the catalog that names it; the record before both, so that what was begun can be taken back.
@@ -173,12 +182,10 @@ pub(crate) fn revert(options: &RevertOptions) -> anyhow::Result<Verdict> {
         }
         Err(_) => false,
     };
-    let texts = |rule: Option<String>| Overlay {
-        texts: vec![(applied.catalog.clone(), Some(new.clone())), (applied.rule_file.clone(), rule)],
-    };
+    let texts = |rule: Option<&str>| overlay(&applied, &new, rule);
     if rule_goes
         && !loads(&applied.catalog, &texts(None))
-        && loads(&applied.catalog, &texts(Some(applied.rule.clone())))
+        && loads(&applied.catalog, &texts(Some(&applied.rule)))
     {
         left.push(format!("{} is used elsewhere in the catalog: it stays", applied.rule_file.display()));
         rule_goes = false;
@@ -191,7 +198,7 @@ pub(crate) fn revert(options: &RevertOptions) -> anyhow::Result<Verdict> {
         }
     } else {
         if loads(&applied.catalog, &Disk)
-            && !loads(&applied.catalog, &texts((!rule_goes).then(|| applied.rule.clone())))
+            && !loads(&applied.catalog, &texts((!rule_goes).then_some(applied.rule.as_str())))
         {
             load(&applied.catalog, &texts(None))?;
             bail!("without {id} the catalog would not load: nothing was changed");
@@ -216,8 +223,7 @@ fn mode(observes: bool) -> &'static str {
 }
 
 fn now_unix_seconds() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+    crate::times::now_unix_micros().div_euclid(1_000_000)
 }
 
 /// Through a link, the file it names is the one that changes.
@@ -281,6 +287,15 @@ fn server(catalog: &Catalog, proposal: &Kept, asked: Option<&str>) -> anyhow::Re
 fn show(out: &mut impl Write, path: &Path, old: &str, new: &str) -> std::io::Result<()> {
     let name = path.display().to_string();
     write!(out, "{}", TextDiff::from_lines(old, new).unified_diff().header(&name, &name))
+}
+
+/// The files as they would be, with this text of the catalog, and with the rule or without it.
+fn overlay(applied: &Applied, text: &str, rule: Option<&str>) -> Overlay {
+    let texts = vec![
+        (applied.catalog.clone(), Some(text.to_owned())),
+        (applied.rule_file.clone(), rule.map(ToOwned::to_owned)),
+    ];
+    Overlay { texts }
 }
 
 /// Files of the machine, some of which have other texts (or are gone): to check what is not written yet.

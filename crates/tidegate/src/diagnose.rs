@@ -3,18 +3,16 @@
 mod counters;
 mod mail;
 mod out;
-mod times;
-mod watch;
 
 use crate::apply;
 use crate::command_line::{DiagnoseOptions, ReportFormat};
 use crate::state::State;
+use crate::times::{self, Window};
 use crate::verdict::Verdict;
+use crate::watch::Watch;
 use analyser::proposal::Terms;
 use analyser::{Parts, Report, propose};
 use std::io::Write;
-use times::Window;
-use watch::Watch;
 
 /// What a run needs to know besides its options.
 struct Run<'a> {
@@ -42,11 +40,12 @@ impl Run<'_> {
 /// Walks the path, and reports.
 pub(crate) fn run(options: &DiagnoseOptions) -> anyhow::Result<Verdict> {
     let now_unix_micros = times::now_unix_micros();
+    let shows = (options.progress || options.no_progress).then_some(options.progress);
     let run = Run {
         options,
         state: if options.no_state { None } else { Some(State::at(options.state.as_deref())?) },
         window: Window::of(options.from.as_deref(), options.to.as_deref(), now_unix_micros)?,
-        watch: Watch::start(options)?,
+        watch: Watch::start(shows)?,
         is_here: options.logs.is_empty()
             && options.mail.is_empty()
             && options.beancounters.is_empty()
@@ -54,7 +53,7 @@ pub(crate) fn run(options: &DiagnoseOptions) -> anyhow::Result<Verdict> {
         now_unix_micros,
     };
     let pressure = counters::look(&run)?;
-    let mail = mail::look(&run)?;
+    let mail = mail::look(&run);
     let findings = mail.as_ref().map(|mail| mail.findings().to_vec()).unwrap_or_default();
     let is_partial = run.watch.is_cancelled() || mail.as_ref().is_some_and(|mail| mail.is_partial);
     let parts =

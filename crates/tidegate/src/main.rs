@@ -19,8 +19,10 @@ mod run;
 mod schema;
 mod site;
 mod state;
+mod times;
 mod try_rule;
 mod verdict;
+mod watch;
 
 use clap::Parser;
 use command_line::{CommandLine, Verb};

@@ -204,7 +204,7 @@ impl Page {
                 ]
             });
             let heads = ["resource", "held", "most held", "barrier", "refused", "now", "zone", "limit"];
-            self.table(&heads, rows.collect());
+            self.table(&heads, &rows.collect::<Vec<_>>());
         }
     }
 
@@ -260,7 +260,7 @@ impl Page {
                 human::count(row.counted.clients),
             ]
         });
-        self.table(&["path", "requests", "bytes", "share", "clients"], rows.collect());
+        self.table(&["path", "requests", "bytes", "share", "clients"], &rows.collect::<Vec<_>>());
     }
 
     fn who(&mut self, log: &Log) {
@@ -274,7 +274,10 @@ impl Page {
                 row.asset_only_share.map_or_else(|| "-".to_owned(), percent),
             ]
         });
-        self.table(&["referer", "requests", "bytes", "clients", "media", "no page"], rows.collect());
+        self.table(
+            &["referer", "requests", "bytes", "clients", "media", "no page"],
+            &rows.collect::<Vec<_>>(),
+        );
         let rows = log.summary.networks.iter().take(ROWS_MAX).map(|row| {
             vec![
                 plain(&row.network, 100),
@@ -283,11 +286,11 @@ impl Page {
                 human::count(row.counted.clients),
             ]
         });
-        self.table(&["network", "requests", "bytes", "clients"], rows.collect());
+        self.table(&["network", "requests", "bytes", "clients"], &rows.collect::<Vec<_>>());
     }
 
     /// The first column gets what the others leave; where that is too little, columns at the right are left out.
-    fn table(&mut self, heads: &[&str], rows: Vec<Vec<String>>) {
+    fn table(&mut self, heads: &[&str], rows: &[Vec<String>]) {
         if rows.is_empty() {
             return;
         }

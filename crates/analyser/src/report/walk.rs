@@ -192,7 +192,7 @@ fn path(log: Option<&Log>, findings: &[Finding]) -> Step {
             human::count(row.counted.clients)
         )
     }));
-    let accused = findings.iter().flat_map(|finding| finding.traits.paths.first()).next();
+    let accused = findings.iter().find_map(|finding| finding.traits.paths.first());
     let answer = match (grown.first(), accused, summary.paths.first()) {
         (Some(first), ..) => explained_text(first),
         (None, Some(path), _) => format!("{} (see the findings)", plain(path.said(), NAME_MAX)),

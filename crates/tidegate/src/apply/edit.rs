@@ -326,7 +326,7 @@ mod tests {
     fn what_is_put_in_comes_out_byte_for_byte_whatever_the_list_looks_like() {
         for list in LISTS {
             for (is_first, observes) in [(false, false), (true, false), (false, true), (true, true)] {
-                let change = Change { is_first, observes, ..change() };
+                let change = Change { observes, is_first, ..change() };
                 let text = catalog(list);
                 let (changed, before) = attach(&text, &change).unwrap();
                 let now = attached(&changed, "site", "slow-x-1").unwrap();

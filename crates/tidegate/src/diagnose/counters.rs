@@ -1,7 +1,7 @@
 //! Counters of the machine, or of files that look like them.
 
 use super::Run;
-use super::times::now_unix_micros;
+use crate::times::now_unix_micros;
 use crate::verdict::Mistake;
 use analyser::pressure::{Pressure, Reading, Roots};
 use std::io::Write;

@@ -19,7 +19,7 @@ const PLACES: [&str; 8] = [
 ];
 
 /// What mail logs say; `None` if there are none.
-pub(super) fn look(run: &Run<'_>) -> anyhow::Result<Option<Mail>> {
+pub(super) fn look(run: &Run<'_>) -> Option<Mail> {
     let named = &run.options.mail;
     let files: Vec<PathBuf> = if named.is_empty() && run.is_here {
         PLACES
@@ -32,7 +32,7 @@ pub(super) fn look(run: &Run<'_>) -> anyhow::Result<Option<Mail>> {
         named.clone()
     };
     if files.is_empty() {
-        return Ok(None);
+        return None;
     }
     let seconds = |micros: Option<i64>| micros.map(|micros| micros.div_euclid(1_000_000));
     let settings = MailSettings {
@@ -47,7 +47,7 @@ pub(super) fn look(run: &Run<'_>) -> anyhow::Result<Option<Mail>> {
         run.watch.advance(read);
         if run.watch.is_cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
-    Ok(Some(read_files(&files, &[], settings, &mut progress)))
+    Some(read_files(&files, &[], settings, &mut progress))
 }
 
 /// The file and those that were moved away: `mail.log.1`, `mail.log.2.gz`.

@@ -28,7 +28,9 @@ pub(super) fn write(report: &Report, options: &DiagnoseOptions) -> anyhow::Resul
 
 /// What this terminal can do, as the environment says it.
 fn look(is_terminal: bool) -> Look {
-    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let variable = |name: &str| -> Option<String> {
+        std::env::var_os(name)?.into_string().ok().filter(|value| !value.is_empty())
+    };
     let is_dumb = variable("TERM").is_some_and(|term| term == "dumb");
     let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(variable);
     // without any word about it, files and pipes of today are UTF-8

@@ -26,10 +26,7 @@ pub(super) fn in_time(html: &mut Html, log: &Log) {
     html.raw(
         "<section aria-labelledby=\"in-time\"><h2 id=\"in-time\">Bytes in time</h2><div class=\"legend\">",
     );
-    html.raw("<span><span class=\"key key-b\"></span>")
-        .text(&format!("each bar "))
-        .text(&length(step))
-        .raw("</span>");
+    html.raw("<span><span class=\"key key-b\"></span>").text("each bar ").text(&length(step)).raw("</span>");
     if marked > 0 {
         html.raw("<span><span class=\"key key-x\"></span>stands out against the usual</span>");
     }

@@ -1,26 +1,30 @@
 //! How a person looks on: a bar on the terminal, and Ctrl-C for "that is enough".
 
-use crate::command_line::DiagnoseOptions;
-use crate::verdict::Verdict;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal;
-use std::process::ExitCode;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+/// How a process ends that is told twice to end: as [`Verdict::Interrupted`](crate::verdict::Verdict).
+const INTERRUPTED: i32 = 130;
+
 /// A bar, and whether somebody wants the end.
-pub(super) struct Watch {
-    pub(super) cancel: Arc<AtomicBool>,
+pub(crate) struct Watch {
+    pub(crate) cancel: Arc<AtomicBool>,
     bar: ProgressBar,
+    interrupted: Mutex<Receiver<()>>,
 }
 
 impl Watch {
-    /// From here on the first Ctrl-C ends the reading, and the second one the process.
-    pub(super) fn start(options: &DiagnoseOptions) -> anyhow::Result<Self> {
+    /// From here on the first Ctrl-C ends the reading, and the second one the process. Without a word about it the bar
+    /// is shown on a terminal.
+    pub(crate) fn start(is_shown: Option<bool>) -> anyhow::Result<Self> {
         let cancel = Arc::new(AtomicBool::new(false));
-        listen(Arc::clone(&cancel))?;
-        let is_shown = options.progress || (!options.no_progress && std::io::stderr().is_terminal());
+        let (interrupt, interrupted) = channel();
+        listen(Arc::clone(&cancel), interrupt)?;
+        let is_shown = is_shown.unwrap_or_else(|| std::io::stderr().is_terminal());
         let target = if is_shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target(None, target);
         if let Ok(style) = ProgressStyle::with_template(
@@ -28,55 +32,51 @@ impl Watch {
         ) {
             bar.set_style(style);
         }
-        Ok(Self { cancel, bar })
+        Ok(Self { cancel, bar, interrupted: Mutex::new(interrupted) })
     }
 
     /// What is read now, and how much it is.
-    pub(super) fn begin(&self, what: &'static str, bytes: u64) {
+    pub(crate) fn begin(&self, what: &'static str, bytes: u64) {
         self.bar.set_length(bytes);
         self.bar.set_position(0);
         self.bar.set_message(what);
     }
 
-    pub(super) fn advance(&self, bytes: u64) {
+    pub(crate) fn advance(&self, bytes: u64) {
         self.bar.inc(bytes);
     }
 
-    pub(super) fn is_cancelled(&self) -> bool {
+    pub(crate) fn is_cancelled(&self) -> bool {
         self.cancel.load(Ordering::Relaxed)
     }
 
     /// Does something while the bar is not there.
-    pub(super) fn hide<R>(&self, work: impl FnOnce() -> R) -> R {
+    pub(crate) fn hide<R>(&self, work: impl FnOnce() -> R) -> R {
         self.bar.suspend(work)
     }
 
-    pub(super) fn finish(&self) {
+    pub(crate) fn finish(&self) {
         self.bar.finish_and_clear();
     }
 
     /// Waits, unless somebody wants the end; whether all of the time is over.
-    pub(super) fn wait(&self, time: Duration) -> bool {
-        let step = Duration::from_millis(50);
-        let mut left = time;
-        while !left.is_zero() && !self.is_cancelled() {
-            std::thread::sleep(step.min(left));
-            left = left.saturating_sub(step);
-        }
-        !self.is_cancelled()
+    pub(crate) fn wait(&self, time: Duration) -> bool {
+        let interrupted = self.interrupted.lock().unwrap_or_else(PoisonError::into_inner);
+        !self.is_cancelled() && interrupted.recv_timeout(time) == Err(RecvTimeoutError::Timeout)
     }
 }
 
 /// Signals are heard in a thread of their own: reading lines keeps all others busy.
-fn listen(cancel: Arc<AtomicBool>) -> anyhow::Result<()> {
+fn listen(cancel: Arc<AtomicBool>, interrupt: Sender<()>) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     std::thread::spawn(move || {
         runtime.block_on(async {
             while tokio::signal::ctrl_c().await.is_ok() {
                 if cancel.swap(true, Ordering::Relaxed) {
-                    let _code: ExitCode = Verdict::Interrupted.into();
-                    std::process::exit(130);
+                    std::process::exit(INTERRUPTED);
                 }
+                // nobody may be waiting
+                let _gone = interrupt.send(());
             }
         });
     });

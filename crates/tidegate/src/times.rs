@@ -1,4 +1,4 @@
-//! The time that a diagnosis is about.
+//! The time that a diagnosis or a replay is about.
 
 use crate::command_line::duration;
 use crate::verdict::Mistake;
@@ -6,17 +6,16 @@ use anyhow::bail;
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// From when to when, in microseconds since 1970; the end itself is not in it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Window {
-    pub(super) from_unix_micros: Option<i64>,
-    pub(super) to_unix_micros: Option<i64>,
+pub(crate) struct Window {
+    pub(crate) from_unix_micros: Option<i64>,
+    pub(crate) to_unix_micros: Option<i64>,
 }
 
 impl Window {
-    pub(super) fn of(from: Option<&str>, to: Option<&str>, now_unix_micros: i64) -> anyhow::Result<Self> {
+    pub(crate) fn of(from: Option<&str>, to: Option<&str>, now_unix_micros: i64) -> anyhow::Result<Self> {
         let zone = TimeZone::try_system().unwrap_or(TimeZone::UTC);
         let read = |text: Option<&str>, option: &str| match text {
             None => Ok(None),
@@ -53,9 +52,8 @@ fn moment(text: &str, zone: &TimeZone, now_unix_micros: i64) -> Option<i64> {
     Some(zone.to_timestamp(local).ok()?.as_microsecond())
 }
 
-pub(super) fn now_unix_micros() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+pub(crate) fn now_unix_micros() -> i64 {
+    proxy::Clock::system().now().wall.0
 }
 
 #[cfg(test)]
