@@ -211,6 +211,19 @@ impl Referer {
 }
 
 impl RefererClass {
+    /// All of them.
+    pub(super) const ALL: [Self; 9] = [
+        Self::None,
+        Self::Own,
+        Self::Search,
+        Self::ImageSearch,
+        Self::Social,
+        Self::App,
+        Self::BareIp,
+        Self::Garbage,
+        Self::Other,
+    ];
+
     /// In a few words.
     pub fn label(self) -> &'static str {
         match self {
@@ -334,7 +347,8 @@ fn is_host_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._".contains(&byte)
 }
 
-fn percent_decoded(text: &[u8]) -> Cow<'_, [u8]> {
+/// `%hh` undone once; what is no such escape stands for itself.
+pub(super) fn percent_decoded(text: &[u8]) -> Cow<'_, [u8]> {
     if memchr::memchr(b'%', text).is_none() {
         return Cow::Borrowed(text);
     }

@@ -86,6 +86,16 @@ impl BytesSaid {
         }
     }
 
+    /// As an adjective of bytes.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Promised => "promised",
+            Self::Sent => "sent",
+            Self::Unclear => "sent or promised",
+            Self::None => "unknown",
+        }
+    }
+
     /// As an addition to a number of bytes.
     pub fn label(self) -> &'static str {
         match self {

@@ -1,0 +1,264 @@
+//! From what was counted to a summary and findings.
+
+use super::concurrency::{concurrency, downloads};
+use super::crowd::{Network, client_name};
+use super::domains::Times;
+use super::finding;
+use super::hours::HOURS_MAX;
+use super::kind::Kind;
+use super::own::OwnNames;
+use super::referer::RefererClass;
+use super::rows::Outcome;
+use super::scene::{self, Scene};
+use super::summary::{
+    AgentRow, ClassCount, ClientRow, Domain, KindCount, LISTED_MAX, LimitReached, NetworkRow, PathRow,
+    RefererRow, Span, StatusCount, Summary, WithoutReferer,
+};
+use super::tally::{Tallied, Tally};
+use super::usual::Usuals;
+use super::visitors::VISITORS_MAX;
+use crate::human::share;
+use crate::{Counted, Finding};
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+
+/// How many domains are looked at one by one.
+const DOMAINS_LOOKED_AT: usize = 30;
+
+impl Tally {
+    /// What the lines say, and what stands out in them, against what is usual; `now` is in seconds since 1970.
+    ///
+    /// `usuals` are those of earlier runs, without this log: let them [learn](Usuals::learn) it afterwards.
+    pub fn finish(&self, usuals: &Usuals, now: i64) -> (Summary, Vec<Finding>) {
+        let own = OwnNames::learn(self);
+        let mut known = usuals.clone();
+        known.learn(self, now);
+        let scene = Scene::new(self, &own);
+        let times = Times { tally: self, own: &own, known: &known, now };
+        let summary = Summary {
+            bytes_meaning: self.meaning,
+            span: self.span.map(|(from_unix, to_unix)| Span {
+                from_unix,
+                to_unix,
+                utc_offset_seconds: self.offset_seconds.1,
+            }),
+            total: counted(self.total, scene.clients.len() as u64),
+            aborted: self.aborted.map(|aborted| counted(aborted, 0)),
+            has_referer: self.has_referer,
+            has_user_agent: self.has_user_agent,
+            statuses: statuses(self),
+            domains: domains(&scene, &times),
+            series: times.series(),
+            concurrency: concurrency(&downloads(self.rows.iter(), &self.rows), times.seconds()),
+            without_referer: self.has_referer.then(|| without_referer(self)),
+            own_names: own.shown.clone(),
+            kinds: kinds(self),
+            referer_classes: if self.has_referer { classes(self, &own) } else { Vec::new() },
+            referers: referers(&scene),
+            paths: paths(&scene),
+            clients: clients(&scene),
+            networks: networks(&scene),
+            agents: agents(self),
+            limits: limits(self),
+            relations_of_one_in: u32::try_from(self.rows.one_in()).unwrap_or(u32::MAX),
+        };
+        let findings = finding::look(&scene, &summary);
+        (summary, findings)
+    }
+}
+
+fn counted(tallied: Tallied, clients: u64) -> Counted {
+    Counted { requests: tallied.requests, bytes: tallied.bytes, clients }
+}
+
+fn statuses(tally: &Tally) -> Vec<StatusCount> {
+    let all = (0_u16..).zip(&tally.statuses).filter(|(_, sum)| sum.requests > 0);
+    all.map(|(status, sum)| StatusCount { status, requests: sum.requests, bytes: sum.bytes }).collect()
+}
+
+fn kinds(tally: &Tally) -> Vec<KindCount> {
+    let mut all: Vec<KindCount> = Kind::ALL
+        .iter()
+        .map(|kind| (kind, tally.kinds[*kind as usize]))
+        .filter(|(_, sum)| sum.requests > 0)
+        .map(|(kind, sum)| KindCount { kind: *kind, requests: sum.requests, bytes: sum.bytes })
+        .collect();
+    all.sort_by_key(|count| std::cmp::Reverse((count.bytes, count.requests)));
+    all
+}
+
+/// The domains with the most bytes; how many clients each has is counted by its rows.
+fn domains(scene: &Scene<'_>, times: &Times<'_>) -> Vec<Domain> {
+    let tally = scene.tally;
+    let name = |number: u32| tally.domains.names.name(number);
+    let mut chosen = scene::top(&tally.domains.tallied, DOMAINS_LOOKED_AT, name, |_| true);
+    chosen.truncate(DOMAINS_LOOKED_AT);
+    let clients = if tally.domains.names.len() == 2 {
+        vec![0, scene.clients.len() as u64]
+    } else {
+        scene.clients_by(tally.domains.names.len(), |row| Some(u32::from(row.domain)))
+    };
+    let of = |domain: u16| clients[usize::from(domain)];
+    let all = chosen.into_iter().filter_map(|number| u16::try_from(number).ok());
+    all.map(|domain| times.domain(domain, counted(tally.domains.tallied[usize::from(domain)], of(domain))))
+        .collect()
+}
+
+fn without_referer(tally: &Tally) -> WithoutReferer {
+    let (mut media, mut pages) = ((0, 0), (0, 0));
+    for row in tally.rows.iter().filter(|row| row.outcome() != Outcome::Refused) {
+        let kind = row.kind();
+        let sum = if kind.is_media() {
+            &mut media
+        } else if kind.is_page() {
+            &mut pages
+        } else {
+            continue;
+        };
+        let weight = tally.rows.weight(row);
+        let is_without = tally.referers.known[row.referer as usize].class == RefererClass::None;
+        *sum = (sum.0 + if is_without { weight } else { 0 }, sum.1 + weight);
+    }
+    WithoutReferer { of_media: share(media.0, media.1), of_pages: share(pages.0, pages.1) }
+}
+
+fn classes(tally: &Tally, own: &OwnNames) -> Vec<ClassCount> {
+    let mut sums = [Tallied::default(); RefererClass::ALL.len()];
+    if tally.domains.names.len() <= 2 {
+        // one domain: the exact counts say it
+        for (place, tallied) in tally.referers.known.iter().zip(&tally.referers.tallied) {
+            sums[own.class(1, *place) as usize].take(*tallied);
+        }
+    } else {
+        for row in tally.rows.iter() {
+            let class = own.class(row.domain, tally.referers.known[row.referer as usize]);
+            let weight = tally.rows.weight(row);
+            sums[class as usize].take(Tallied { requests: weight, bytes: row.bytes() * weight });
+        }
+    }
+    let mut all: Vec<ClassCount> = RefererClass::ALL
+        .iter()
+        .map(|class| (class, sums[*class as usize]))
+        .filter(|(_, sum)| sum.requests > 0)
+        .map(|(class, sum)| ClassCount { class: *class, requests: sum.requests, bytes: sum.bytes })
+        .collect();
+    all.sort_by_key(|count| std::cmp::Reverse((count.bytes, count.requests)));
+    all
+}
+
+fn referers(scene: &Scene<'_>) -> Vec<RefererRow> {
+    let tally = scene.tally;
+    let mut rows: Vec<RefererRow> = scene
+        .sites
+        .iter()
+        .filter(|(_, crowd)| crowd.requests > 0)
+        .map(|(site, crowd)| RefererRow {
+            domain: tally.sites.shown(*site),
+            class: crowd.classes.first().map_or(RefererClass::Other, |class| class.0),
+            counted: Counted { requests: crowd.requests, bytes: crowd.bytes, clients: crowd.clients },
+            media_share: crowd.media_share(),
+            asset_only_share: (crowd.media_visitors > 0).then(|| crowd.asset_only_share()),
+            top_path: crowd.paths.first().map(|path| tally.paths.names.shown(path.0)).unwrap_or_default(),
+            top_path_share: crowd.top_path_share(),
+        })
+        .collect();
+    rows.sort_by(|one, other| {
+        let size = |row: &RefererRow| (row.counted.bytes, row.counted.requests);
+        size(other).cmp(&size(one)).then_with(|| one.domain.cmp(&other.domain))
+    });
+    rows.truncate(LISTED_MAX);
+    rows
+}
+
+fn paths(scene: &Scene<'_>) -> Vec<PathRow> {
+    let tally = scene.tally;
+    let mut chosen =
+        scene::top(&tally.paths.tallied, LISTED_MAX, |number| tally.paths.names.name(number), |_| true);
+    chosen.truncate(LISTED_MAX);
+    let mut place = vec![None; tally.paths.names.len()];
+    for (at, number) in (0_u32..).zip(&chosen) {
+        place[*number as usize] = Some(at);
+    }
+    let clients = scene.clients_by(chosen.len(), |row| place[row.path as usize]);
+    let rows = chosen.iter().zip(clients).map(|(number, clients)| PathRow {
+        path: tally.paths.names.shown(*number),
+        kind: tally.paths.known[*number as usize],
+        counted: counted(tally.paths.tallied[*number as usize], clients),
+    });
+    rows.collect()
+}
+
+fn clients(scene: &Scene<'_>) -> Vec<ClientRow> {
+    let tally = scene.tally;
+    let top = scene.clients.iter().take(LISTED_MAX);
+    top.map(|client| ClientRow {
+        client: client_name(tally, client.key),
+        counted: Counted { requests: client.requests, bytes: client.bytes, clients: 1 },
+        pages: client.pages,
+        agents: client.agents,
+        program: tally.agents.known[client.agent as usize],
+    })
+    .collect()
+}
+
+fn networks(scene: &Scene<'_>) -> Vec<NetworkRow> {
+    let mut sums: HashMap<Network, Counted, FixedState> = HashMap::default();
+    for client in &scene.clients {
+        let sum = sums.entry(Network::of(scene.tally, client.key)).or_default();
+        sum.requests += client.requests;
+        sum.bytes += client.bytes;
+        sum.clients += 1;
+    }
+    let mut all: Vec<(Network, Counted)> = sums.into_iter().collect();
+    all.sort_unstable_by(|one, other| {
+        (other.1.bytes, other.1.requests)
+            .cmp(&(one.1.bytes, one.1.requests))
+            .then_with(|| one.0.cmp(&other.0))
+    });
+    all.truncate(LISTED_MAX);
+    all.into_iter().map(|(network, counted)| NetworkRow { network: network.shown(), counted }).collect()
+}
+
+fn agents(tally: &Tally) -> Vec<AgentRow> {
+    let mut clients = vec![0_u64; tally.agents.names.len()];
+    for visitor in tally.visitors.all().iter().filter(|visitor| visitor.requests > 0) {
+        clients[visitor.agent as usize] += 1;
+    }
+    let mut chosen =
+        scene::top(&tally.agents.tallied, LISTED_MAX, |number| tally.agents.names.name(number), |_| true);
+    chosen.truncate(LISTED_MAX);
+    let rows = chosen.into_iter().map(|number| AgentRow {
+        agent: tally.agents.names.shown(number),
+        program: tally.agents.known[number as usize],
+        counted: counted(tally.agents.tallied[number as usize], clients[number as usize]),
+    });
+    rows.collect()
+}
+
+fn limits(tally: &Tally) -> Vec<LimitReached> {
+    let names = [
+        ("virtual servers", &tally.domains.names),
+        ("paths", &tally.paths.names),
+        ("referers", &tally.referers.names),
+        ("referring domains", &tally.sites),
+        ("values of User-Agent", &tally.agents.names),
+        ("client names", &tally.client_names),
+    ];
+    let mut limits: Vec<LimitReached> = names
+        .into_iter()
+        .map(|(what, names)| LimitReached {
+            what,
+            limit: names.limit() as u64,
+            requests_beyond: names.beyond(),
+        })
+        .collect();
+    let more =
+        [("visitors", VISITORS_MAX, tally.visitors.beyond()), ("hours", HOURS_MAX, tally.hours.beyond())];
+    limits.extend(more.map(|(what, limit, requests_beyond)| LimitReached {
+        what,
+        limit: limit as u64,
+        requests_beyond,
+    }));
+    limits.retain(|limit| limit.requests_beyond > 0);
+    limits
+}
