@@ -15,7 +15,7 @@ mod packed;
 mod scan;
 
 pub use count::{FileCounts, Sample};
-pub use file::{FileReport, Input, InputError, LogFile, Options};
+pub use file::{FileReport, Input, InputError, LogFile, LogSource, Options};
 pub use order::{HELD_BYTES_MAX, LATE_SECONDS_MAX, Ordered};
 pub use packed::{Packing, unpacked};
 pub use scan::{Scanned, Worker};

@@ -15,6 +15,7 @@ mod human;
 pub mod input;
 pub mod log;
 pub mod mail;
+pub mod places;
 pub mod pressure;
 pub mod proposal;
 pub mod replay;

@@ -4,7 +4,6 @@ use accesslog::{BytesMeaning, Certainty, LineReader, Mended, Read, Said, recogni
 use std::path::PathBuf;
 
 /// The folder of real logs: beside the checkout, or where the environment says; `None`, said aloud: there is none.
-#[expect(clippy::disallowed_methods, reason = "a test may be told where its material lies")]
 #[expect(clippy::print_stdout, reason = "what is skipped is said aloud")]
 pub(crate) fn folder() -> Option<PathBuf> {
     let beside = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/fixtures");

@@ -5,7 +5,7 @@ use super::order::LATE_SECONDS_MAX;
 use super::packed::{self, Packing, Unpacked};
 use accesslog::{BytesMeaning, Certainty, Facts, Layout, LineReader, Read, recognise};
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::num::NonZeroUsize;
@@ -20,6 +20,17 @@ pub struct Options {
     pub layout: Option<Layout>,
     /// Threads that read lines.
     pub threads: NonZeroUsize,
+}
+
+/// A file, and what somebody knows of it beside its lines.
+#[derive(Clone, Debug)]
+pub struct LogSource {
+    /// Where it lies; `-` is standard input.
+    pub path: PathBuf,
+    /// The domain it belongs to.
+    pub domain: Option<String>,
+    /// How its lines are laid out, and who says so.
+    pub layout: Option<(Layout, String)>,
 }
 
 /// Access logs that are ready to be read.
@@ -115,29 +126,54 @@ pub enum InputError {
 
 impl Input {
     /// Opens files and recognises their layouts. The files of an input are in the order of their first times, whatever
-    /// they are called. A file that is given twice is read once.
+    /// they are called. A file that is given twice is read once, a folder stands for the files in it.
     ///
     /// # Errors
     ///
     /// The first file that cannot be opened, or whose lines no layout reads.
     pub fn open(paths: &[PathBuf], options: &Options) -> Result<Self, InputError> {
-        let mut files: Vec<LogFile> = Vec::with_capacity(paths.len());
-        let mut seen = Vec::new();
+        let mut sources = Vec::with_capacity(paths.len());
         for path in paths {
+            let is_folder = path.is_dir();
             let io_error = |error| InputError::Io { path: path.display().to_string(), error };
-            let file = packed::open(path).map_err(io_error)?;
-            let metadata = file.metadata().map_err(io_error)?;
-            if seen.contains(&(metadata.dev(), metadata.ino())) {
-                continue;
+            let files = if is_folder { files_in(path).map_err(io_error)? } else { vec![path.clone()] };
+            sources.extend(files.into_iter().map(|path| LogSource { path, domain: None, layout: None }));
+        }
+        let (input, problems) = Self::open_sources(&sources, options)?;
+        match problems.into_iter().next() {
+            Some(problem) => Err(problem),
+            None => Ok(input),
+        }
+    }
+
+    /// Opens files of which somebody knows more than their paths. Those that cannot be opened or recognised are left out
+    /// and told.
+    ///
+    /// # Errors
+    ///
+    /// None can be opened and recognised: the first reason.
+    pub fn open_sources(
+        sources: &[LogSource],
+        options: &Options,
+    ) -> Result<(Self, Vec<InputError>), InputError> {
+        let mut files: Vec<LogFile> = Vec::with_capacity(sources.len());
+        let mut problems = Vec::new();
+        let mut seen = BTreeSet::new();
+        for source in sources {
+            match look(source, options, &mut seen) {
+                Ok(Some(file)) => files.push(file),
+                Ok(None) => {}
+                Err(problem) => problems.push(problem),
             }
-            seen.push((metadata.dev(), metadata.ino()));
-            files.push(look(path, file, metadata.len(), options)?);
+        }
+        if files.is_empty() && !problems.is_empty() {
+            return Err(problems.swap_remove(0));
         }
         files.sort_by_key(|file| file.first_unix_micros.unwrap_or(i64::MAX));
         for (index, file) in files.iter_mut().enumerate() {
             file.index = index;
         }
-        Ok(Self { files, threads: options.threads })
+        Ok((Self { files, threads: options.threads }, problems))
     }
 
     /// The files, in the order in which they are read.
@@ -188,9 +224,19 @@ impl Input {
     }
 }
 
-/// Looks at the start of a file.
-fn look(path: &Path, file: File, disk_bytes: u64, options: &Options) -> Result<LogFile, InputError> {
+/// Looks at the start of a file; `None`: it was looked at before.
+fn look(
+    source: &LogSource,
+    options: &Options,
+    seen: &mut BTreeSet<(u64, u64)>,
+) -> Result<Option<LogFile>, InputError> {
+    let path = &source.path;
     let io_error = |error| InputError::Io { path: path.display().to_string(), error };
+    let file = packed::open(path).map_err(io_error)?;
+    let metadata = file.metadata().map_err(io_error)?;
+    if !seen.insert((metadata.dev(), metadata.ino())) {
+        return Ok(None);
+    }
     let file = Arc::new(file);
     let mut start = [0; 16];
     let length = file.read_at(&mut start, 0).map_err(io_error)?;
@@ -198,22 +244,38 @@ fn look(path: &Path, file: File, disk_bytes: u64, options: &Options) -> Result<L
     let mut from = Unpacked::new(Arc::clone(&file)).map_err(io_error)?;
     // What a torn file gives is a sample too; that it is torn is told when it is read.
     let _ = (&mut from).take(SAMPLE_BYTES).read_to_end(&mut sample);
-    let (layout, layout_reason) = match &options.layout {
-        Some(layout) => (layout.clone(), "as said".to_owned()),
+    let said = options.layout.clone().map(|layout| (layout, "as said".to_owned()));
+    let (layout, layout_reason) = match said.or_else(|| source.layout.clone()) {
+        Some(said) => said,
+        // A log that was rotated a moment ago.
+        None if sample.is_empty() => (Layout::w3c(), "the file is empty".to_owned()),
         None => recognised(&sample)
             .ok_or_else(|| InputError::Unrecognised { path: path.display().to_string() })?,
     };
-    Ok(LogFile {
+    Ok(Some(LogFile {
         index: 0,
-        path: path.to_owned(),
-        domain: None,
+        path: path.clone(),
+        domain: source.domain.clone(),
         first_unix_micros: first_time(&layout, &sample),
         layout,
         layout_reason,
-        disk_bytes,
+        disk_bytes: metadata.len(),
         packing: Packing::of(&start[..length]),
         file,
-    })
+    }))
+}
+
+/// The files in a folder, not those in folders within it.
+fn files_in(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in folder.read_dir()? {
+        let path = entry?.path();
+        if path.is_file() {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
 }
 
 fn recognised(sample: &[u8]) -> Option<(Layout, String)> {

@@ -5,4 +5,5 @@
 mod fixtures;
 mod input;
 mod mail;
+mod places;
 mod real_servers;
