@@ -186,6 +186,8 @@ impl Pressure {
     /// What the later reading says, and against the earlier one if there is one. `sockets` are those of the moment of
     /// the later one.
     pub fn of(before: Option<&Reading>, after: &Reading, sockets: Option<&[Socket]>) -> Self {
+        // a reading is no earlier one of itself
+        let before = before.filter(|before| *before != after);
         let same_start = before.filter(|before| before.boot.is_same(&after.boot));
         let between = same_start.and_then(|before| {
             let micros = after.at_unix_micros?.checked_sub(before.at_unix_micros?)?;

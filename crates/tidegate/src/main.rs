@@ -19,6 +19,7 @@ mod run;
 mod schema;
 mod site;
 mod state;
+mod tcp_sockets;
 mod times;
 mod try_rule;
 mod verdict;

@@ -138,7 +138,8 @@ const ROOMS: [Room; 13] = [
         // hyper and its kin: the built-in sample site and the demo's visitors, which are other people's programs to
         // the proxy; rustix: the limit of open files; bytes: bodies of the sample site; mimalloc: the allocator;
         // similar: what `fmt --check` would change; prometheus-client: the text of the page with the numbers;
-        // lsp-server, lsp-types: the messages of the language server; toml_edit: `apply` and `revert`
+        // lsp-server, lsp-types: the messages of the language server; toml_edit: `apply` and `revert`; netlink-*: the
+        // kernel's TCP sockets, for diagnose
         outside: &[
             "clap",
             "anyhow",
@@ -163,6 +164,9 @@ const ROOMS: [Room; 13] = [
             "toml_edit",
             "lsp-server",
             "lsp-types",
+            "netlink-packet-core",
+            "netlink-packet-sock-diag",
+            "netlink-sys",
         ],
     },
     Room { name: "xtask", ours: &[], outside: &["anyhow", "clap", "serde_json"] },

@@ -6,6 +6,7 @@ use super::kernel::{self, Stall, TcpMemory, Values};
 use serde::{Deserialize, Serialize};
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
 
 /// What is read of one file at most. The greatest in use, the counters of a node with hundreds of containers, has
 /// less than a megabyte.
@@ -137,6 +138,17 @@ impl Reading {
         reading.sources.push(Source { path: name.to_owned(), state, note: note_of(&read) });
         reading.beancounters = Some(read);
         reading
+    }
+
+    /// A copy of a file of beancounters: its moment is when it was last written.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn of_beancounters_file(path: &Path) -> std::io::Result<Self> {
+        let written = std::fs::metadata(path)?.modified().ok();
+        let at = written.and_then(|at| at.duration_since(UNIX_EPOCH).ok());
+        let at = at.and_then(|at| i64::try_from(at.as_micros()).ok());
+        Ok(Self::of_beancounters(&path.display().to_string(), &read_bounded(path)?, at))
     }
 
     fn take_beancounters(&mut self, roots: &Roots) {

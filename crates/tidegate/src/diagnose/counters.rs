@@ -3,7 +3,7 @@
 use super::Run;
 use crate::times::now_unix_micros;
 use crate::verdict::Mistake;
-use analyser::pressure::{Pressure, Reading, Roots};
+use analyser::pressure::{Pressure, Reading, Roots, Socket};
 use std::io::Write;
 use std::path::Path;
 
@@ -51,7 +51,19 @@ pub(super) fn look(run: &Run<'_>) -> anyhow::Result<Option<Pressure>> {
     {
         run.tell(&format!("this reading is not remembered: {why:#}"))?;
     }
-    Ok(Some(Pressure::of(before.as_ref(), &last, None)))
+    let sockets = if is_this_machine { sockets(run)? } else { None };
+    Ok(Some(Pressure::of(before.as_ref(), &last, sockets.as_deref())))
+}
+
+/// Who holds the send buffers now; where the kernel does not say, that is told, and the rest goes on.
+fn sockets(run: &Run<'_>) -> anyhow::Result<Option<Vec<Socket>>> {
+    match crate::tcp_sockets::read() {
+        Ok(sockets) => Ok(Some(sockets)),
+        Err(why) => {
+            run.tell(&format!("{why:#}"))?;
+            Ok(None)
+        }
+    }
 }
 
 /// The last reading; one that is broken is told of and forgotten.
@@ -67,9 +79,14 @@ fn recall(run: &Run<'_>) -> anyhow::Result<Option<Reading>> {
 }
 
 fn read(path: &Path) -> anyhow::Result<Reading> {
-    let text = std::fs::read(path)
-        .map_err(|why| Mistake(format!("cannot read {}: {}", path.display(), crate::disk::words(&why))))?;
-    Ok(Reading::of_beancounters(&path.display().to_string(), &text, None))
+    Reading::of_beancounters_file(path).map_err(|why| {
+        let words = crate::disk::words(&why);
+        let hint = match why.kind() {
+            std::io::ErrorKind::PermissionDenied => "; only root may read these counters: run it as root, or give a copy",
+            _ => "",
+        };
+        Mistake(format!("cannot read {}: {words}{hint}", path.display())).into()
+    })
 }
 
 fn page_bytes() -> u64 {
