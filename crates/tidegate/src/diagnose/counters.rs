@@ -82,7 +82,9 @@ fn read(path: &Path) -> anyhow::Result<Reading> {
     Reading::of_beancounters_file(path).map_err(|why| {
         let words = crate::disk::words(&why);
         let hint = match why.kind() {
-            std::io::ErrorKind::PermissionDenied => "; only root may read these counters: run it as root, or give a copy",
+            std::io::ErrorKind::PermissionDenied => {
+                "; only root may read these counters: run it as root, or give a copy"
+            }
             _ => "",
         };
         Mistake(format!("cannot read {}: {words}{hint}", path.display())).into()
