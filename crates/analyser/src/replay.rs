@@ -35,7 +35,7 @@ pub use effect::{
 pub use spread::{Spread, Step};
 
 use crate::input::{Input, Ordered, Watch};
-use accesslog::{BytesMeaning, Facts, Line};
+use accesslog::{BytesMeaning, Facts, Line, Own};
 use account::Account;
 use asked::{Asker, Then};
 use engine::catalog::{Protocol, VirtualServerId};
@@ -274,19 +274,21 @@ impl Replay {
     /// One line more. Lines come in the order of their times; one that is dated before the last is taken to come with it.
     /// Gives the number of the request, or `None` for what is none.
     pub fn take(&mut self, line: &Line<'_>, facts: &Facts) -> Option<u64> {
-        self.said.read(line, facts, self.log.requests == 0);
+        let own = line.own();
+        self.said.read(&own, facts, self.log.requests == 0);
         let tick = self.tick_of(line.at_unix_micros);
         self.go_on_until(Some(tick));
         self.now = tick;
-        let asker = Asker::of(line, &self.hashes);
+        let asker = Asker::of(line, &own, &self.hashes);
         let visitor = Visitor(asker.visitor);
         let now = self.moment(tick);
         let has_cookies = !self.visitors.is_empty() && {
             let target = line.target.decoded();
             self.visitors.cookie_field(visitor, &target, now.wall.0, &mut self.cookies)
         };
-        let said_host = line.own().host.known().or(line.host.known()).map(|host| host.decoded().into_owned());
-        let host = said_host.as_deref().or(self.options.host.as_deref().map(str::as_bytes));
+        let said_host = own.host.known().or(line.host.known()).map(|host| host.decoded());
+        let given_host = self.options.host.clone();
+        let host = said_host.as_deref().or(given_host.as_deref().map(str::as_bytes));
         let mut heads = self.heads.pop().unwrap_or_default();
         let cookies = has_cookies.then_some(&self.cookies[..]);
         if !asked::write_head(&mut heads.request, line, host, cookies, &mut self.text) {
@@ -608,14 +610,14 @@ fn fallback(catalog: &Catalog, named: Option<&str>) -> Result<VirtualServerId, R
 
 impl LogSays {
     /// What the worst of the log's formats says counts.
-    fn read(&mut self, line: &Line<'_>, facts: &Facts, is_first: bool) {
+    fn read(&mut self, own: &Own<'_>, facts: &Facts, is_first: bool) {
         self.bytes = if is_first || self.bytes == facts.bytes { facts.bytes } else { BytesMeaning::Unclear };
         self.step_micros = self.step_micros.max(facts.time_step_micros);
         self.has_duration &= facts.has_duration;
         self.has_host &= facts.has_host;
         self.has_referer &= facts.has_referer;
         self.has_agent &= facts.has_user_agent;
-        self.has_connections &= !line.own().connection_id.is_unknown();
+        self.has_connections &= !own.connection_id.is_unknown();
     }
 
     fn cannot_know(&self, options: &ReplayOptions, log: &Replayed, knows_own: bool) -> Vec<String> {

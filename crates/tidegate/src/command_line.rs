@@ -34,6 +34,8 @@ pub(crate) enum Verb {
     Apply(ApplyOptions),
     /// Take a proposal out of the catalog again
     Revert(RevertOptions),
+    /// Tell what a policy would have done to the requests of a log
+    Replay(Box<ReplayOptions>),
     /// Put rules into the canonical layout
     Fmt(FmtOptions),
     /// Turn other servers' files into rules
@@ -457,6 +459,54 @@ pub(crate) struct TryOptions {
     /// human or json
     #[arg(long, value_name = "FORMAT", default_value = "human")]
     pub(crate) format: OutputFormat,
+}
+
+/// Options of `replay`.
+#[derive(Args, Debug)]
+pub(crate) struct ReplayOptions {
+    /// Access logs, packed or not, in any order; - is standard input
+    #[arg(value_name = "LOG", required = true)]
+    pub(crate) logs: Vec<PathBuf>,
+    /// What is tried: a catalog, an .htaccess, or a folder with one of them
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) policy: PathBuf,
+    /// Another policy over the same log: tells what the two decide differently
+    #[arg(long, value_name = "FILE")]
+    pub(crate) compare: Option<PathBuf>,
+    /// The virtual server that all lines are for; default: as lines say, else the first
+    #[arg(long, value_name = "NAME")]
+    pub(crate) virtual_server: Option<String>,
+    /// The Host of requests whose line does not say
+    #[arg(long, value_name = "NAME")]
+    pub(crate) host: Option<String>,
+    /// A name of the site itself, so that its own visitors can be told from others (repeatable); default: those of the
+    /// catalog, or learnt from the log
+    #[arg(long, value_name = "NAME")]
+    pub(crate) own: Vec<String>,
+    /// Whom the policy is meant for: a domain that refers, an address or a network (repeatable)
+    #[arg(long, value_name = "NAME")]
+    pub(crate) offender: Vec<String>,
+    /// Where the files of the site are, for tests such as -f; without it nobody knows them
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) docroot: Option<PathBuf>,
+    /// Replay what happened from here on: 2026-11-22T20:00, 2026-11-22, or 3h (ago)
+    #[arg(long, value_name = "TIME")]
+    pub(crate) from: Option<String>,
+    /// Replay what happened before this
+    #[arg(long, value_name = "TIME")]
+    pub(crate) to: Option<String>,
+    /// The format of the logs: a name (combined, tidegate, ...) or a LogFormat; default: recognised
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) log_format: Option<String>,
+    /// human or json
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    pub(crate) format: OutputFormat,
+    /// Show how far the reading is; default: on a terminal
+    #[arg(long, overrides_with = "no_progress")]
+    pub(crate) progress: bool,
+    /// Do not
+    #[arg(long)]
+    pub(crate) no_progress: bool,
 }
 
 /// Threads: as many as a catalog may ask for.

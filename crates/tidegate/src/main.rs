@@ -15,6 +15,7 @@ mod lsp;
 mod machine;
 mod open_files;
 mod process_log;
+mod replay;
 mod run;
 mod schema;
 mod site;
@@ -45,6 +46,7 @@ fn main() -> ExitCode {
         Verb::Diagnose(options) => diagnose::run(&options),
         Verb::Apply(options) => apply::apply(&options),
         Verb::Revert(options) => apply::revert(&options),
+        Verb::Replay(options) => replay::run(&options),
         Verb::Fmt(options) => fmt::run(&options),
         Verb::Import(options) => import::run(&options),
         Verb::Doc(options) => doc::run(&options),

@@ -1,6 +1,6 @@
 //! A line of a log as the request that it was.
 
-use accesslog::{Client, Facts, Line, Said};
+use accesslog::{Client, Facts, Line, Own, Said};
 use engine::{KnownFacts, RequestId};
 use message::{RequestHead, Version, is_target, is_token};
 use std::hash::{BuildHasher, Hasher};
@@ -48,8 +48,7 @@ impl Then {
 }
 
 impl Asker {
-    pub(super) fn of(line: &Line<'_>, hashes: &foldhash::quality::FixedState) -> Self {
-        let own = line.own();
+    pub(super) fn of(line: &Line<'_>, own: &Own<'_>, hashes: &foldhash::quality::FixedState) -> Self {
         let (client, has_address) = match line.client {
             Client::Address(address) => (address, true),
             Client::Name(name) => {
@@ -88,7 +87,7 @@ pub(super) fn held_by(line: &Line<'_>, facts: &Facts, host: Option<&[u8]>) -> u8
     let bit = |is_held: bool, bit: u8| if is_held { bit } else { 0 };
     bit(facts.has_referer && !line.referer.is_unknown(), REFERER)
         | bit(facts.has_user_agent && !line.user_agent.is_unknown(), AGENT)
-        | bit(host.is_some() || !line.own().host.is_unknown(), HOST)
+        | bit(host.is_some() || !line.host.is_unknown(), HOST)
 }
 
 /// What a policy may believe of requests of which the log holds these facts.

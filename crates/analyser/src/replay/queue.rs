@@ -4,6 +4,7 @@ use super::asked::Then;
 use super::effect::Who;
 use super::visitor::Visitor;
 use engine::{Transaction, Wake};
+use foldhash::quality::FixedState;
 use shaping::{Tick, TicketId};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
@@ -52,7 +53,7 @@ pub(super) struct Queue {
     slots: Vec<Option<Waiter>>,
     free: Vec<u32>,
     events: BinaryHeap<Reverse<Event>>,
-    tickets: HashMap<TicketId, u32>,
+    tickets: HashMap<TicketId, u32, FixedState>,
     said: u64,
     stays: u64,
     waiting: usize,

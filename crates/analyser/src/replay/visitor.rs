@@ -3,6 +3,7 @@
 //! A visitor is an address with a program. Only those who hold a cookie are kept, so a log of people without any costs
 //! nothing here.
 
+use foldhash::quality::FixedState;
 use std::collections::{HashMap, VecDeque};
 
 /// Visitors that hold cookies; beyond, who got his longest ago is forgotten.
@@ -27,7 +28,7 @@ pub(super) struct Visitor(pub(super) u64);
 /// The cookies of all visitors.
 #[derive(Debug, Default)]
 pub(super) struct Visitors {
-    jars: HashMap<Visitor, Jar>,
+    jars: HashMap<Visitor, Jar, FixedState>,
     /// In the order of their first cookie; one that has gone since is skipped.
     order: VecDeque<Visitor>,
     bytes: usize,
