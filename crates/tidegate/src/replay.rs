@@ -99,7 +99,7 @@ fn load(path: &Path, options: &ReplayOptions) -> anyhow::Result<Option<Catalog>>
     let root = options.docroot.clone().unwrap_or_else(|| PathBuf::from(UNKNOWN_ROOT));
     let root = std::path::absolute(root).map_err(|error| Mistake(format!("--docroot: {error}")))?;
     let mut diagnostics = Vec::new();
-    let Some(htaccess) = Htaccess::alone(&read_rule(&path)?, Some(root), &mut diagnostics) else {
+    let Some(htaccess) = Htaccess::alone(&read_rule(&path)?, Some(root), &Disk, &mut diagnostics) else {
         tell_errors(diagnostics)?;
         return Ok(None);
     };
