@@ -48,6 +48,13 @@ pub enum Event {
         /// Its name.
         name: String,
     },
+    /// A mark that a rule asked for, and that the client has or pretends to have.
+    Mark {
+        /// The cookie's name.
+        name: String,
+        /// Where it came from, or why it does not count.
+        state: MarkState,
+    },
     /// A field of a head that a rule in observe mode would have changed.
     Field {
         /// `response` or `request`.
@@ -124,6 +131,41 @@ pub enum Event {
         /// The text, control characters escaped.
         text: String,
     },
+}
+
+/// What is known of a client's mark.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MarkState {
+    /// Its cookie came, and its signature holds.
+    Held,
+    /// Its cookie is gone, and the memory has it.
+    Remembered,
+    /// Its cookie is gone, and many browsers come from the marked address: it reads as absent.
+    Shared,
+    /// The cookie's signature does not hold: it reads as absent.
+    Forged,
+    /// The cookie's key is not in force any more: it reads as absent.
+    OldKey,
+    /// The cookie's time is over: it reads as absent.
+    Expired,
+    /// It was revoked: it reads as absent.
+    Revoked,
+}
+
+impl MarkState {
+    /// The word in logs.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Held => "held",
+            Self::Remembered => "remembered",
+            Self::Shared => "shared",
+            Self::Forged => "forged",
+            Self::OldKey => "old-key",
+            Self::Expired => "expired",
+            Self::Revoked => "revoked",
+        }
+    }
 }
 
 /// How an attempt at a rate class ended.

@@ -25,6 +25,7 @@ mod htaccess;
 pub mod limits;
 mod log_text;
 mod machine;
+mod marks;
 mod nodes;
 mod random;
 mod raw;
@@ -44,6 +45,9 @@ pub use counters::{Counter, Counters, RuleCounters};
 pub use error::{ErrorKind, Progress, Side, TransactionError};
 pub use geo::GeoDatabase;
 pub use machine::Machine;
+#[doc(hidden)]
+pub use marks::open_any as open_any_mark;
+pub use marks::{BadMarkKeys, MARK_KEY_BYTES, MARK_KEYS_TEXT_BYTES_MAX, MarkKeys, MarkMemory};
 pub use nodes::{InFlight, NodeIndex, NodeReading, Nodes};
 pub use raw::{RawEnd, RawNext, RawRehearsal, RawTransaction, RawVisit, RawVisited};
 pub use rehearsal::{Rehearsal, Visit, Visited};

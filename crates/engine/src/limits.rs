@@ -106,6 +106,19 @@ pub const RESOURCES_MAX: usize = 10_000;
 /// marks nobody.
 pub const COOKIE_VALUE_BYTES_MAX: usize = 3 << 10;
 
+/// Names of marks of one virtual server; each cookie of a request is compared with all of them.
+pub const MARKS_MAX: usize = 16;
+
+/// Cookies of one mark's name that are tried in one request: each costs a signature. A neighbour under the same domain
+/// can plant some before the good one; browsers send few of one name.
+pub const MARK_TRIES_MAX: usize = 8;
+
+/// Bytes of names and values that are remembered of one marked client: a few marks with a host name each.
+pub const MARKS_OF_CLIENT_BYTES_MAX: usize = 512;
+
+/// Marks that are remembered of one client.
+pub const MARKS_OF_CLIENT_MAX: usize = 4;
+
 /// Bytes of a request's target that rules may make. Few servers take more than 8 KiB; 64 KiB is a whole head here.
 pub const TARGET_BYTES_MAX: usize = 64 << 10;
 

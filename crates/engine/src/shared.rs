@@ -1,8 +1,9 @@
 //! What all workers share: the catalog, the live state of classes and nodes, the counters.
 
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, MarkMemoryBy};
 use crate::counters::{Counters, RuleCounters};
 use crate::machine::Machine;
+use crate::marks::{MarkKeys, MarkMemory};
 use crate::nodes::Nodes;
 use crate::stores::DataStore;
 use crate::time::Now;
@@ -70,6 +71,9 @@ pub struct Shared {
     /// Of the rules of the catalog in force.
     rule_counters: Mutex<BTreeMap<Arc<str>, Arc<RuleCounters>>>,
     stopwatch: Option<Stopwatch>,
+    mark_keys: RwLock<Arc<MarkKeys>>,
+    /// By virtual server, of those in force.
+    mark_memories: Mutex<BTreeMap<Arc<str>, Arc<MarkMemory>>>,
     data: DataStore,
     data_local: DataStore,
     machine: Machine,
@@ -96,6 +100,8 @@ impl Shared {
             patterns: PatternCache::default(),
             rule_counters: Mutex::default(),
             stopwatch: options.stopwatch.clone(),
+            mark_keys: RwLock::new(Arc::new(MarkKeys::of_seed(options.seed))),
+            mark_memories: Mutex::default(),
             data: DataStore::new(0),
             data_local: DataStore::new(0),
             machine: options.machine.clone(),
@@ -129,6 +135,7 @@ impl Shared {
         let _nobody_waits = self.shadow.adopt(&catalog.rate_classes, &catalog.bandwidth_classes, now.tick);
         self.nodes.adopt(&mut catalog);
         self.adopt_rule_counters(&mut catalog);
+        self.adopt_mark_memories(&mut catalog);
         self.data.limit(catalog.data.max.bytes(self.machine.memory_bytes));
         self.data_local.limit(catalog.data.local_max.bytes(self.machine.memory_bytes));
         *self.catalog.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(catalog);
@@ -146,6 +153,39 @@ impl Shared {
             let fresh = || old.get(name).cloned().unwrap_or_default();
             attachment.counters = Arc::clone(known.entry(Arc::clone(name)).or_insert_with(fresh));
         }
+    }
+
+    /// Virtual servers that keep their names keep their memories of marks.
+    fn adopt_mark_memories(&self, catalog: &mut Catalog) {
+        let mut known = self.mark_memories.lock().unwrap_or_else(PoisonError::into_inner);
+        let old = std::mem::take(&mut *known);
+        for server in &mut catalog.virtual_servers {
+            if server.marks.is_empty() || server.marks.memory_by == MarkMemoryBy::Off {
+                continue;
+            }
+            let room = server.marks.memory_max;
+            let memory =
+                old.get(&server.name).cloned().unwrap_or_else(|| Arc::new(MarkMemory::new(room, self.seed)));
+            memory.limit(room);
+            known.insert(Arc::clone(&server.name), Arc::clone(&memory));
+            server.marks.memory = Some(memory);
+        }
+    }
+
+    /// The memories of marks, by virtual server, in the order of names.
+    pub fn mark_memories(&self) -> Vec<(Arc<str>, Arc<MarkMemory>)> {
+        let known = self.mark_memories.lock().unwrap_or_else(PoisonError::into_inner);
+        known.iter().map(|(name, memory)| (Arc::clone(name), Arc::clone(memory))).collect()
+    }
+
+    /// The keys of marks in force; at first some that come from the seed.
+    pub fn mark_keys(&self) -> Arc<MarkKeys> {
+        Arc::clone(&self.mark_keys.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Puts other keys in force, for all virtual servers at once.
+    pub fn set_mark_keys(&self, keys: MarkKeys) {
+        *self.mark_keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
     }
 
     /// What was counted of each rule that a virtual server uses, by name, in the order of names.

@@ -3,7 +3,7 @@
 
 use anyhow::Context;
 use engine::catalog::Admin as Settings;
-use engine::{Shared, Stopwatch};
+use engine::{MarkMemory, Shared, Stopwatch};
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{ALLOW, CONTENT_TYPE};
@@ -185,8 +185,8 @@ impl Collector for Numbers {
             let metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
             ConstCounter::new(value).encode(metric)?;
         }
-        let left_out = self.rules(&mut encoder)? + self.classes(&mut encoder)?;
-        let help = "Rules and classes beyond those that are told of one by one.";
+        let left_out = self.rules(&mut encoder)? + self.classes(&mut encoder)? + self.marks(&mut encoder)?;
+        let help = "Rules, classes and virtual servers beyond those that are told of one by one.";
         let metric = encoder.encode_descriptor("left_out", help, None, MetricType::Gauge)?;
         ConstGauge::new(i64::try_from(left_out).unwrap_or(i64::MAX)).encode(metric)
     }
@@ -211,6 +211,25 @@ impl Numbers {
             }
         }
         Ok(rules.len() - shown.len())
+    }
+
+    fn marks(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<usize, fmt::Error> {
+        let memories = self.shared.mark_memories();
+        let columns: [Column<'_, (Arc<str>, Arc<MarkMemory>)>; 2] = [
+            (
+                "mark_memory_clients",
+                "Marked clients that a virtual server remembers now.",
+                MetricType::Gauge,
+                &|(_, memory)| memory.clients() as u64,
+            ),
+            (
+                "mark_memory_expired",
+                "Clients that a virtual server has forgotten because their marks had ended; none goes earlier.",
+                MetricType::Counter,
+                &|(_, memory)| memory.expired(),
+            ),
+        ];
+        table(encoder, &memories, |(name, _)| ("virtual_server", name), &columns)
     }
 
     fn classes(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<usize, fmt::Error> {
@@ -258,23 +277,23 @@ impl Numbers {
             ("bandwidth_class_bytes", "Bytes that a bandwidth class granted.", counter, &|class| class.bytes),
             ("bandwidth_class_flows", "Transfers in a bandwidth class now.", gauge, &|class| class.flows),
         ];
-        let left_out = table(encoder, &rates, |class| &class.name, &rate)?;
-        Ok(left_out + table(encoder, &bandwidths, |class| &class.name, &bandwidth)?)
+        let left_out = table(encoder, &rates, |class| ("class", &class.name), &rate)?;
+        Ok(left_out + table(encoder, &bandwidths, |class| ("class", &class.name), &bandwidth)?)
     }
 }
 
-/// Each column for each row, with its name as label; gives how many rows were left out.
+/// Each column for each row, with what names it as label; gives how many rows were left out.
 fn table<'r, Row>(
     encoder: &mut DescriptorEncoder<'_>,
     rows: &'r [Row],
-    name: impl Fn(&'r Row) -> &'r str,
+    label: impl Fn(&'r Row) -> (&'static str, &'r str),
     columns: &[Column<'_, Row>],
 ) -> Result<usize, fmt::Error> {
     let shown = rows.get(..NAMES_MAX).unwrap_or(rows);
     for (column, help, kind, value) in columns {
         let mut metric = encoder.encode_descriptor(column, help, None, *kind)?;
         for row in shown {
-            let labels = [("class", name(row))];
+            let labels = [label(row)];
             let metric = metric.encode_family(&labels)?;
             match kind {
                 MetricType::Gauge => {

@@ -50,10 +50,12 @@ pub(crate) fn run(options: &CheckOptions) -> anyhow::Result<Verdict> {
     diagnostics.extend(htaccess_files.into_iter().flat_map(|path| htaccess::check(path)));
     let (rules, catalogs): (Vec<_>, Vec<_>) = others.into_iter().partition(|path| is_rule(path));
     let mut known = None;
+    let mut marks = Vec::new();
     for path in catalogs {
         if has_suffix(path, "toml") {
             let loaded = Catalog::load(path, &Disk, builtins());
             diagnostics.extend(loaded.diagnostics);
+            marks.extend(loaded.catalog.iter().flat_map(Catalog::describe_marks));
             known = known.or(loaded.catalog);
         } else {
             let what = format!("{} is neither a catalog nor a rule nor an .htaccess", path.display());
@@ -78,7 +80,7 @@ pub(crate) fn run(options: &CheckOptions) -> anyhow::Result<Verdict> {
     // A rule that is named beside the catalog that uses it is told of once.
     let mut told = BTreeSet::new();
     diagnostics.retain(|diagnostic| told.insert(diagnostic.one_line()));
-    report(&diagnostics, options.format, paths.len())?;
+    report(&diagnostics, &marks, options.format, paths.len())?;
     let has = |severity| diagnostics.iter().any(|diagnostic| diagnostic.severity == severity);
     Ok(if has(Severity::Error) {
         Verdict::Mistaken
@@ -147,8 +149,10 @@ pub(crate) fn read_rule(path: &Path) -> anyhow::Result<Arc<Source>> {
 }
 
 #[derive(Serialize)]
-struct Report {
+struct Report<'a> {
     diagnostics: Vec<Shown>,
+    /// Which cookies are taken for marks, a line for each virtual server that has some.
+    marks: &'a [String],
 }
 
 #[derive(Serialize)]
@@ -169,10 +173,15 @@ impl From<&Diagnostic> for Shown {
     }
 }
 
-fn report(diagnostics: &[Diagnostic], format: OutputFormat, checked: usize) -> anyhow::Result<()> {
+fn report(
+    diagnostics: &[Diagnostic],
+    marks: &[String],
+    format: OutputFormat,
+    checked: usize,
+) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     if format == OutputFormat::Json {
-        let report = Report { diagnostics: diagnostics.iter().map(Shown::from).collect() };
+        let report = Report { diagnostics: diagnostics.iter().map(Shown::from).collect(), marks };
         writeln!(out, "{}", serde_json::to_string_pretty(&report)?)?;
         return Ok(());
     }
@@ -181,6 +190,9 @@ fn report(diagnostics: &[Diagnostic], format: OutputFormat, checked: usize) -> a
     let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
     if errors + warnings > 0 {
         writeln!(out)?;
+    }
+    for line in marks {
+        writeln!(out, "{line}")?;
     }
     let plural = |number: usize, what: &str| format!("{number} {what}{}", if number == 1 { "" } else { "s" });
     let files = plural(checked, "file");

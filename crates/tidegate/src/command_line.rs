@@ -44,8 +44,32 @@ pub(crate) enum Verb {
     Doc(DocOptions),
     /// Serve an editor: the language server, on standard input and output
     Lsp,
+    /// The keys that marks are signed with: show them, change them, make marks void
+    Marks(MarksOptions),
     /// Print the JSON Schema of tidegate.toml
     Schema,
+}
+
+/// Options of `marks`.
+#[derive(Args, Debug)]
+pub(crate) struct MarksOptions {
+    /// What to do with the keys
+    #[arg(default_value = "show")]
+    pub(crate) verb: MarksVerb,
+    /// The catalog; default: tidegate.toml here
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+/// What is done with the keys of marks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum MarksVerb {
+    /// Say which cookies are marks, and how old the keys are.
+    Show,
+    /// A new key signs; the one before still verifies.
+    Rotate,
+    /// A new key, and no other: every mark that is out is void.
+    Revoke,
 }
 
 /// How results are printed.

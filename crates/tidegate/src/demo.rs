@@ -10,6 +10,7 @@ mod table;
 mod tally;
 
 use crate::command_line::{DemoOptions, OutputFormat};
+use crate::mark_keys::KeyStore;
 use crate::open_files;
 use crate::run::{self, tell};
 use crate::site::{Capacity, Site};
@@ -19,6 +20,7 @@ use engine::Catalog;
 use engine::builtins::builtins;
 use engine::catalog::{EmbeddedOptions, Guard};
 use party::Story;
+use proxy::Clock;
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::rc::Rc;
 use std::time::Duration;
@@ -88,7 +90,8 @@ fn act(
     let site = Site::start(SMALL).context("cannot start the sample site")?;
     let guard = if is_guarded { Guard::Enforce } else { Guard::Off };
     let catalog = catalog(guard, &site.address.to_string())?;
-    let running = run::start(catalog, NonZeroUsize::MIN)?;
+    let keys = KeyStore::Memory.keys(None, catalog.settings.mark_key_age, Clock::system().now().wall)?;
+    let running = run::start(catalog, NonZeroUsize::MIN, keys)?;
     let (_, address) = running.addresses().next().context("the proxy listens nowhere")?;
     let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default())?;
     let is_through = runtime.block_on(async {

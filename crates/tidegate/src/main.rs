@@ -13,6 +13,8 @@ mod htaccess;
 mod import;
 mod lsp;
 mod machine;
+mod mark_keys;
+mod marks;
 mod open_files;
 mod process_log;
 mod replay;
@@ -51,6 +53,7 @@ fn main() -> ExitCode {
         Verb::Import(options) => import::run(&options),
         Verb::Doc(options) => doc::run(&options),
         Verb::Lsp => lsp::run(),
+        Verb::Marks(options) => marks::run(&options),
         Verb::Schema => schema::run(),
     };
     verdict.unwrap_or_else(|error| Verdict::failed(&error)).into()

@@ -7,13 +7,14 @@ use crate::admin::Admin;
 use crate::check::{DEFAULT_CATALOG, colours};
 use crate::command_line::{GuardMode, OutputFormat, RunOptions};
 use crate::disk::Disk;
+use crate::mark_keys::KeyStore;
 use crate::site::{Capacity, Site};
 use crate::verdict::{Mistake, Verdict};
 use crate::{open_files, process_log};
 use anyhow::{Context, anyhow, bail};
 use engine::builtins::builtins;
 use engine::catalog::{AccessLog, Destination, EmbeddedOptions, Guard, Loaded};
-use engine::{Catalog, Shared, SharedOptions};
+use engine::{Catalog, MarkKeys, Shared, SharedOptions};
 use proxy::{Clock, Options, Proxy, Running, StartError, Wakes};
 use source::{Diagnostic, render_human};
 use std::hash::{BuildHasher, RandomState};
@@ -47,7 +48,9 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<Verdict> {
     }
     let workers = workers(options, &catalog);
     let admin = catalog.admin;
-    let running = start(catalog, workers).map_err(|error| explained(error, &origin))?;
+    // Before anybody is listened to: keys that cannot be used are a mistake to be told.
+    let keys = mark_keys(&catalog)?;
+    let running = start(catalog, workers, keys).map_err(|error| explained(error, &origin))?;
     let admin = Admin::start(admin, running.shared(), running.clock())?;
     let pid_file = options.pid_file.as_deref().map(PidFile::write).transpose()?;
     // The signals are listened for before anybody is told that we are ready.
@@ -166,8 +169,20 @@ fn workers(options: &RunOptions, catalog: &Catalog) -> NonZeroUsize {
     options.workers.or(said).unwrap_or_else(|| Options::for_this_machine().workers)
 }
 
+/// The keys of marks for a first catalog. One without marks has some as well: a later catalog may want them.
+fn mark_keys(catalog: &Catalog) -> anyhow::Result<MarkKeys> {
+    let store = KeyStore::of(catalog);
+    if matches!(store, Some(KeyStore::Memory)) {
+        tracing::info!(
+            "the keys of marks live in memory: marks end with this process ([settings] state_folder keeps them)"
+        );
+    }
+    let store = store.unwrap_or(KeyStore::Memory);
+    store.keys(None, catalog.settings.mark_key_age, Clock::system().now().wall)
+}
+
 /// Puts a catalog to work.
-pub(crate) fn start(catalog: Catalog, workers: NonZeroUsize) -> Result<Running, StartError> {
+pub(crate) fn start(catalog: Catalog, workers: NonZeroUsize, keys: MarkKeys) -> Result<Running, StartError> {
     let (clock, wakes) = (Clock::system(), Wakes::new());
     let random = RandomState::new();
     let options = SharedOptions {
@@ -177,6 +192,7 @@ pub(crate) fn start(catalog: Catalog, workers: NonZeroUsize) -> Result<Running, 
         machine: crate::machine::here(),
     };
     let shared = Shared::new(catalog, &options, Box::new(wakes.clone()), clock.now());
+    shared.set_mark_keys(keys);
     Proxy::start(shared, (wakes, clock), Options { workers, ..Options::for_this_machine() })
 }
 

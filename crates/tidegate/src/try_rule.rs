@@ -11,9 +11,10 @@ use anyhow::{Context, bail};
 use engine::builtins::builtins;
 use engine::catalog::{EmbeddedOptions, Guard, Htaccess, Rule, RuleStage, VirtualServerId, check_rule};
 use engine::errand::World;
-use engine::{Catalog, Rehearsal, SharedOptions, Visit, Visited, WallTime};
+use engine::{Catalog, Now, Rehearsal, SharedOptions, Visit, Visited, WallTime};
 use message::{RequestHead, ResponseHead, Version, reason_of};
 use report::{Names, Tried};
+use shaping::Tick;
 use source::{Diagnostic, Severity, render_human};
 use std::io::Write;
 use std::net::SocketAddr;
@@ -40,7 +41,12 @@ pub(crate) fn run(options: &TryOptions) -> anyhow::Result<Verdict> {
         server.htaccess.iter().flat_map(|htaccess| htaccess.names()).map(str::to_owned).collect()
     };
     let names = Names { rules: stage.paths, htaccess: files };
-    let mut rehearsal = Rehearsal::new(stage.catalog, &settings, wall_time()).in_world(world(options)?);
+    let wall = wall_time();
+    let mut rehearsal = Rehearsal::new(stage.catalog, &settings, wall).in_world(world(options)?);
+    let mut visit = visit;
+    let (shared, now) = (rehearsal.shared(), Now { tick: Tick::ZERO, wall });
+    // A cookie that is given by hand is meant as one that was got here.
+    shared.sign_marks(shared.catalog().virtual_server(stage.virtual_server), &mut visit.request, now);
     for number in 0..options.count.unwrap_or(1) {
         let mut visit = visit.clone();
         visit.at = options.every.saturating_mul(number);

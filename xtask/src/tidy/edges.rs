@@ -53,7 +53,8 @@ const ROOMS: [Room; 13] = [
         // serde_json, schemars: decision records and the catalog's JSON Schema come from the same types;
         // ipnet: trusted proxies; hashbrown, foldhash: seeded, bounded tables; memchr: fields, parts of forms;
         // chacha20: the random bytes of rules, from the seed; flate2: packed answers that rules read;
-        // jiff: local time from a zone that the shell gives; maxminddb: geo.*; md-5: resource.getMD5
+        // jiff: local time from a zone that the shell gives; maxminddb: geo.*; md-5: resource.getMD5;
+        // hmac, sha2, base64, zeroize: signatures of marks, and their keys
         outside: &[
             "bytes",
             "chacha20",
@@ -70,6 +71,10 @@ const ROOMS: [Room; 13] = [
             "jiff",
             "maxminddb",
             "md-5",
+            "base64",
+            "hmac",
+            "sha2",
+            "zeroize",
         ],
     },
     Room {
@@ -139,7 +144,7 @@ const ROOMS: [Room; 13] = [
         // the proxy; rustix: the limit of open files; bytes: bodies of the sample site; mimalloc: the allocator;
         // similar: what `fmt --check` would change; prometheus-client: the text of the page with the numbers;
         // lsp-server, lsp-types: the messages of the language server; toml_edit: `apply` and `revert`; netlink-*: the
-        // kernel's TCP sockets, for diagnose
+        // kernel's TCP sockets, for diagnose; getrandom, zeroize: the file of the keys of marks
         outside: &[
             "clap",
             "anyhow",
@@ -160,6 +165,8 @@ const ROOMS: [Room; 13] = [
             "http-body-util",
             "httpdate",
             "rustix",
+            "getrandom",
+            "zeroize",
             "similar",
             "toml_edit",
             "lsp-server",

@@ -31,10 +31,10 @@ pub(super) fn attributes(list: &[u8]) -> Option<Vec<u8>> {
     Some(out)
 }
 
-/// What a cookie gets when the rule says nothing: the whole site for the browser's session; under TLS also kept
-/// from plain connections and from other sites' embeds (a link's click still carries it).
+/// What a cookie gets when the rule says nothing: the whole site for the browser's session, kept from scripts and from
+/// other sites' embeds (a link's click still carries it); under TLS also from plain connections.
 pub(super) const fn default_attributes(tls: bool) -> &'static [u8] {
-    if tls { b"; Path=/; Secure; SameSite=Lax" } else { b"; Path=/" }
+    if tls { b"; Path=/; HttpOnly; SameSite=Lax; Secure" } else { b"; Path=/; HttpOnly; SameSite=Lax" }
 }
 
 #[cfg(test)]

@@ -19,7 +19,8 @@ pub(super) const ROWS: [Builtin<Host>; 8] = [
         ["http.getCookie( \"b\" )" => "0",
          "if( http.getCookie( \"b\" ) ) $1 = \"true\";" => "true"],
         "The empty string where there is none. The first of several of a name wins; nothing is decoded. The string \
-         \"0\" is true.",
+         \"0\" is true. Of a mark of the virtual server it is the value that was set, if its signature holds, or the one \
+         that is remembered of the client.",
         get_cookie,
     ),
     row!(
@@ -103,9 +104,9 @@ pub(super) const ROWS: [Builtin<Host>; 8] = [
         ),
         Nothing, BOTH, Changes, "response 200",
         ["http.setResponseCookie( \"mark\", \"a b\" ); $1 = http.getResponseHeader( \"Set-Cookie\" );" =>
-         "mark=a%20b; Path=/"],
+         "mark=a%20b; Path=/; HttpOnly; SameSite=Lax"],
         "Replaces a cookie of the same name. Without options a cookie that is already in the answer keeps its own; a \
-         new one gets `Path=/`, and under TLS `Secure; SameSite=Lax`. A value of more than 3 KiB is cut, with a warning. \
+         new one gets `Path=/; HttpOnly; SameSite=Lax`, and under TLS `Secure`. A value of more than 3 KiB is cut, with a warning. \
          The answer becomes `Cache-Control: private`. In a request rule it is kept and done to the answer that comes, \
          a node's or one built here.",
         set_cookie,
@@ -114,6 +115,12 @@ pub(super) const ROWS: [Builtin<Host>; 8] = [
 
 fn get_cookie(call: &mut Call<'_, Host>) -> Answer {
     let name = call.bytes(0);
+    if !call.host.virtual_server().marks.is_empty() {
+        let place = call.place();
+        if let Some(value) = call.host.ask_for_mark(&name, place) {
+            return Answer::Value(value.into());
+        }
+    }
     if let Some(value) = call.host.request.fields().cookie(&name) {
         return Answer::Value(value.into());
     }
@@ -127,6 +134,12 @@ fn get_cookies(call: &mut Call<'_, Host>) -> Answer {
     for (name, value) in call.host.request.cookies() {
         if table.get(name).is_none() {
             table.insert(name.into(), value.into());
+        }
+    }
+    for name in call.host.mark_names() {
+        let place = call.place();
+        if let Some(value) = call.host.ask_for_mark(&name, place) {
+            table.insert(ByteString::from(&*name), value.into());
         }
     }
     // Those that are there may not be all.
@@ -159,8 +172,10 @@ fn edit_cookie(call: &mut Call<'_, Host>, value: Option<&ByteString>) -> Answer 
         return "".into();
     }
     if value.is_none() && call.host.request.fields().cookie(&name).is_none() {
+        call.host.mark_edited(&name);
         return "".into();
     }
+    call.host.mark_edited(&name);
     let line = cookie_line(call.host.request.fields(), &name, value.map(|value| &value[..]));
     let fields = call.host.request.fields_mut();
     if line.is_empty() {

@@ -214,13 +214,17 @@ fn field(call: &mut Call<'_, Host>, edit: fn(ByteString, ByteString) -> Response
 pub(super) fn ask(call: &mut Call<'_, Host>, note: Note, edit: ResponseEdit) {
     let place = call.place();
     let observes = call.host.observes();
-    if observes || matches!(note, Note::Cookie { .. }) {
+    let is_cookie = matches!(note, Note::Cookie { .. });
+    if observes || is_cookie {
         call.host.note(place, note);
     }
     if observes {
+        if is_cookie {
+            call.host.remember_in_shadow(&edit);
+        }
         return;
     }
-    if matches!(edit, ResponseEdit::Cookie { .. }) {
+    if is_cookie {
         call.host.shared.counters().marks_set.add_one();
     }
     let is_now = call.host.is_response_stage();
@@ -232,7 +236,8 @@ pub(super) fn ask(call: &mut Call<'_, Host>, note: Note, edit: ResponseEdit) {
     if held.saturating_add(edit.bytes()) > limits::HEAD_BYTES_MAX {
         call.warn("the response's head would become too long");
     } else if is_now {
-        apply_one(&mut call.host.response, &edit);
+        let caching = call.host.virtual_server().cookie_caching;
+        apply_one(&mut call.host.response, &edit, caching);
     } else if call.host.edits.len() >= limits::RESPONSE_EDITS_MAX {
         call.warn("too many changes to the response");
     } else {

@@ -5,10 +5,10 @@ use super::authenticator::{Authenticator, AuthenticatorKind, Secret};
 use super::class::{bandwidth_class, rate_class};
 use super::lint::{self, Attached};
 use super::read::{At, BAD_VALUE, Named, OneOrMany, Reader, Slot, Text, shown};
-use super::rules::{RuleFolder, RuleStage, UNREADABLE};
+use super::rules::{RuleFacts, RuleFolder, RuleStage, UNREADABLE};
 use super::said::{self, RuleUse};
 use super::select::{Clash, Selection};
-use super::virtual_server::{AccessLog, Attachment, Destination, Timeouts, VirtualServer};
+use super::virtual_server::{AccessLog, Attachment, Destination, Mode, Timeouts, VirtualServer};
 use super::{Admin, Catalog, Files, Node, Pool, PoolId, RuleSettings, Settings, VirtualServerId};
 use crate::limits;
 use crate::nodes::PoolLive;
@@ -25,9 +25,9 @@ const UNKNOWN_POOL: DiagnosticId = DiagnosticId("unknown-pool");
 const UNKNOWN_BANDWIDTH_CLASS: DiagnosticId = DiagnosticId("unknown-bandwidth-class");
 const CLASH: DiagnosticId = DiagnosticId("virtual-server-clash");
 const ADMIN_NOT_LOCAL: DiagnosticId = DiagnosticId("admin-not-local");
-const TOO_MANY: DiagnosticId = DiagnosticId("too-many");
+pub(super) const TOO_MANY: DiagnosticId = DiagnosticId("too-many");
 const EMPTY_LIST: DiagnosticId = DiagnosticId("empty-list");
-const REPEATED: DiagnosticId = DiagnosticId("repeated-entry");
+pub(super) const REPEATED: DiagnosticId = DiagnosticId("repeated-entry");
 
 /// The word that stands for no pool.
 const DISCARD: &str = "discard";
@@ -58,6 +58,7 @@ pub(crate) fn load<H: 'static>(
         folder,
         diagnostics,
         attached: Vec::new(),
+        rules_of_server: Vec::new(),
         rules: rule_settings(said.value.rules.value()).limits,
     };
     let mut catalog = checker.catalog(&mut rules);
@@ -100,6 +101,8 @@ pub(super) struct Checker<'a> {
     pub(super) diagnostics: &'a mut Vec<Diagnostic>,
     /// Every rule in use, with what the lints want to know of its virtual server.
     attached: Vec<Attached>,
+    /// The enabled rules of the virtual server that is being checked.
+    rules_of_server: Vec<(RuleFacts, Mode)>,
     /// What one run of a rule may use up.
     rules: RunLimits,
 }
@@ -122,6 +125,8 @@ impl Checker<'_> {
             let class = bandwidth_class(&class.value);
             catalog.bandwidth_classes.extend(class.map(|class| (name.value.clone(), class)));
         }
+        let state_folder = said.settings.value().and_then(|settings| settings.state_folder.value());
+        catalog.state_folder = state_folder.map(|folder| self.folder.join(&folder.0));
         let allowed = said.outgoing.value().map_or(&[][..], |outgoing| many(&outgoing.allow));
         catalog.outgoing.allow = allowed.iter().map(|entry| entry.value.clone()).collect();
         for (name, table) in self.tables(&said.authenticators, "authenticators", limits::AUTHENTICATORS_MAX) {
@@ -230,7 +235,7 @@ impl Checker<'_> {
             if nodes.iter().any(|node| *node.name == *name) {
                 let message = format!("the node `{name}` stands here twice");
                 let help = "a node has one turn, however often it is written";
-                self.warning(REPEATED, message, at.span, help);
+                self.doubt(REPEATED, message, at.span, help);
                 continue;
             }
             nodes.push(Node { host: at.value.host.clone(), port: at.value.port, name: Arc::from(name) });
@@ -251,6 +256,7 @@ impl Checker<'_> {
         let pool = self.required(&table.pool, "pool", name, said.span);
         let pool = pool.and_then(|pool| self.default_pool(pool, pools));
         let hosts: Vec<_> = many(&table.hosts).iter().map(|host| host.value.0.clone()).collect();
+        self.rules_of_server.clear();
         let request_rules = self.attachments(&table.request_rules, RuleStage::Request, &hosts, rules);
         let response_rules = self.attachments(&table.response_rules, RuleStage::Response, &hosts, rules);
         let completion_rules =
@@ -258,6 +264,8 @@ impl Checker<'_> {
         let htaccess = self.htaccess(table, pools);
         let bandwidth_class = self.bandwidth_class(&table.bandwidth_class);
         let access_log = self.access_log(&table.access_log);
+        let rules_of_server = std::mem::take(&mut self.rules_of_server);
+        let marks = self.marks(table, &rules_of_server)?;
         let bytes = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
         Some(VirtualServer {
             name: Arc::from(name.value.as_str()),
@@ -279,6 +287,8 @@ impl Checker<'_> {
             max_request_head: bytes(table.max_request_head.value()?.0),
             max_fields: usize::try_from(table.max_fields.value()?.0).unwrap_or(usize::MAX),
             max_body_buffer: bytes(table.max_body_buffer.value()?.0),
+            marks,
+            cookie_caching: *table.cookie_caching.value()?,
         })
     }
 
@@ -290,12 +300,7 @@ impl Checker<'_> {
         let mut addresses = Vec::new();
         for at in &said.value.0 {
             if addresses.contains(&at.value.0) {
-                self.warning(
-                    REPEATED,
-                    format!("the address `{}` stands here twice", at.value.0),
-                    at.span,
-                    "",
-                );
+                self.doubt(REPEATED, format!("the address `{}` stands here twice", at.value.0), at.span, "");
             } else {
                 addresses.push(at.value.0);
             }
@@ -385,6 +390,9 @@ impl Checker<'_> {
             else {
                 continue;
             };
+            if enabled.0 {
+                self.rules_of_server.push((facts.clone(), *mode));
+            }
             self.attached.push(Attached { facts, hosts: hosts.to_vec() });
             let strict = table.strict.said().map(|strict| strict.value.0);
             let limits = RunLimits { strict: strict.unwrap_or(self.rules.strict), ..self.rules };
@@ -515,7 +523,7 @@ impl Checker<'_> {
         Reader::new(self.source, self.diagnostics).report(id, message, (span, ""), help);
     }
 
-    fn warning(&mut self, id: DiagnosticId, message: String, span: Span, help: &str) {
+    pub(super) fn doubt(&mut self, id: DiagnosticId, message: String, span: Span, help: &str) {
         let diagnostic = Diagnostic::warning(id, message).at(self.source, span, "");
         self.diagnostics.push(if help.is_empty() { diagnostic } else { diagnostic.help(help) });
     }
@@ -549,6 +557,7 @@ fn settings(said: Option<&said::Settings>) -> Settings {
         settings.contexts_bytes_max =
             said.max_context_memory.value().and_then(bytes).unwrap_or(settings.contexts_bytes_max);
         settings.waiting_max = said.max_waiting.value().map_or(settings.waiting_max, |count| whole(count.0));
+        settings.mark_key_age = said.mark_key_age.value().map_or(settings.mark_key_age, |length| length.0);
         settings.grace_period = said.grace_period.value().map_or(settings.grace_period, |length| length.0);
     }
     settings

@@ -115,6 +115,7 @@ pub(crate) fn describe(catalog: &Catalog) -> Vec<String> {
             lines.extend(attachments.iter().map(|attachment| rule_line(server, stage, attachment)));
         }
     }
+    lines.extend(super::marks::describe(&catalog.virtual_servers));
     for (name, class) in &catalog.rate_classes {
         lines.push(format!("rate class {name}: {}", rate_class_text(class)));
     }

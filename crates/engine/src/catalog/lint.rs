@@ -410,7 +410,7 @@ fn cookie_without_path(facts: &RuleFacts, call: &CallFact) -> Option<Diagnostic>
     Some(warning.help(format!("write \"{}; Path=/\", or use http.setResponseCookie", shown(&cookie))))
 }
 
-fn constant(argument: &ArgumentFact) -> Option<String> {
+pub(super) fn constant(argument: &ArgumentFact) -> Option<String> {
     argument.constant.as_ref().map(|bytes| String::from_utf8_lossy(bytes).into_owned())
 }
 

@@ -15,6 +15,7 @@ mod files;
 mod htaccess;
 mod kept;
 mod lint;
+mod marks;
 mod outgoing;
 mod pool;
 mod read;
@@ -30,6 +31,7 @@ pub use authenticator::{Authenticator, AuthenticatorKind, LdapTls, Secret};
 pub use embedded::{EmbeddedOptions, Guard};
 pub use files::{FileFacts, Files, MemoryFiles};
 pub use htaccess::Htaccess;
+pub use marks::{CookieCaching, Mark, MarkMemoryBy, Marks};
 pub use outgoing::{Allowed, Outgoing, Refusal};
 pub use pool::{Algorithm, Node, Pool};
 pub use rules::{CheckedRule, Rule, RuleStage, check_rule};
@@ -47,7 +49,7 @@ use select::Selection;
 use shaping::{BandwidthClass, Bounds, RateClass};
 use source::{Diagnostic, Severity};
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use trafficscript::{Builtins, RunLimits};
@@ -86,6 +88,8 @@ pub struct Catalog {
     pub geo: Option<GeoDatabase>,
     /// The files that rules may read.
     pub resources: Resources,
+    /// Where to keep what outlives the process, joined to the catalog's folder.
+    pub state_folder: Option<PathBuf>,
     selection: Selection,
 }
 
@@ -133,6 +137,8 @@ pub struct Settings {
     pub contexts_bytes_max: usize,
     /// Requests that may wait in all rate classes together. Read at start only.
     pub waiting_max: usize,
+    /// How long a key signs marks.
+    pub mark_key_age: Duration,
 }
 
 impl Settings {
@@ -155,6 +161,7 @@ impl Default for Settings {
             contexts_max: bounds.contexts_max,
             contexts_bytes_max: bounds.contexts_bytes_max,
             waiting_max: bounds.tickets_max,
+            mark_key_age: Duration::from_hours(24),
         }
     }
 }
@@ -262,6 +269,8 @@ impl Catalog {
             server.response_rules.clear();
             server.completion_rules.clear();
             server.htaccess = None;
+            // What the rules that go have said of cookies does not hold for others.
+            server.marks.names.clear();
             for (rule, stage) in rules {
                 let list = match stage {
                     RuleStage::Request | RuleStage::RawRequest => &mut server.request_rules,
@@ -308,6 +317,11 @@ impl Catalog {
             let lists = [&mut server.request_rules, &mut server.response_rules, &mut server.completion_rules];
             lists.into_iter().flatten()
         })
+    }
+
+    /// Which cookies are taken for marks, a line for each virtual server that has some.
+    pub fn describe_marks(&self) -> Vec<String> {
+        marks::describe(&self.virtual_servers)
     }
 
     /// What is in force, one line each, for people who have just started it.

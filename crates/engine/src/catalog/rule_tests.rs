@@ -232,6 +232,8 @@ fn what_is_in_force_is_told_in_plain_lines() {
     let expected = [
         "virtual server site: 127.0.0.1:9000, pool origin (10.0.0.9:81)",
         "request rule abusive-referer on site: observes only: decides and logs, holds nobody up",
+        "marks of site: AbusiveReferer (set by rules that observe: not signed); for 1h, remembered by address for 65536 \
+         clients",
         "rate class StandardReferer: 5 a second, waits 6 s at most",
         "rate class BusyReferer: 10 a second, waits 6 s at most",
         "bandwidth class AbusiveReferer: 8 Mbit/s shared by all its connections",

@@ -4,6 +4,7 @@
 use super::address::{Host, Listen, Network, NodeAddress};
 use super::authenticator::{AuthenticatorKind, LdapTls};
 use super::htaccess::HtaccessUse;
+use super::marks::{CookieCaching, MarkMemoryBy, Moment};
 use super::outgoing::Allowed;
 use super::pool::Algorithm;
 use super::read::{At, Count, Flag, Named, OneOrMany, Reader, Say, Text, said_choice, said_table};
@@ -58,6 +59,11 @@ said_table! {
         max_waiting: Count<1, 1_000_000> => 65_536,
         /// A database of places in MaxMind's format (`.mmdb`), relative to the folder of the catalog, for `geo.*`.
         geo_database: Text => optional,
+        /// The folder for what outlives the process, relative to the folder of the catalog: the keys of marks
+        /// (`mark-keys`). Without it they live in memory, and marks end with the process.
+        state_folder: Text => optional,
+        /// How long a key signs marks; for as long again it verifies them.
+        mark_key_age: Length<60_000> => "24h",
         /// The variables of the environment that rules may read with `sys.getenv`; it often holds secrets.
         environment: OneOrMany<Text> => optional,
     }
@@ -149,6 +155,19 @@ said_table! {
         max_request_head: Size<1_024, 1_048_576> => "64 KiB",
         /// The most fields in the head of a request.
         max_fields: Count<8, 1_000> => 100,
+        /// Cookies by which rules know again whom they have marked: their values are signed, end, and are remembered.
+        /// Without this key, those that the virtual server's rules both set and test; `[]` for none.
+        marks: OneOrMany<Text> => optional,
+        /// How long a mark holds; a shorter time acts on those that are out already.
+        mark_for: Length<1_000> => "1h",
+        /// Marks that were set before this moment are void: `2026-11-22T20:00:00Z`.
+        marks_valid_from: Moment => optional,
+        /// For whom marks are remembered when the cookie is gone.
+        mark_memory: MarkMemoryBy => "address",
+        /// Clients that are remembered; beyond, the cookie decides. One takes at most 1 KiB.
+        mark_memory_max: Count<1, 10_000_000> => 65_536,
+        /// What becomes of an answer's Cache-Control when a rule sets a cookie on it.
+        cookie_caching: CookieCaching => "private",
         /// How much of a request's or an answer's body is held for a rule that reads it.
         max_body_buffer: Size<1_024, 16_777_216> => "1 MiB",
     }

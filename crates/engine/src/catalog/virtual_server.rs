@@ -2,6 +2,7 @@
 
 use super::PoolId;
 use super::htaccess::Htaccess;
+use super::marks::{CookieCaching, Marks};
 use super::read::said_choice;
 use super::rules::Rule;
 use crate::counters::RuleCounters;
@@ -53,6 +54,10 @@ pub struct VirtualServer {
     pub max_fields: usize,
     /// Bytes of a body that are held for a rule that reads it, at most; of a longer one it gets so many.
     pub max_body_buffer: usize,
+    /// The cookies that are marks.
+    pub marks: Marks,
+    /// What becomes of an answer's Cache-Control when a rule sets a cookie on it.
+    pub cookie_caching: CookieCaching,
 }
 
 impl VirtualServer {

@@ -1,5 +1,6 @@
 //! What rules change about a response, kept until there is one.
 
+use crate::catalog::CookieCaching;
 use message::{Known, ResponseHead};
 use trafficscript::ByteString;
 
@@ -39,25 +40,25 @@ impl ResponseEdit {
 }
 
 /// Does to the response what request rules asked for, in order.
-pub(crate) fn apply(head: &mut ResponseHead, edits: &[ResponseEdit]) {
+pub(crate) fn apply(head: &mut ResponseHead, edits: &[ResponseEdit], caching: CookieCaching) {
     for edit in edits {
-        apply_one(head, edit);
+        apply_one(head, edit, caching);
     }
 }
 
 /// Does one change. Names and values were checked when the rule asked for them.
-pub(crate) fn apply_one(head: &mut ResponseHead, edit: &ResponseEdit) {
+pub(crate) fn apply_one(head: &mut ResponseHead, edit: &ResponseEdit, caching: CookieCaching) {
     let fields = head.fields_mut();
     match edit {
         ResponseEdit::Set(name, value) => {
             let _checked = fields.set(name, value);
             if name.eq_ignore_ascii_case(b"Set-Cookie") {
-                keep_from_shared_caches(head);
+                keep_from_shared_caches(head, caching);
             }
         }
         ResponseEdit::Add(name, value) if name.eq_ignore_ascii_case(b"Set-Cookie") => {
             let _checked = fields.add(name, value);
-            keep_from_shared_caches(head);
+            keep_from_shared_caches(head, caching);
         }
         ResponseEdit::Add(name, value) => {
             // Another value of a list is appended to it, as the function reference has it.
@@ -91,7 +92,7 @@ pub(crate) fn apply_one(head: &mut ResponseHead, edit: &ResponseEdit) {
             fields
                 .remove_where(|_, value, known| known == Known::SetCookie && cookie_name(value) == &name[..]);
             let _checked = fields.add(b"Set-Cookie", &[&pair[..], &attributes].concat());
-            keep_from_shared_caches(head);
+            keep_from_shared_caches(head, caching);
         }
     }
 }
@@ -102,13 +103,27 @@ pub(crate) fn cookie_name(line: &[u8]) -> &[u8] {
     line[..end].trim_ascii()
 }
 
+/// Where the value stands in a `Set-Cookie` value: between the first `=` and the first `;`, without blanks around it.
+/// `None` if it has no name.
+pub(crate) fn cookie_value(line: &[u8]) -> Option<core::ops::Range<usize>> {
+    let end = line.iter().position(|byte| *byte == b';').unwrap_or(line.len());
+    let pair = line.get(..end)?;
+    let from = pair.iter().position(|byte| *byte == b'=')? + 1;
+    let value = pair.get(from..)?;
+    let blanks = value.len() - value.trim_ascii_start().len();
+    Some(from + blanks..from + blanks + value.trim_ascii().len())
+}
+
 /// What follows the pair in a `Set-Cookie` value, from its `;` on.
-fn attributes_of(line: &[u8]) -> &[u8] {
+pub(super) fn attributes_of(line: &[u8]) -> &[u8] {
     line.iter().position(|byte| *byte == b';').map_or(&[], |at| &line[at..])
 }
 
 /// A cookie on an answer that a shared cache keeps would mark everybody behind it, so the answer becomes private.
-fn keep_from_shared_caches(head: &mut ResponseHead) {
+pub(super) fn keep_from_shared_caches(head: &mut ResponseHead, caching: CookieCaching) {
+    if caching == CookieCaching::Unchanged {
+        return;
+    }
     let fields = head.fields_mut();
     let Some(old) = fields.joined(b"Cache-Control") else {
         let _fits = fields.add(b"Cache-Control", b"private");
@@ -156,10 +171,27 @@ mod tests {
             attributes: None,
             fallback: b"; Path=/",
         };
-        apply(&mut head, &[cookie("mark", "mark=new"), cookie("fresh", "fresh=1")]);
+        let edits = [cookie("mark", "mark=new"), cookie("fresh", "fresh=1")];
+        apply(&mut head, &edits, CookieCaching::Private);
         let cookies: Vec<&[u8]> = head.fields().all(b"set-cookie").collect();
         assert_eq!(cookies, [&b"other=1"[..], b"mark=new; Path=/shop", b"fresh=1; Path=/"]);
         assert_eq!(head.fields().get(b"Cache-Control"), Some(&b"max-age=60, private"[..]));
+    }
+
+    #[test]
+    fn the_value_of_a_cookie_is_found_between_its_name_and_its_attributes() {
+        let value = |line: &str| cookie_value(line.as_bytes()).map(|at| line[at].to_owned());
+        for (line, expected) in [
+            ("a=1", Some("1")),
+            ("a = 1 ; Path=/; b=2", Some("1")),
+            ("a=x=y;", Some("x=y")),
+            ("a=; Path=/", Some("")),
+            ("a=  ", Some("")),
+            ("a; b=1", None),
+            ("", None),
+        ] {
+            assert_eq!(value(line).as_deref(), expected, "{line}");
+        }
     }
 
     #[test]
@@ -167,7 +199,7 @@ mod tests {
         let mut head = head(&[("Vary", "Accept"), ("Set-Cookie", "a=1")]);
         let add =
             |name: &str, value: &str| ResponseEdit::Add(ByteString::from(name), ByteString::from(value));
-        apply(&mut head, &[add("vary", "Referer"), add("Set-Cookie", "b=2")]);
+        apply(&mut head, &[add("vary", "Referer"), add("Set-Cookie", "b=2")], CookieCaching::Private);
         assert_eq!(head.fields().get(b"Vary"), Some(&b"Accept, Referer"[..]));
         assert_eq!(head.fields().all(b"Set-Cookie").count(), 2);
     }
@@ -175,7 +207,14 @@ mod tests {
     #[test]
     fn a_cookie_that_is_set_as_a_field_makes_the_answer_private_too() {
         let mut head = head(&[("Cache-Control", "public")]);
-        apply(&mut head, &[ResponseEdit::Set(ByteString::from("Set-Cookie"), ByteString::from("a=1"))]);
+        let edit = ResponseEdit::Set(ByteString::from("Set-Cookie"), ByteString::from("a=1"));
+        apply_one(&mut head, &edit, CookieCaching::Unchanged);
+        assert_eq!(
+            head.fields().get(b"Cache-Control"),
+            Some(&b"public"[..]),
+            "unless the catalog says otherwise"
+        );
+        apply_one(&mut head, &edit, CookieCaching::Private);
         assert_eq!(head.fields().get(b"Cache-Control"), Some(&b"private"[..]));
     }
 }

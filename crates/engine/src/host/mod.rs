@@ -4,17 +4,19 @@
 mod completion;
 mod edit;
 mod errand;
+mod marks;
 mod stream;
 
 pub(crate) use completion::Completion;
-pub(crate) use edit::{ResponseEdit, apply, apply_one, cookie_name};
+pub(crate) use edit::{ResponseEdit, apply, apply_one, cookie_name, cookie_value};
 pub(crate) use errand::{OnErrand, go, refused};
+pub(crate) use marks::MarksSeen;
 pub(crate) use stream::{Answered, LineEnd, Raw, Searched, Side, Want};
 
 use crate::bodies::{Bodies, Place, Work};
 use crate::catalog::{Attachment, Catalog, PoolId, VirtualServer, VirtualServerId};
 use crate::connection::Connection;
-use crate::decision::RateResult;
+use crate::decision::{MarkState, RateResult};
 use crate::errand::ErrandKind;
 use crate::htaccess::Judged;
 use crate::limits;
@@ -235,6 +237,11 @@ pub(crate) enum Note {
     Cookie {
         name: ByteString,
     },
+    /// A mark that a rule asked for.
+    Mark {
+        name: ByteString,
+        state: MarkState,
+    },
     /// A field set, added or removed; written down only where the rule observes.
     Field {
         side: &'static str,
@@ -337,6 +344,8 @@ pub struct Host {
     pub(crate) retries: u32,
     /// What `.htaccess` has found out and decided; `None` where there is none, or its turn has not come.
     pub(crate) judged: Option<Box<Judged>>,
+    /// What is known of marks; `None` where none came and none was asked for.
+    pub(crate) marks: Option<Box<MarksSeen>>,
 }
 
 impl Host {
@@ -384,6 +393,7 @@ impl Host {
             is_body_spent: false,
             retries: 0,
             judged: None,
+            marks: None,
         }
     }
 

@@ -248,6 +248,14 @@ struct Summary<'a> {
 }
 
 impl<'a> Summary<'a> {
+    fn mark(&mut self, name: &[u8], state: &str) {
+        if !self.marks.is_empty() {
+            self.marks.push(',');
+        }
+        self.marks.push_str(&String::from_utf8_lossy(name));
+        self.marks.push_str(state);
+    }
+
     fn of(transaction: &'a Transaction) -> Self {
         let mut summary = Self::default();
         let mut deciding: Option<&Noted> = None;
@@ -259,11 +267,11 @@ impl<'a> Summary<'a> {
                     summary.queue_micros = summary.queue_micros.saturating_add(*waited_micros);
                     summary.queue_place = (*waited_micros > 0).then(|| backlog.saturating_add(1));
                 }
-                Note::Cookie { name } => {
-                    if !summary.marks.is_empty() {
-                        summary.marks.push(',');
-                    }
-                    summary.marks.push_str(&String::from_utf8_lossy(name));
+                Note::Cookie { name } => summary.mark(name, ""),
+                Note::Mark { name, state } => {
+                    // No cookie's name has a colon.
+                    summary.mark(name, [":", state.word()].concat().as_str());
+                    continue;
                 }
                 Note::Undecidable { .. } | Note::Errand { .. } | Note::Warning { .. } | Note::Log { .. } => {
                     continue;

@@ -160,20 +160,35 @@ impl Transaction {
             origin: Origin::Undecided,
         });
         transaction.host.set_deadline();
+        if !transaction.virtual_server().marks.is_empty() {
+            transaction.host.open_marks();
+        }
         transaction
     }
 
     /// Goes on: at first, when an [`Ask`]'s time has come or its ticket was woken. Called too early it asks again.
     pub fn advance(&mut self, now: Now) -> Next {
         self.host.now = now;
-        match self.state {
+        let next = match self.state {
             State::RequestRules => self.request_rules(),
             State::Htaccess => self.htaccess(),
             State::ResponseRules => self.response_rules(),
             State::AtNode { pool } => Next::Forward { pool },
             State::Through => self.through(),
             State::Decided(next) => next,
+        };
+        self.sealed(next)
+    }
+
+    /// Before the head of an answer goes out, its marks are signed.
+    #[inline]
+    fn sealed(&mut self, next: Next) -> Next {
+        if matches!(next, Next::Deliver | Next::Answer | Next::Finish | Next::Ask(Ask::Send))
+            && !self.virtual_server().marks.is_empty()
+        {
+            self.host.seal_marks();
         }
+        next
     }
 
     /// What is to be sent to the node: the request as the rules left it.
@@ -195,10 +210,12 @@ impl Transaction {
         self.origin = Origin::Node;
         self.host.is_from_node = true;
         self.host.shared.counters().responses_from_nodes.add_one();
-        if let Some(next) = self.error_document_came() {
-            return next;
+        if !self.virtual_server().marks.is_empty() {
+            self.host.note_marks_of_node();
         }
-        self.begin_response_rules()
+        let next = self.error_document_came();
+        let next = next.unwrap_or_else(|| self.begin_response_rules());
+        self.sealed(next)
     }
 
     /// No answer can be had from a node. Decides what the client gets; response rules do not run on it.
@@ -209,10 +226,12 @@ impl Transaction {
         if error.side() == Side::Node
             && let Some(page) = self.error_document_failed(status)
         {
-            return self.answer_with(page);
+            let next = self.answer_with(page);
+            return self.sealed(next);
         }
         self.origin = Origin::Error(error.word());
-        self.answer_with(outcome::page(status, sentence))
+        let next = self.answer_with(outcome::page(status, sentence));
+        self.sealed(next)
     }
 
     /// The answer's head. Valid from [`Next::Deliver`] or [`Next::Answer`] on.
@@ -435,6 +454,7 @@ impl Transaction {
     fn build(&mut self, built: Built) {
         self.host.shared.counters().responses_built.add_one();
         self.host.body = outcome::write_head(&mut self.host.response, built);
+        self.host.unseal_marks();
         (self.host.has_own_answer, self.host.is_from_node) = (true, false);
     }
 }

@@ -112,6 +112,7 @@ fn event(note: &Note) -> Event {
             Event::BandwidthClass { side: Cow::Borrowed(side), class: text(class) }
         }
         Note::Cookie { name } => Event::Cookie { name: text(name) },
+        Note::Mark { name, state } => Event::Mark { name: text(name), state: *state },
         Note::Field { side, name } => Event::Field { side: Cow::Borrowed(side), name: text(name) },
         Note::Pool { pool } => Event::Pool { pool: text(pool) },
         Note::Setting { name, value } => Event::Setting { name: Cow::Borrowed(name), value: text(value) },

@@ -258,7 +258,8 @@ impl Host {
 
     /// Does to the answer what request rules and `.htaccess` asked for.
     pub(crate) fn apply_edits(&mut self) {
-        host::apply(&mut self.response, &self.edits);
+        let caching = self.virtual_server().cookie_caching;
+        host::apply(&mut self.response, &self.edits, caching);
         if let Some(judged) = &self.judged {
             apply_to_answer(&mut self.response, judged);
         }

@@ -3,6 +3,7 @@
 
 use super::log;
 use crate::disk::Disk;
+use crate::mark_keys::KeyStore;
 use crate::verdict::Verdict;
 use engine::Catalog;
 use engine::builtins::builtins;
@@ -21,10 +22,16 @@ pub(super) struct Signals {
     interrupt: Signal,
 }
 
+/// How often the age of the keys of marks is looked at; also the latest that another process's new key is known here,
+/// which signs marks at once.
+const KEYS_LOOK: Duration = Duration::from_mins(1);
+
 enum Told {
     Reload,
     Reopen,
     Count,
+    /// Nobody told: it is time to look whether the keys of marks are old.
+    Keys,
     Stop,
     StopNow,
 }
@@ -55,14 +62,20 @@ impl Signals {
 
     /// Does what signals say until one ends it.
     pub(super) async fn serve(mut self, mut running: Running, file: Option<&Path>) -> Verdict {
+        let clock = running.clock().clone();
         let grace = loop {
-            match self.next().await {
+            let told = tokio::select! {
+                told = self.next() => told,
+                () = clock.sleep_until(clock.tick().saturating_add(KEYS_LOOK)) => Told::Keys,
+            };
+            match told {
                 Told::Reload => reload(&mut running, file),
                 Told::Reopen => {
                     running.reopen_logs();
                     tracing::info!("the logs are opened again");
                 }
                 Told::Count => tell_counters(&running),
+                Told::Keys => renew_mark_keys(&running),
                 Told::Stop => break running.shared().catalog().settings.grace_period,
                 Told::StopNow => break Duration::ZERO,
             }
@@ -83,7 +96,7 @@ impl Signals {
                         tracing::warn!("told again to stop: breaks off what is under way");
                         std::process::exit(i32::from(130_u8));
                     }
-                    Told::Reload | Told::Reopen | Told::Count | Told::Stop => {}
+                    Told::Reload | Told::Reopen | Told::Count | Told::Keys | Told::Stop => {}
                 },
             }
         }
@@ -118,6 +131,7 @@ fn reload(running: &mut Running, file: Option<&Path>) {
     }
     match running.adopt(catalog) {
         Ok(()) => {
+            renew_mark_keys(running);
             let addresses: Vec<String> = running.addresses().map(|(_, bound)| bound.to_string()).collect();
             tracing::info!("{} is in force, on {}", path.display(), addresses.join(", "));
         }
@@ -125,6 +139,24 @@ fn reload(running: &mut Running, file: Option<&Path>) {
             tracing::error!("{error}");
             refused(running, path);
         }
+    }
+}
+
+/// Takes the keys of marks as they are in their file by now, or follows them up when they are old. Where that cannot be
+/// done, those in force stay.
+fn renew_mark_keys(running: &Running) {
+    let catalog = running.shared().catalog();
+    let Some(store) = KeyStore::of(&catalog) else { return };
+    let in_force = running.shared().mark_keys();
+    let now = running.clock().now().wall;
+    match store.keys(Some(&in_force), catalog.settings.mark_key_age, now) {
+        Ok(keys) if keys.names() == in_force.names() && keys.valid_from() == in_force.valid_from() => {}
+        Ok(keys) => {
+            let names: Vec<String> = keys.names().into_iter().map(|(name, _)| name).collect();
+            tracing::info!("marks are signed with key {} now", names.first().map_or("", String::as_str));
+            running.shared().set_mark_keys(keys);
+        }
+        Err(error) => tracing::error!("the keys of marks stay as they are: {error:#}"),
     }
 }
 

@@ -31,8 +31,8 @@ Open {at}/ in a browser, or try:
         // Writing to a string cannot fail.
         let _written = writeln!(
             text,
-            "  # an audio file, for a visitor of that crowd (marked by a cookie)
-  curl -s {download} -b AbusiveReferer=1 {at}{audio}"
+            "  # an audio file, for a visitor of that crowd (marked, and remembered by address)
+  curl -s {download} {at}{audio}"
         );
     }
     text += match guard {

@@ -10,6 +10,7 @@ mod heads;
 mod htaccess;
 mod kit;
 mod layout;
+mod marks;
 mod numbers;
 mod origins;
 mod rule_bodies;

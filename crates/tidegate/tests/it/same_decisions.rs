@@ -2,10 +2,11 @@
 //! `try`: the decisions are the same, record for record.
 
 use engine::catalog::{MemoryFiles, Node};
-use engine::decision::{DecisionRecord, Event, Outcome};
-use engine::{Catalog, Rehearsal, Shared, SharedOptions, Visit, WallTime};
+use engine::decision::{DecisionRecord, Event, MarkState, Outcome, RulePlace};
+use engine::{Catalog, Now, Rehearsal, Shared, SharedOptions, Visit, WallTime};
 use message::{RequestHead, ResponseHead, Version};
 use proxy::{Clock, Dial, Ends, Wakes, Worker, WorkerSettings};
+use shaping::Tick;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::io;
@@ -49,7 +50,7 @@ struct Guest {
     client: SocketAddr,
     path: &'static str,
     referer: Option<&'static str>,
-    cookie: Option<&'static str>,
+    cookie: Option<String>,
     leaves_at: Option<Duration>,
 }
 
@@ -73,6 +74,8 @@ fn trace() -> Vec<Guest> {
         Some("http://localhost/"),
         Some("no url at all"),
     ];
+    // A good mark, one that is forged, and none.
+    let cookies = [marked(), "AbusiveReferer=news.example".to_owned(), "a=b".to_owned()];
     let taken: BTreeSet<u64> = (0..240).map(|number| number * APART_MILLIS % 1000).collect();
     let guest = |number: u16| {
         let at = u64::from(number) * APART_MILLIS;
@@ -83,7 +86,7 @@ fn trace() -> Vec<Guest> {
             client: SocketAddr::from(([192, 0, 2, u8::try_from(1 + up_to(9)).unwrap()], 10_000 + number)),
             path: ["/", "/", "/", "/page", "/discard", "/no"][up_to(6) as usize],
             referer: referers[up_to(7) as usize],
-            cookie: (up_to(8) == 0).then_some("AbusiveReferer=news.example"),
+            cookie: (up_to(8) == 0).then(|| cookies[up_to(3) as usize].clone()),
             leaves_at: leaves_at.next().filter(|_| up_to(5) == 0).map(Duration::from_millis),
         }
     };
@@ -110,6 +113,10 @@ fn the_proxy_and_the_event_queue_decide_alike() {
         record.events.iter().any(|(_, event)| matches!(event, Event::Rate { waited_micros: 1.., .. }))
     };
     assert!(live.iter().filter(waited).count() > 20);
+    for state in [MarkState::Held, MarkState::Remembered, MarkState::Forged] {
+        let is_told = |(_, event): &(RulePlace, Event)| matches!(event, Event::Mark { state: told, .. } if *told == state);
+        assert!(live.iter().any(|record| record.events.iter().any(is_told)), "{state:?}");
+    }
     assert!(live.iter().any(|record| record.bandwidth_class.as_deref() == Some("AbusiveReferer")));
 }
 
@@ -126,13 +133,25 @@ fn options() -> SharedOptions {
     SharedOptions { seed: SEED, ..SharedOptions::default() }
 }
 
+/// The cookie of somebody who was marked just now.
+fn marked() -> String {
+    let start = Now { tick: Tick::ZERO, wall: START };
+    let shared = Shared::new(catalog(), &options(), Box::new(Wakes::new()), start);
+    let mut request = RequestHead::new(b"GET", b"/", Version::Http11).unwrap();
+    request.fields_mut().add(b"Cookie", b"AbusiveReferer=news.example").unwrap();
+    shared.sign_marks(&shared.catalog().virtual_servers[0], &mut request, start);
+    let cookie = String::from_utf8(request.fields().get(b"Cookie").unwrap().to_vec()).unwrap();
+    assert!(cookie.starts_with("AbusiveReferer=v1."), "{cookie}");
+    cookie
+}
+
 fn through_the_queue(trace: &[Guest]) -> Vec<DecisionRecord> {
     let mut rehearsal = Rehearsal::new(catalog(), &options(), START);
     for (number, guest) in (1..).zip(trace) {
         let mut request = RequestHead::new(b"GET", guest.path.as_bytes(), Version::Http11).unwrap();
         let fields = request.fields_mut();
         fields.add(b"Host", b"site.example").unwrap();
-        for (name, value) in [("Referer", guest.referer), ("Cookie", guest.cookie)] {
+        for (name, value) in [("Referer", guest.referer), ("Cookie", guest.cookie.as_deref())] {
             if let Some(value) = value {
                 fields.add(name.as_bytes(), value.as_bytes()).unwrap();
             }
@@ -208,7 +227,7 @@ fn through_the_proxy(trace: &[Guest]) -> Vec<DecisionRecord> {
 
 fn text_of(guest: &Guest) -> String {
     let mut text = format!("GET {} HTTP/1.1\r\nHost: site.example\r\n", guest.path);
-    for (name, value) in [("Referer", guest.referer), ("Cookie", guest.cookie)] {
+    for (name, value) in [("Referer", guest.referer), ("Cookie", guest.cookie.as_deref())] {
         if let Some(value) = value {
             text.extend([name, ": ", value, "\r\n"]);
         }

@@ -19,13 +19,16 @@ fn classes(standard: u32) -> String {
 
 #[test]
 fn whoever_comes_from_slashdot_gets_the_cookie_and_the_class_and_keeps_the_class_by_the_cookie() {
-    let server = "request_rules = [\"slashdot\"]\naccess_log = { path = \"a.log\", format = \"tidegate\" }";
+    // All come from one address here, so only the cookie tells them apart.
+    let server = "request_rules = [\"slashdot\"]\naccess_log = { path = \"a.log\", format = \"tidegate\" }\n\
+                  mark_memory = \"off\"";
     let text = catalog(node(|_| ok("hello")), server, &classes(10));
     let here = folder(&[("tidegate.toml", &text), ("rules/slashdot.rts", SLASHDOT)]);
     let proxy = Proxy::start(here.path(), &[]);
     let marked = proxy.get("/marked", &["Referer: http://slashdot.org/story"]);
-    assert_eq!(marked.field("Set-Cookie"), Some("slashdot=1"));
-    assert_eq!(proxy.get("/later", &["Cookie: slashdot=1"]).field("Set-Cookie"), None);
+    let cookie = marked.field("Set-Cookie").unwrap();
+    assert!(cookie.starts_with("slashdot=v1.") && cookie.ends_with(".1"), "{cookie}");
+    assert_eq!(proxy.get("/later", &[&format!("Cookie: {cookie}")]).field("Set-Cookie"), None);
     assert_eq!(proxy.get("/other", &["Referer: http://elsewhere.example/"]).field("Set-Cookie"), None);
     proxy.stop();
     let log = fs::read_to_string(here.path().join("a.log")).unwrap();
@@ -35,6 +38,7 @@ fn whoever_comes_from_slashdot_gets_the_cookie_and_the_class_and_keeps_the_class
         "{log}"
     );
     assert!(line("/later").contains("class=\"slashdot\""), "{log}");
+    assert!(line("/later").contains("marks=\"slashdot:held\""), "{log}");
     assert!(line("/other").contains("class=\"-\""), "{log}");
 }
 
@@ -74,7 +78,6 @@ fn a_crowd_waits_for_its_turn_while_others_pass_and_whoever_finds_three_waiting_
     );
     // One of those who wait leaves; its place is given back.
     drop(waiting.remove(0));
-    assert_eq!(proxy.get("/marked", &["Cookie: AbusiveReferer=news.example"]).status, 200);
 
     // Wider limits act on those who wait already.
     fs::write(here.path().join("tidegate.toml"), catalog(origin, server, &classes(1000))).unwrap();
@@ -89,10 +92,13 @@ fn a_crowd_waits_for_its_turn_while_others_pass_and_whoever_finds_three_waiting_
         })
         .collect();
     assert_eq!(marks[..2], [None, None], "they found one and two waiting");
-    assert!(
-        marks[2].as_ref().is_some_and(|mark| mark.starts_with("AbusiveReferer=news.example")),
-        "{marks:?}"
-    );
+    let mark = marks[2].as_deref().unwrap();
+    let (pair, attributes) = mark.split_once(';').unwrap();
+    assert!(pair.starts_with("AbusiveReferer=v1.") && pair.ends_with(".news.example"), "{mark}");
+    assert_eq!(attributes, " Path=/; HttpOnly; SameSite=Lax");
+    assert_eq!(proxy.get("/marked", &[&format!("Cookie: {pair}")]).status, 200);
+    assert_eq!(proxy.get("/forged", &["Cookie: AbusiveReferer=news.example"]).status, 200);
+    assert_eq!(proxy.get("/deleted", &[]).status, 200);
     proxy.stop();
 
     let log = fs::read_to_string(here.path().join("a.log")).unwrap();
@@ -103,4 +109,9 @@ fn a_crowd_waits_for_its_turn_while_others_pass_and_whoever_finds_three_waiting_
     assert!(line("/waits-1").contains("class=\"-\""), "{log}");
     assert!(line("/marked").contains("class=\"AbusiveReferer\""), "{log}");
     assert!(line("/typed").contains("rate=\"-\""), "{log}");
+    assert!(line("/forged").contains("marks=\"AbusiveReferer:forged,AbusiveReferer:remembered\""), "{log}");
+    assert!(
+        line("/deleted").contains("class=\"AbusiveReferer\""),
+        "who deletes the cookie is known by the address: {log}"
+    );
 }

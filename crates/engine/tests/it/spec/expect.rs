@@ -37,6 +37,8 @@ enum What {
     RequestBandwidthClass(String),
     /// A name, or a whole value.
     SetCookie(String),
+    /// A mark's name, and what is known of it; `None`: nothing is known of any.
+    Mark(Option<String>),
     NoSetCookie,
     /// `None`: no such field.
     Sends(String, Option<String>),
@@ -118,6 +120,8 @@ fn what(text: &str) -> Result<What, String> {
         "request-bandwidth-class" => What::RequestBandwidthClass(none_is_empty(rest)),
         "set-cookie" => What::SetCookie(rest.to_owned()),
         "no" if rest == "set-cookie" => What::NoSetCookie,
+        "mark" => What::Mark(Some(rest.to_owned())),
+        "no" if rest == "mark" => What::Mark(None),
         "no" if rest == "log" => What::NoLog,
         "no" if rest == "htaccess" => What::Htaccess(None),
         "htaccess" => What::Htaccess(Some(rest.to_owned())),
@@ -239,16 +243,9 @@ fn check_one(what: &What, request: &Request, happened: &Happened) -> Option<Stri
         What::BandwidthClass(expected) => differs(expected, class(&record.bandwidth_class)),
         What::RequestBandwidthClass(expected) => differs(expected, class(&record.request_bandwidth_class)),
         What::Htaccess(expected) => check_htaccess(record, expected.as_deref()),
-        What::SetCookie(expected) => {
-            let cookies = values(fields, "set-cookie");
-            let met =
-                |value: &&str| *value == unquoted(expected) || value.starts_with(&format!("{expected}="));
-            (!cookies.iter().any(met)).then(|| format!("found {cookies:?}"))
-        }
-        What::NoSetCookie => {
-            let cookies = values(fields, "set-cookie");
-            (!cookies.is_empty()).then(|| format!("found {cookies:?}"))
-        }
+        What::SetCookie(expected) => check_cookie(fields, Some(expected)),
+        What::NoSetCookie => check_cookie(fields, None),
+        What::Mark(expected) => check_mark(record, expected.as_deref()),
         What::Sends(name, expected) => {
             check_field(happened.sent.as_ref().map(|(_, f)| f.as_slice()), name, expected.as_deref())
         }
@@ -340,6 +337,37 @@ fn check_field(fields: Option<&[(String, String)]>, name: &str, expected: Option
 fn values<'a>(fields: &'a [(String, String)], name: &str) -> Vec<&'a str> {
     let of_name = fields.iter().filter(|(field, _)| field.eq_ignore_ascii_case(name));
     of_name.map(|(_, value)| value.as_str()).collect()
+}
+
+/// A `Set-Cookie` value in which the form, key, times and signature of a mark read as `mark:`.
+fn readable(line: &str) -> String {
+    let Some((name, value)) = line.split_once('=') else { return line.to_owned() };
+    let parts: Vec<&str> = value.splitn(6, '.').collect();
+    match parts.as_slice() {
+        ["v1", _, _, _, signature, value] if signature.len() == 22 => format!("{name}=mark:{value}"),
+        _ => line.to_owned(),
+    }
+}
+
+fn check_cookie(fields: &[(String, String)], expected: Option<&str>) -> Option<String> {
+    let cookies: Vec<String> = values(fields, "set-cookie").into_iter().map(readable).collect();
+    let met = match expected {
+        Some(expected) => cookies
+            .iter()
+            .any(|value| value == unquoted(expected) || value.starts_with(&format!("{expected}="))),
+        None => cookies.is_empty(),
+    };
+    (!met).then(|| format!("found {cookies:?}"))
+}
+
+fn check_mark(record: &DecisionRecord, expected: Option<&str>) -> Option<String> {
+    let told = record.events.iter().filter_map(|(_, event)| match event {
+        Event::Mark { name, state } => Some(format!("{name} {}", state.word())),
+        _ => None,
+    });
+    let found: Vec<String> = told.collect();
+    let met = expected.map_or(found.is_empty(), |expected| found.iter().any(|told| told == expected));
+    (!met).then(|| format!("found {found:?}"))
 }
 
 fn outcome(outcome: &Outcome) -> String {

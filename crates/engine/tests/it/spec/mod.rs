@@ -76,6 +76,7 @@ files! {
     functions_ssl = "functions/ssl.md",
     shaping_rate = "shaping/rate.md",
     shaping_bandwidth = "shaping/bandwidth.md",
+    catalog_marks = "catalog/marks.md",
     catalog_mistakes = "catalog/mistakes.md",
     catalog_attachments = "catalog/attachments.md",
     seeds = "seeds.md",
