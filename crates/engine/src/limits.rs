@@ -113,8 +113,9 @@ pub const MARKS_MAX: usize = 16;
 /// can plant some before the good one; browsers send few of one name.
 pub const MARK_TRIES_MAX: usize = 8;
 
-/// Bytes of names and values that are remembered of one marked client: a few marks with a host name each.
-pub const MARKS_OF_CLIENT_BYTES_MAX: usize = 512;
+/// Bytes of names and values that are remembered of one marked client: one with the longest host name, or a
+/// few shorter ones.
+pub const MARKS_OF_CLIENT_BYTES_MAX: usize = 384;
 
 /// Marks that are remembered of one client.
 pub const MARKS_OF_CLIENT_MAX: usize = 4;

@@ -264,6 +264,8 @@ impl Table {
             if let Some(at) = old {
                 client.marks.swap_remove(at);
             }
+            // Most clients have one mark: room for four would be half of the memory.
+            client.marks.reserve_exact(1);
             client.marks.push(Mark {
                 name: given.name.into(),
                 value: ByteString::from(given.value),
@@ -427,6 +429,27 @@ mod tests {
             mark(&"x".repeat(most)),
             "the old one stays"
         );
+    }
+
+    #[test]
+    fn a_client_takes_at_most_a_kib_and_mostly_a_third_of_it() {
+        let held = |value: &str, names: &[&[u8]]| {
+            let memory = MarkMemory::new(10_000, [1, 2]);
+            let info = allocation_counter::measure(|| {
+                for number in 0..10_000 {
+                    for name in names {
+                        let who = memory.who(client(number), b"");
+                        memory.remember(who, Given { name, ..given(value) }, false).unwrap();
+                    }
+                }
+            });
+            info.bytes_current / 10_000
+        };
+        let most = limits::MARKS_OF_CLIENT_BYTES_MAX / limits::MARKS_OF_CLIENT_MAX - 1;
+        let most = held(&"x".repeat(most), &[b"a", b"b", b"c", b"d"]);
+        assert!(most <= 1024, "{most} bytes");
+        let usual = held("news.example", &[b"AbusiveReferer"]);
+        assert!(usual <= 340, "{usual} bytes");
     }
 
     #[test]
