@@ -1,6 +1,7 @@
 //! `tidegate diagnose`: the hoster's path, from failing send buffers to a proposal.
 
 mod counters;
+mod logs;
 mod mail;
 mod out;
 
@@ -54,12 +55,20 @@ pub(crate) fn run(options: &DiagnoseOptions) -> anyhow::Result<Verdict> {
     };
     let pressure = counters::look(&run)?;
     let mail = mail::look(&run);
-    let findings = mail.as_ref().map(|mail| mail.findings().to_vec()).unwrap_or_default();
-    let is_partial = run.watch.is_cancelled() || mail.as_ref().is_some_and(|mail| mail.is_partial);
+    let read = logs::look(&run)?;
+    let mut findings = mail.as_ref().map(|mail| mail.findings().to_vec()).unwrap_or_default();
+    let mut is_partial = run.watch.is_cancelled() || mail.as_ref().is_some_and(|mail| mail.is_partial);
+    let (mut log, mut input) = (None, None);
+    if let Some(read) = read {
+        is_partial |= read.is_partial;
+        findings.extend(read.findings);
+        log = Some(read.log);
+        input = Some(read.input);
+    }
     let parts =
-        Parts { made_unix_seconds: run.now_unix_seconds(), is_partial, pressure, mail, log: None, findings };
+        Parts { made_unix_seconds: run.now_unix_seconds(), is_partial, pressure, mail, log, findings };
     let report = Report::of(parts);
-    let proposals = proposals(&run, &report)?;
+    let proposals = proposals(&run, &report, input.as_ref())?;
     let report = report.with_proposals(proposals);
     run.watch.finish();
     out::write(&report, options)?;
@@ -72,7 +81,11 @@ fn is_look_on(options: &DiagnoseOptions) -> bool {
 }
 
 /// What could be done; kept for `apply`.
-fn proposals(run: &Run<'_>, report: &Report) -> anyhow::Result<Vec<analyser::Proposal>> {
+fn proposals(
+    run: &Run<'_>,
+    report: &Report,
+    input: Option<&analyser::input::Input>,
+) -> anyhow::Result<Vec<analyser::Proposal>> {
     let mut own = run.options.own.clone();
     let span = report.log.as_ref().and_then(|log| log.summary.span);
     if let Some(log) = &report.log {
@@ -80,9 +93,16 @@ fn proposals(run: &Run<'_>, report: &Report) -> anyhow::Result<Vec<analyser::Pro
     }
     #[expect(clippy::cast_precision_loss, reason = "a length of time")]
     let log_seconds = span.map_or(0.0, |span| (span.to_unix - span.from_unix) as f64);
-    let terms =
-        Terms { now_unix_seconds: run.now_unix_seconds(), days: run.options.until, own: &own, log_seconds };
-    let proposals = propose(&report.findings, &terms);
+    let terms = Terms {
+        now_unix_seconds: run.now_unix_seconds(),
+        days: run.options.until,
+        own: &own,
+        log_seconds,
+    };
+    let mut proposals = propose(&report.findings, &terms);
+    if let (Some(input), Some(log)) = (input, &report.log) {
+        logs::try_out(run, (input, log), &report.findings, &terms, &mut proposals)?;
+    }
     if let Some(state) = &run.state
         && !proposals.is_empty()
         && let Err(why) = apply::keep(state, &proposals)

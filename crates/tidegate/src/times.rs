@@ -35,6 +35,11 @@ impl Window {
         }
         Ok(window)
     }
+
+    pub(crate) fn holds(self, unix_micros: i64) -> bool {
+        self.from_unix_micros.is_none_or(|from| from <= unix_micros)
+            && self.to_unix_micros.is_none_or(|to| unix_micros < to)
+    }
 }
 
 /// A point in time with its zone, one of this machine's zone, a day, or so long ago.
@@ -75,5 +80,7 @@ mod tests {
             assert_eq!(moment(text, &zone, now), expected, "{text}");
         }
         assert!(Window::of(Some("2026-11-22"), Some("2026-11-21"), now).is_err());
+        let window = Window { from_unix_micros: Some(5), to_unix_micros: Some(7) };
+        assert_eq!([4, 5, 6, 7].map(|at| window.holds(at)), [false, true, true, false]);
     }
 }

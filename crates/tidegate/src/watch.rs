@@ -50,6 +50,11 @@ impl Watch {
         self.cancel.load(Ordering::Relaxed)
     }
 
+    /// The same as the analyser wants it.
+    pub(crate) fn reading<'a>(&'a self, progress: &'a (dyn Fn(u64) + Sync)) -> analyser::input::Watch<'a> {
+        analyser::input::Watch { cancel: &self.cancel, progress }
+    }
+
     /// Does something while the bar is not there.
     pub(crate) fn hide<R>(&self, work: impl FnOnce() -> R) -> R {
         self.bar.suspend(work)

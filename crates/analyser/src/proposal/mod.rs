@@ -4,11 +4,13 @@
 mod aim;
 mod apache;
 mod check;
+mod effect;
 mod end;
 mod haproxy;
 mod nginx;
 mod trafficscript;
 
+pub use effect::predict;
 pub use end::DAYS_MAX;
 
 use crate::report::{Finding, Verdict};

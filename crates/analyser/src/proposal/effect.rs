@@ -1,0 +1,73 @@
+//! What a proposal would have done to the log it comes from, in sentences and numbers.
+
+use super::{Action, Proposal, Terms};
+use crate::human;
+use crate::input::{Input, Watch};
+use crate::replay::{Effect, Hit, ReplayError, ReplayOptions, Who, Window, replay};
+use crate::report::Traits;
+use engine::Catalog;
+use engine::builtins::builtins;
+use engine::catalog::MemoryFiles;
+use std::path::Path;
+
+/// Tries a proposal on a log: fills in [`Proposal::effect`] and [`Proposal::effect_said`].
+///
+/// # Errors
+/// As [`replay`].
+pub fn predict(
+    proposal: &mut Proposal,
+    traits: &Traits,
+    terms: &Terms<'_>,
+    (input, window): (&Input, Window),
+    watch: &Watch<'_>,
+) -> Result<(), ReplayError> {
+    let files = MemoryFiles::default()
+        .with("tidegate.toml", proposal.catalog())
+        .with(&*format!("rules/{}.rts", proposal.id), proposal.rule.as_str());
+    let Some(catalog) = Catalog::load(Path::new("tidegate.toml"), &files, builtins()).catalog else {
+        return Ok(());
+    };
+    let mut offenders = traits.referers.clone();
+    offenders.extend(traits.networks.iter().map(ToString::to_string));
+    let options =
+        ReplayOptions { own: terms.own.to_vec(), offenders, window, ..ReplayOptions::default() };
+    let (effect, _) = replay(catalog, input, options, watch)?;
+    proposal.effect_said = said(proposal.action, &effect);
+    proposal.effect = serde_json::to_value(&effect).ok();
+    Ok(())
+}
+
+fn said(action: Action, effect: &Effect) -> Vec<String> {
+    let mut lines = Vec::new();
+    let hit: u64 = effect.who.iter().map(|row| row.hit.hit.requests).sum();
+    let bytes: u64 = effect.who.iter().map(|row| row.hit.hit.bytes).sum();
+    let share = human::percent(bytes, effect.log.bytes);
+    let part = if effect.is_partial { " (as far as it was read)" } else { "" };
+    let requests = human::count(hit);
+    let bytes = human::bytes(bytes);
+    lines.push(match action {
+        Action::Slow => format!("on this log{part}: slows {requests} requests, {bytes}, {share} of all bytes"),
+        Action::Queue => {
+            let waited: u64 = effect.rate_classes.iter().map(|class| class.waited.requests).sum();
+            format!("on this log{part}: {requests} requests go through the queue, {} have to wait", human::count(waited))
+        }
+        Action::Refuse => format!(
+            "on this log{part}: refuses {requests} requests and saves {}, {share} of all bytes",
+            human::bytes(effect.saved.bytes)
+        ),
+    });
+    let row = |who: Who| effect.who.iter().find(|row| row.who == who).map(|row| row.hit).unwrap_or_default();
+    let who = [Who::OwnVisitor, Who::FeedReader, Who::Player, Who::ImageSearch, Who::Crawler];
+    let told: Vec<String> = who.into_iter().map(|who| hit_said(who, row(who))).collect();
+    lines.push(format!("who else is hit: {}", told.join("; ")));
+    lines
+}
+
+fn hit_said(who: Who, hit: Hit) -> String {
+    match hit.hit.requests {
+        0 => format!("{}: none", who.label()),
+        requests => {
+            format!("{}: {} of {} requests", who.label(), human::count(requests), human::count(hit.asked.requests))
+        }
+    }
+}
