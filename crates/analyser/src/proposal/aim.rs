@@ -17,6 +17,8 @@ const VALUE_BYTES_MAX: usize = 300;
 const PATTERN_BYTES_MAX: usize = 4096;
 /// Characters of a name in a remark.
 const REMARK_MAX: usize = 80;
+/// Values of one kind that a remark names.
+const REMARKED_MAX: usize = 2;
 /// The longest name of a host.
 const HOST_BYTES_MAX: usize = 253;
 
@@ -214,8 +216,8 @@ pub(super) fn remark(text: &str) -> String {
 fn said(traits: &Traits, aim: &Aim) -> String {
     let mut parts = Vec::new();
     let list = |values: Vec<String>| {
-        let more = values.len().saturating_sub(3);
-        let shown = values.into_iter().take(3).collect::<Vec<_>>().join(", ");
+        let more = values.len().saturating_sub(REMARKED_MAX);
+        let shown = values.into_iter().take(REMARKED_MAX).collect::<Vec<_>>().join(", ");
         if more > 0 { format!("{shown} and {more} more") } else { shown }
     };
     let path = |path: &PathTrait| match path {
@@ -233,8 +235,11 @@ fn said(traits: &Traits, aim: &Aim) -> String {
         parts.push("asked for without a referer".to_owned());
     }
     if aim.agent.is_some() {
-        let agents = list(traits.agents.iter().map(|agent| remark(agent)).collect());
-        parts.push(format!("by the program {agents}"));
+        parts.push(match traits.agents.as_slice() {
+            [one] => format!("by the program {}", remark(one)),
+            [first, rest @ ..] => format!("by {} programs, {} the first", rest.len() + 1, remark(first)),
+            [] => String::new(),
+        });
     }
     if !aim.networks.is_empty() {
         parts.push(format!("by clients in {}", list(aim.networks.iter().map(ToString::to_string).collect())));

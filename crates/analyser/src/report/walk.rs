@@ -30,6 +30,17 @@ pub(super) fn walk(report: &mut Report) {
     report.steps = steps;
 }
 
+/// Evidence on how clients behave, by its names.
+const BEHAVIOUR: [&str; 7] = [
+    "asset_only_share",
+    "forged_share",
+    "requests_per_client",
+    "programs",
+    "foreign_share",
+    "media_share",
+    "page_share",
+];
+
 /// A step that found nothing to look at.
 fn unseen(name: &'static str, question: &'static str, why: &str) -> Step {
     Step {
@@ -44,7 +55,7 @@ fn unseen(name: &'static str, question: &'static str, why: &str) -> Step {
 fn pressure(report: &Report) -> Step {
     let (name, question) = ("pressure", "Do send buffers run out?");
     let Some(pressure) = &report.pressure else {
-        return unseen(name, question, "no counters were given, and none could be read here");
+        return unseen(name, question, "no counters were given (--beancounters, --proc-root)");
     };
     let mut evidence: Vec<String> =
         pressure.evidence.iter().take(EVIDENCE_MAX).map(|evidence| evidence.text.clone()).collect();
@@ -293,11 +304,8 @@ fn visitors(log: Option<&Log>, findings: &[Finding]) -> Step {
     let mut evidence = Vec::new();
     for finding in about.iter().take(3) {
         let subject = plain(&finding.subject, NAME_MAX);
-        let texts = finding.evidence.iter().take(3).map(|evidence| plain(&evidence.text, 400));
-        evidence.extend(texts.map(|text| format!("{subject}: {text}")));
-        if !finding.counter_check.is_empty() {
-            evidence.push(format!("{subject}: look before you act: {}", plain(&finding.counter_check, 400)));
-        }
+        let texts = finding.evidence.iter().filter(|evidence| BEHAVIOUR.contains(&evidence.what));
+        evidence.extend(texts.map(|evidence| format!("{subject}: {}", plain(&evidence.text, 400))));
     }
     let answer = match about.first() {
         None => "as far as the log tells, yes".to_owned(),

@@ -82,7 +82,8 @@ impl Proposal {
     pub fn catalog(&self) -> String {
         let id = &self.id;
         let mut text = format!(
-            "[virtual_servers.site]\nlisten = \"127.0.0.1:8080\"\npool = \"discard\"\nrequest_rules = [\"{id}\"]\n"
+            "[virtual_servers.site]\nlisten = \"127.0.0.1:8080\"\npool = \"nodes\"\nrequest_rules = [\"{id}\"]\n\n\
+             [pools.nodes]\nnodes = [\"127.0.0.1:80\"]\n"
         );
         text.push_str(&self.class_text());
         text
