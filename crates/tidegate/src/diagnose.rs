@@ -93,12 +93,8 @@ fn proposals(
     }
     #[expect(clippy::cast_precision_loss, reason = "a length of time")]
     let log_seconds = span.map_or(0.0, |span| (span.to_unix - span.from_unix) as f64);
-    let terms = Terms {
-        now_unix_seconds: run.now_unix_seconds(),
-        days: run.options.until,
-        own: &own,
-        log_seconds,
-    };
+    let terms =
+        Terms { now_unix_seconds: run.now_unix_seconds(), days: run.options.until, own: &own, log_seconds };
     let mut proposals = propose(&report.findings, &terms);
     if let (Some(input), Some(log)) = (input, &report.log) {
         logs::try_out(run, (input, log), &report.findings, &terms, &mut proposals)?;

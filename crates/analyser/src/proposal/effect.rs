@@ -29,8 +29,7 @@ pub fn predict(
     };
     let mut offenders = traits.referers.clone();
     offenders.extend(traits.networks.iter().map(ToString::to_string));
-    let options =
-        ReplayOptions { own: terms.own.to_vec(), offenders, window, ..ReplayOptions::default() };
+    let options = ReplayOptions { own: terms.own.to_vec(), offenders, window, ..ReplayOptions::default() };
     let (effect, _) = replay(catalog, input, options, watch)?;
     proposal.effect_said = said(proposal.action, &effect);
     proposal.effect = serde_json::to_value(&effect).ok();
@@ -46,10 +45,15 @@ fn said(action: Action, effect: &Effect) -> Vec<String> {
     let requests = human::count(hit);
     let bytes = human::bytes(bytes);
     lines.push(match action {
-        Action::Slow => format!("on this log{part}: slows {requests} requests, {bytes}, {share} of all bytes"),
+        Action::Slow => {
+            format!("on this log{part}: slows {requests} requests, {bytes}, {share} of all bytes")
+        }
         Action::Queue => {
             let waited: u64 = effect.rate_classes.iter().map(|class| class.waited.requests).sum();
-            format!("on this log{part}: {requests} requests go through the queue, {} have to wait", human::count(waited))
+            format!(
+                "on this log{part}: {requests} requests go through the queue, {} have to wait",
+                human::count(waited)
+            )
         }
         Action::Refuse => format!(
             "on this log{part}: refuses {requests} requests and saves {}, {share} of all bytes",
@@ -67,7 +71,12 @@ fn hit_said(who: Who, hit: Hit) -> String {
     match hit.hit.requests {
         0 => format!("{}: none", who.label()),
         requests => {
-            format!("{}: {} of {} requests", who.label(), human::count(requests), human::count(hit.asked.requests))
+            format!(
+                "{}: {} of {} requests",
+                who.label(),
+                human::count(requests),
+                human::count(hit.asked.requests)
+            )
         }
     }
 }

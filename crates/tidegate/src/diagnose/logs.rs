@@ -5,11 +5,13 @@ use crate::verdict::Mistake;
 use accesslog::{Layout, Line};
 use analyser::input::{FileCounts, Input, InputError, LogFile, Options, Worker};
 use analyser::log::{Tally, Usuals};
+use analyser::places;
 use analyser::proposal::{Terms, predict};
 use analyser::replay::Window;
 use analyser::{FileSaid, Finding, Lines, Log, Proposal};
 use anyhow::Context;
 use std::num::NonZeroUsize;
+use std::path::Path;
 
 /// Under which name usuals are kept.
 const USUALS: &str = "usuals.json";
@@ -54,7 +56,8 @@ pub(super) fn look(run: &Run<'_>) -> anyhow::Result<Option<Read>> {
     let progress = |bytes| run.watch.advance(bytes);
     // whoever writes logs cannot know it
     let seed = run.now_unix_micros.unsigned_abs();
-    let make = || Counting { tally: Tally::new(seed), window: run.window, domain: run.options.domain.as_deref() };
+    let make =
+        || Counting { tally: Tally::new(seed), window: run.window, domain: run.options.domain.as_deref() };
     let scanned = input.scan(make, &run.watch.reading(&progress));
     let tally = scanned.worker.tally;
     let usuals = recall(run)?;
@@ -68,7 +71,7 @@ pub(super) fn look(run: &Run<'_>) -> anyhow::Result<Option<Read>> {
 
 fn open(run: &Run<'_>) -> anyhow::Result<Option<Input>> {
     let options = run.options;
-    if options.logs.is_empty() {
+    if options.logs.is_empty() && !run.is_here {
         return Ok(None);
     }
     let layout = match &options.log_format {
@@ -76,8 +79,26 @@ fn open(run: &Run<'_>) -> anyhow::Result<Option<Input>> {
         Some(text) => Some(Layout::said(text).map_err(|why| Mistake(format!("--log-format: {why}")))?),
     };
     let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-    let opened = Input::open(&options.logs, &Options { layout, threads });
-    Ok(Some(opened.map_err(|why: InputError| Mistake(format!("cannot read {why}")))?))
+    let how = Options { layout, threads };
+    if !options.logs.is_empty() {
+        let opened = Input::open(&options.logs, &how);
+        return Ok(Some(opened.map_err(|why: InputError| Mistake(format!("cannot read {why}")))?));
+    }
+    let mut places = places::look(Path::new("/"));
+    let has_logs = !places.logs.is_empty();
+    let opened = places.open(&how);
+    for note in &places.notes {
+        run.tell(note)?;
+    }
+    match opened {
+        Ok(input) if has_logs && !input.files().is_empty() => Ok(Some(input)),
+        Ok(_) => Ok(None),
+        // a log of this machine that cannot be read does not hide what its counters say
+        Err(why) => {
+            run.tell(&why.to_string())?;
+            Ok(None)
+        }
+    }
 }
 
 fn lines(counts: &[FileCounts]) -> Lines {
