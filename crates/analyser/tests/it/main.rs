@@ -4,6 +4,7 @@
 
 mod fixtures;
 mod input;
+mod log;
 mod mail;
 mod places;
 mod real_servers;

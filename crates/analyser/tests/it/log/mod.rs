@@ -1,0 +1,7 @@
+//! Stories about access logs.
+
+mod laws;
+mod nothing_unusual;
+mod real;
+mod story;
+mod verdicts;
