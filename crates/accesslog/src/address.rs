@@ -52,30 +52,30 @@ pub(crate) fn is_private(address: IpAddr) -> bool {
 }
 
 /// Four numbers below 256 with dots between them. Leading zeros are taken as decimal, as old servers wrote them.
+#[inline]
 fn four(text: &[u8]) -> Option<Ipv4Addr> {
     if text.len() < 7 || text.len() > 15 {
         return None;
     }
     let mut address = 0_u32;
     let mut part = 0_u32;
-    let (mut digits, mut dots) = (0, 0);
+    let mut dots = 0;
+    let mut before = b'.';
     for &byte in text {
         let digit = byte.wrapping_sub(b'0');
         if digit <= 9 {
             part = part * 10 + u32::from(digit);
-            digits += 1;
-            if digits > 3 || part > 255 {
-                return None;
-            }
-        } else if byte == b'.' && digits > 0 && dots < 3 {
+        } else if byte == b'.' && before != b'.' && part <= 255 {
             address = address << 8 | part;
-            (part, digits) = (0, 0);
+            part = 0;
             dots += 1;
         } else {
             return None;
         }
+        before = byte;
     }
-    (dots == 3 && digits > 0).then(|| Ipv4Addr::from_bits(address << 8 | part))
+    // Fifteen bytes hold no number that would overflow here.
+    (dots == 3 && before != b'.' && part <= 255).then(|| Ipv4Addr::from_bits(address << 8 | part))
 }
 
 fn six(text: &[u8]) -> Option<IpAddr> {

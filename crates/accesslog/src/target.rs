@@ -64,7 +64,10 @@ fn protocol_start(rest: &[u8]) -> Option<usize> {
 
 /// Letters, digits and the signs that a method may have.
 const fn is_token(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'!' | b'$' | b'.' | b'+' | b'*' | b'~')
+    // Capitals nearly always.
+    byte.is_ascii_uppercase()
+        || byte.is_ascii_alphanumeric()
+        || matches!(byte, b'-' | b'_' | b'!' | b'$' | b'.' | b'+' | b'*' | b'~')
 }
 
 /// A longer first word is no method.

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
-use accesslog::{ConnectionState, Entry, Format};
+use accesslog::{ConnectionState, Entry, Format, Layout, LineReader, Read};
 
 use crate::{Fields, line};
 
@@ -207,6 +207,9 @@ impl Server {
             let (ours, theirs) = (String::from_utf8_lossy(&ours), String::from_utf8_lossy(theirs));
             assert_eq!(ours, theirs, "\n{format}\nof {}", String::from_utf8_lossy(&request.bytes()));
         }
+        for (format, theirs) in FORMATS.iter().zip(&lines) {
+            read_back(format, theirs, &entry);
+        }
     }
 
     fn next_line(&mut self) -> Vec<u8> {
@@ -214,6 +217,23 @@ impl Server {
         self.log.read_until(b'\n', &mut line).unwrap();
         assert_eq!(line.pop(), Some(b'\n'), "Apache ended");
         line
+    }
+}
+
+/// What Apache wrote is read as what was asked of it.
+fn read_back(format: &str, line: &[u8], entry: &Entry<'_>) {
+    // Not every format of the comparison is one that could be read: some have no time.
+    let Ok(layout) = Layout::apache(format) else { return };
+    let mut reader = LineReader::new(&layout);
+    let Read::Line(read) = reader.read(line) else { panic!("{format}: {}", String::from_utf8_lossy(line)) };
+    assert_eq!(read.mended, None, "{format}: {}", String::from_utf8_lossy(line));
+    if layout.facts().has_referer {
+        let referer = entry.request_fields.field(b"Referer").filter(|referer| **referer != *b"-");
+        let found = read.referer.known().map(|text| text.decoded());
+        assert_eq!(found, referer, "{format}");
+    }
+    if read.status != 0 {
+        assert_eq!(read.status, entry.status, "{format}");
     }
 }
 

@@ -1,7 +1,8 @@
 //! Laws of writing that hold for any bytes.
 
-use accesslog::{Entry, Format, LogTime, escape, unescape};
+use accesslog::{Client, Entry, Format, Layout, LineReader, LogTime, Read, Said, Text, escape, unescape};
 use proptest::collection::vec;
+use proptest::option;
 use proptest::prelude::*;
 
 use crate::{Fields, entry, line};
@@ -55,6 +56,83 @@ proptest! {
     }
 
     #[test]
+    fn what_a_format_writes_its_layout_reads_back_as_the_same_entry(
+        target in vec(1_u8..=255, 1..60), referer in option::of(bytes()), agent in bytes(), context in bytes(),
+        host in bytes(), arrived in 0_i64..253_000_000_000_000_000, minutes in -1_439_i32..1_440,
+        (status, body, duration) in (100_u16..1_000, any::<u64>(), any::<u64>()),
+    ) {
+        let target: Vec<u8> = target.into_iter().filter(|byte| !byte.is_ascii_whitespace()).collect();
+        prop_assume!(!target.is_empty());
+        let mut fields = vec![(b"User-Agent".to_vec(), agent.clone())];
+        fields.extend(referer.clone().map(|referer| (b"Referer".to_vec(), referer)));
+        let (request, response) = (Fields(fields), Fields::default());
+        let request_line = [b"GET ", &target[..], b" HTTP/1.1"].concat();
+        let entry = Entry {
+            request_line: &request_line, method: b"GET", target: &target, protocol: b"HTTP/1.1", status,
+            body_bytes_sent: body, context: &context, host: Some(&host), arrived_unix_micros: arrived,
+            utc_offset_seconds: minutes * 60, duration_micros: duration, ..entry(&request, &response)
+        };
+        for name in Format::NAMES {
+            let written = line(&Format::named(name).unwrap(), &entry);
+            let layout = Layout::named(name).unwrap();
+            let mut reader = LineReader::new(&layout);
+            let Read::Line(read) = reader.read(&written) else {
+                return Err(TestCaseError::fail(format!("{name}: {}", String::from_utf8_lossy(&written))));
+            };
+            prop_assert_eq!(read.mended, None);
+            prop_assert_eq!(read.client, Client::Address(entry.client_address));
+            prop_assert_eq!((read.method, read.status), (&b"GET"[..], status));
+            // `json` writes a target that is no UTF-8 beside itself, and its request line only so.
+            prop_assert_eq!(read.target.decoded().into_owned(), target.clone());
+            let is_exact = matches!(name, "tidegate" | "json");
+            let seconds = if is_exact { arrived } else { arrived.div_euclid(1_000_000) * 1_000_000 };
+            prop_assert_eq!((read.at_unix_micros, read.utc_offset_seconds), (seconds, minutes * 60));
+            if name != "common" {
+                prop_assert_eq!(read_back(read.referer), log_value(referer.as_deref(), name));
+                prop_assert_eq!(read_back(read.user_agent), log_value(Some(&agent), name));
+            }
+            let own = read.own();
+            if is_exact {
+                prop_assert_eq!(read.bytes, Said::Known(entry.bytes_sent));
+                prop_assert_eq!(own.body_bytes, Said::Known(body));
+                prop_assert_eq!(read.duration_micros, Said::Known(duration));
+                prop_assert_eq!(read.is_aborted, Said::Known(true));
+                prop_assert_eq!(own.connection_id, Said::Known(entry.connection_id));
+                prop_assert_eq!(own.requests_before, Said::Known(2));
+                prop_assert_eq!(own.connection_state, Said::Known(entry.connection_state));
+                prop_assert_eq!(own.queue_micros, Said::Known(entry.queue_micros));
+                prop_assert_eq!(own.queue_place, Said::Known(4));
+                prop_assert_eq!(own.peer, Said::Known(entry.peer_address));
+                prop_assert_eq!(read_back(own.rule), Some(entry.rule.as_bytes().to_vec()));
+                prop_assert_eq!(read_back(own.marks), Some(entry.marks.as_bytes().to_vec()));
+            } else {
+                prop_assert_eq!(read.bytes, Said::Known(if name == "vhost_combined" { entry.bytes_sent } else { body }));
+            }
+            if name == "tidegate" {
+                let context = if context.is_empty() || context == b"-" { None } else { Some(context.clone()) };
+                prop_assert_eq!(read_back(own.context), context);
+                prop_assert_eq!(read_back(own.host), if host == b"-" { None } else { Some(host.clone()) });
+            }
+        }
+    }
+
+    #[test]
+    fn any_bytes_are_a_line_or_a_bad_line_in_every_layout(text in bytes(), cut in 0_usize..400) {
+        let whole = br#"www.example.com:80 10.0.0.1 - - [10/Oct/2000:13:55:36 -0700] "GET / HTTP/1.1" 200 5 "-" "a""#;
+        let mut torn = whole[..cut.min(whole.len())].to_vec();
+        torn.extend_from_slice(&text);
+        for (name, _) in Layout::names() {
+            let layout = Layout::named(name).unwrap();
+            let mut reader = LineReader::new(&layout);
+            for line in [&text, &torn] {
+                if let Read::Bad(bad) = reader.read(line) {
+                    prop_assert!(bad.at <= line.len());
+                }
+            }
+        }
+    }
+
+    #[test]
     fn any_text_is_a_format_or_is_refused_within_its_bounds(text in "(%?[!<>,0-9]{0,4}(\\{[a-z%:_]{0,6}\\}?)?\\PC?){0,6}") {
         match Format::parse(&text) {
             Ok(format) => {
@@ -86,6 +164,15 @@ proptest! {
         }
         let _ = unescape(&text);
     }
+}
+
+fn read_back(said: Said<Text<'_>>) -> Option<Vec<u8>> {
+    said.known().map(|text| text.decoded().into_owned())
+}
+
+/// What a line can say of a field: a dash means none, and in JSON so does nothing.
+fn log_value(value: Option<&[u8]>, name: &str) -> Option<Vec<u8>> {
+    value.filter(|value| *value != b"-" && (name != "json" || !value.is_empty())).map(<[u8]>::to_vec)
 }
 
 /// Whether a reader who skips escaped bytes would meet a quote.
