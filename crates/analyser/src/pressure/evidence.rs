@@ -84,27 +84,9 @@ impl Pressure {
         }
     }
 
-    /// What is held beyond a line now.
+    /// What is held beyond a line for sending now.
     fn held(&self, found: &mut Vec<Evidence>) {
-        for container in &self.containers {
-            for row in
-                container.resources.iter().filter(|row| matches!(row.zone, Some(Zone::Yellow | Zone::Red)))
-            {
-                let barrier = row.barrier.unwrap_or(0);
-                let (zone, how) = match row.zone {
-                    Some(Zone::Red) => ("red", "over its barrier of"),
-                    _ => ("yellow", "within a tenth of its barrier of"),
-                };
-                let text = format!(
-                    "{}: {} is in the {zone} zone: {} held, {how} {}",
-                    container.name,
-                    row.name,
-                    human::count(row.held),
-                    human::count(barrier)
-                );
-                found.push(evidence("zone", row.held, text));
-            }
-        }
+        self.zones(found, is_sending);
         if let Some(tcp) = &self.tcp
             && let Some(pressure) = tcp.pressure_bytes.filter(|line| tcp.held_bytes > *line)
         {
@@ -114,6 +96,27 @@ impl Pressure {
                 human::bytes(pressure)
             );
             found.push(evidence("tcp_memory", tcp.held_bytes, text));
+        }
+    }
+
+    /// Resources in the yellow and red zones.
+    fn zones(&self, found: &mut Vec<Evidence>, is_wanted: impl Fn(&Resource) -> bool) {
+        for container in &self.containers {
+            for row in container.resources.iter().filter(|row| is_wanted(row)) {
+                let (zone, how) = match row.zone {
+                    Some(Zone::Red) => ("red", "over its barrier of"),
+                    Some(Zone::Yellow) => ("yellow", "over nine tenths of its barrier of"),
+                    _ => continue,
+                };
+                let text = format!(
+                    "{}: {} is in the {zone} zone: {} held, {how} {}",
+                    container.name,
+                    row.name,
+                    human::count(row.held),
+                    human::count(row.barrier.unwrap_or(0))
+                );
+                found.push(evidence("zone", row.held, text));
+            }
         }
     }
 
@@ -142,6 +145,7 @@ impl Pressure {
 
     /// Everything else that is worth a line.
     fn circumstances(&self, found: &mut Vec<Evidence>, before: Option<&Reading>, after: &Reading) {
+        self.zones(found, |row| !is_sending(row));
         for count in self.counters.iter().filter(|count| count.speaks != Speaks::TcpMemory) {
             if let Some(change) = grown(count) {
                 let by = count.change.as_ref().map_or(0, |change| change.by);
@@ -240,7 +244,8 @@ impl Pressure {
                 format!("nothing was refused between the two readings{between}, but it is tight: {first}")
             }
             PressureVerdict::Tight => {
-                format!("it is tight: {first}; cannot tell from one reading whether it is failing now")
+                let past = self.past_in_short().map_or_else(String::new, |past| format!("; {past}"));
+                format!("it is tight: {first}{past}; cannot tell from one reading whether it is failing now")
             }
             PressureVerdict::NotFailing => format!("nothing was refused between the two readings{between}"),
             PressureVerdict::NeverFailed => {
@@ -249,26 +254,25 @@ impl Pressure {
             PressureVerdict::CannotTell => format!(
                 "cannot tell whether it is failing now: {}; look again later and compare (two files, or `--every 10s`)",
                 self.past_in_short()
+                    .unwrap_or_else(|| "a control group was refused memory at some time".to_owned())
             ),
             PressureVerdict::NothingToRead => format!("there is nothing to read{}", self.refused_sources()),
         }
     }
 
     /// The refusals of the past in a clause.
-    fn past_in_short(&self) -> String {
+    fn past_in_short(&self) -> Option<String> {
         if let Some((container, row)) = rows(self, |row| row.failcnt).first() {
-            return format!(
+            return Some(format!(
                 "{} of {} was refused {} times since its start, and that counts for ever",
                 row.name,
                 container.name,
                 human::count(row.failcnt)
-            );
+            ));
         }
-        let counter = self.counters.iter().find(|count| count.speaks == Speaks::TcpMemory && count.value > 0);
-        match counter {
-            Some(count) => format!("{} is {} since the start", count.name, human::count(count.value)),
-            None => "a control group was refused memory at some time".to_owned(),
-        }
+        let counters = self.counters.iter();
+        let first = counters.filter(|count| count.speaks == Speaks::TcpMemory).find(|count| count.value > 0);
+        first.map(|count| format!("{} is {} since the start", count.name, human::count(count.value)))
     }
 
     fn refused_sources(&self) -> String {

@@ -7,4 +7,5 @@ mod input;
 mod log;
 mod mail;
 mod places;
+mod pressure;
 mod real_servers;
