@@ -32,9 +32,7 @@ mod usual;
 mod visitors;
 
 pub use agent::Program;
-pub use concurrency::{
-    RATE_HIGH, RATE_LOW, STALLED_BYTES_HIGH, STALLED_BYTES_LOW, simultaneous, simultaneous_sentence,
-};
+pub use concurrency::{RATE_HIGH, RATE_LOW};
 pub use kind::Kind;
 pub use own::OwnNames;
 pub use referer::{Referer, RefererClass};

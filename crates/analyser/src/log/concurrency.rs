@@ -18,27 +18,6 @@ pub(super) const DOWNLOAD_BYTES_MIN: u64 = 250_000;
 /// Ranges of one file by one client belong to one download if the pause between them is no longer: players read
 /// ahead, stop, and go on.
 pub(super) const RANGE_GAP_SECONDS: u32 = 600;
-/// What a stalled download holds of the send buffers: the kernel counts whole pages (skb truesize), so 64 to 128 kB.
-pub const STALLED_BYTES_LOW: u64 = 65_536;
-/// The same, at most.
-pub const STALLED_BYTES_HIGH: u64 = 131_072;
-
-/// How many slow downloads at once fill send buffers of `barrier_bytes` (`tcpsndbuf`'s barrier): from, to.
-///
-/// ```
-/// assert_eq!(analyser::log::simultaneous(2_867_477), (22, 44));
-/// ```
-pub fn simultaneous(barrier_bytes: u64) -> (u64, u64) {
-    let rounded = |held: u64| (barrier_bytes + held / 2) / held;
-    (rounded(STALLED_BYTES_HIGH), rounded(STALLED_BYTES_LOW))
-}
-
-/// The same as a sentence: what to set beside the number at once that a log shows.
-pub fn simultaneous_sentence(barrier_bytes: u64) -> String {
-    let (from, to) = simultaneous(barrier_bytes);
-    format!("about {from} to {to} simultaneous slow downloads fill this container's send buffers")
-}
-
 /// One download: an answer, or the ranges of one file that belong together.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Download {
@@ -144,14 +123,6 @@ fn peak(downloads: &[Download], millis: &impl Fn(&Download) -> u64) -> (u64, Opt
 mod tests {
     use super::*;
     use proptest::prelude::*;
-
-    #[test]
-    fn the_hosters_buffers_are_full_with_22_to_44_slow_downloads() {
-        assert_eq!(
-            simultaneous_sentence(2_867_477),
-            "about 22 to 44 simultaneous slow downloads fill this container's send buffers"
-        );
-    }
 
     fn download(second: u32, millis: u64) -> Download {
         Download { second, bytes: 1_000_000, millis: Some(millis), weight: 1 }
