@@ -82,11 +82,11 @@ fn write_client(client: &str, copy: u64, out: &mut Vec<u8>) {
         mixed = (mixed ^ u64::from(byte)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         mixed ^= mixed >> 29;
     }
-    let [a, b, c, d, e, f, ..] = mixed.to_le_bytes();
+    let parts = mixed.to_le_bytes();
     // Writing to a vector cannot fail.
     drop(if mixed.is_multiple_of(20) {
-        write!(out, "2001:db8:{a:x}{b:02x}:{c:x}{d:02x}::{e:x}{f:02x}")
+        write!(out, "2001:db8:{:x}:{:x}::{:x}", parts[0], parts[1], mixed >> 48)
     } else {
-        write!(out, "{}.{b}.{c}.{d}", a % 223 + 1)
+        write!(out, "{}.{}.{}.{}", parts[0] % 223 + 1, parts[1], parts[2], parts[3])
     });
 }

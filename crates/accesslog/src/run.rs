@@ -370,10 +370,10 @@ fn goes_on(rest: &[u8], text: &[u8]) -> bool {
 /// As `starts_with`, for texts of two or three bytes nearly always.
 #[inline(always)]
 fn begins(rest: &[u8], text: &[u8]) -> bool {
-    match (text, rest) {
-        ([a], [x, ..]) => a == x,
-        ([a, b], [x, y, ..]) => a == x && b == y,
-        ([a, b, c], [x, y, z, ..]) => a == x && b == y && c == z,
+    match text.len() {
+        1 => rest.first() == text.first(),
+        2 => rest.first_chunk::<2>() == text.first_chunk(),
+        3 => rest.first_chunk::<3>() == text.first_chunk(),
         _ => rest.starts_with(text),
     }
 }

@@ -2,6 +2,7 @@
 
 mod added;
 mod htaccess;
+mod logs;
 mod starter;
 
 use crate::process::{cargo, find_program, succeed, target_folder};
@@ -41,6 +42,8 @@ pub(crate) enum What {
         #[arg(default_value_t = 2_000_000)]
         count: u32,
     },
+    /// Access logs: reading alone and the whole diagnosis, beside mawk, goaccess, DuckDB and chdb
+    Logs(logs::Arguments),
     /// The abusive-referer decision in one process, beside rhai and LuaJIT
     Language {
         /// Rounds, each of all candidates
@@ -63,6 +66,7 @@ pub(crate) fn run(root: &Path, what: &What) -> Result<()> {
         What::Htaccess => htaccess::run(root),
         What::Rule => rule_alone(root),
         What::Contexts { count } => contexts(root, &count.to_string()),
+        What::Logs(arguments) => logs::run(root, arguments),
         What::Language { rounds, runs } => language(root, &[rounds.to_string(), runs.to_string()]),
     }
 }
