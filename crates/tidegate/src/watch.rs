@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
 
 /// How a process ends that is told twice to end: as [`Verdict::Interrupted`](crate::verdict::Verdict).
 const INTERRUPTED: i32 = 130;
@@ -74,9 +75,13 @@ impl Watch {
 /// Signals are heard in a thread of their own: reading lines keeps all others busy.
 fn listen(cancel: Arc<AtomicBool>, interrupt: Sender<()>) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    // from here on, and not only once the thread runs
+    let entered = runtime.enter();
+    let mut signals = signal(SignalKind::interrupt())?;
+    drop(entered);
     std::thread::spawn(move || {
         runtime.block_on(async {
-            while tokio::signal::ctrl_c().await.is_ok() {
+            while signals.recv().await.is_some() {
                 if cancel.swap(true, Ordering::Relaxed) {
                     std::process::exit(INTERRUPTED);
                 }

@@ -237,8 +237,7 @@ fn said(traits: &Traits, aim: &Aim) -> String {
     if aim.agent.is_some() {
         parts.push(match traits.agents.as_slice() {
             [one] => format!("by the program {}", remark(one)),
-            [first, rest @ ..] => format!("by {} programs, {} the first", rest.len() + 1, remark(first)),
-            [] => String::new(),
+            several => format!("by {} programs (the rule names them)", several.len()),
         });
     }
     if !aim.networks.is_empty() {

@@ -34,6 +34,7 @@ pub(super) fn look(run: &Run<'_>) -> anyhow::Result<Option<Pressure>> {
     let mut before = remembered;
     if let Some(every) = options.every {
         let (mut count, most) = (1, options.readings.map_or(u32::MAX, std::num::NonZeroU32::get));
+        run.tell(&format!("looks on every {} s; Ctrl-C ends it", every.as_secs_f64()))?;
         while count < most && run.watch.wait(every) {
             let now = Reading::take(&roots, now_unix_micros());
             run.watch.hide(|| {

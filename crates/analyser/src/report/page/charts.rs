@@ -122,7 +122,12 @@ pub(super) fn bars(html: &mut Html, title: &'static str, what: &'static str, row
     let has_clients = rows.iter().any(|row| row.clients.is_some());
     let has_pages = rows.iter().any(|row| row.no_page.is_some());
     html.raw("<section><h2>").raw(title).raw("</h2><div class=\"scroll\"><table><thead><tr><th>").raw(what);
-    html.raw("</th><th class=\"wide-only\"></th><th class=\"n\">bytes</th><th class=\"n\">requests</th>");
+    html.raw("</th><th class=\"wide-only\"></th><th class=\"n\">bytes</th>");
+    html.raw(if has_pages {
+        "<th class=\"n wide-only\">requests</th>"
+    } else {
+        "<th class=\"n\">requests</th>"
+    });
     if has_clients {
         html.raw("<th class=\"n wide-only\">clients</th>");
     }
@@ -147,7 +152,8 @@ pub(super) fn bars(html: &mut Html, title: &'static str, what: &'static str, row
             .number(share(row.bytes, most) * 100.0)
             .raw("%\"/></svg></td>");
         html.element("<td class=\"n\">", &human::bytes(row.bytes), "</td>");
-        html.element("<td class=\"n\">", &human::count(row.requests), "</td>");
+        let open = if has_pages { "<td class=\"n wide-only\">" } else { "<td class=\"n\">" };
+        html.element(open, &human::count(row.requests), "</td>");
         if has_clients {
             html.element(
                 "<td class=\"n wide-only\">",

@@ -89,7 +89,7 @@ fn pictures(html: &mut Html, report: &Report, log: &Log) {
         .iter()
         .map(|row| Row {
             name: row.domain.clone(),
-            about: row.class.label().to_owned(),
+            about: about(row.class.label(), accused.contains(&row.domain.as_str())),
             is_accused: accused.contains(&row.domain.as_str()),
             bytes: row.counted.bytes,
             requests: row.counted.requests,
@@ -109,7 +109,7 @@ fn pictures(html: &mut Html, report: &Report, log: &Log) {
         .iter()
         .map(|row| Row {
             name: row.path.clone(),
-            about: String::new(),
+            about: about("", accused.contains(&row.path.as_str())),
             is_accused: accused.contains(&row.path.as_str()),
             bytes: row.counted.bytes,
             requests: row.counted.requests,
@@ -135,11 +135,20 @@ fn pictures(html: &mut Html, report: &Report, log: &Log) {
     charts::at_once(html, log, report.pressure.as_ref().and_then(|pressure| pressure.room()));
 }
 
+/// A colour alone says nothing to many.
+fn about(what: &str, is_accused: bool) -> String {
+    match (what, is_accused) {
+        (what, false) => what.to_owned(),
+        ("", true) => "accused".to_owned(),
+        (what, true) => format!("{what}, accused"),
+    }
+}
+
 fn steps(html: &mut Html, report: &Report) {
     html.raw("<section><h2>Step by step</h2><ol class=\"steps\">");
     for (number, step) in report.steps.iter().enumerate() {
         html.raw("<li><h3>").text(&format!("{}. {}", number + 1, step.question)).raw("</h3>");
-        html.element("<p>", &step.answer, "</p>");
+        html.element("<p>", &capital(&step.answer), "</p>");
         if !step.evidence.is_empty() {
             html.raw("<ul class=\"soft\">");
             for evidence in &step.evidence {
