@@ -62,30 +62,40 @@ fn apply(fields: &mut Fields, edit: &HeaderEdit) {
     if OURS.iter().any(|ours| name.eq_ignore_ascii_case(ours)) {
         return;
     }
-    let there = fields.joined(name).map(std::borrow::Cow::into_owned);
-    match (action, there) {
+    // of several fields of one name, Apache looks at the first
+    let first = fields.all(name).next().map(<[u8]>::to_vec);
+    match (action, first) {
         (HeaderAction::Unset, _) => {
             fields.remove(name);
         }
         (HeaderAction::Edit | HeaderAction::EditAll, None) => {}
         (HeaderAction::Edit | HeaderAction::EditAll, Some(_)) => {
             let edited: Vec<Vec<u8>> = fields.all(name).map(|value| edit.edited(value)).collect();
-            fields.remove(name);
-            for value in &edited {
-                let _unfit = fields.add(name, value);
-            }
+            put(fields, name, &edited);
         }
         (HeaderAction::Add, _) => {
             let _unfit = fields.add(name, value);
         }
-        (HeaderAction::SetIfEmpty, Some(there)) if !there.is_empty() => {}
-        (HeaderAction::Merge, Some(there)) if holds(&there, value) => {}
-        (HeaderAction::Append | HeaderAction::Merge, Some(there)) if !there.is_empty() => {
-            let _unfit = fields.set(name, &[&there, b", ".as_slice(), value].concat());
+        (HeaderAction::SetIfEmpty, Some(first)) if !first.is_empty() => {}
+        (HeaderAction::Merge, Some(first)) if holds(&first, value) => {}
+        (HeaderAction::Append | HeaderAction::Merge, Some(first)) if is_field_value(value) => {
+            let mut values: Vec<Vec<u8>> = fields.all(name).map(<[u8]>::to_vec).collect();
+            if let Some(place) = values.first_mut() {
+                *place = if first.is_empty() { value.clone() } else { [&first, &b", "[..], value].concat() };
+            }
+            put(fields, name, &values);
         }
         (HeaderAction::Set | HeaderAction::SetIfEmpty | HeaderAction::Append | HeaderAction::Merge, _) => {
             let _unfit = fields.set(name, value);
         }
+    }
+}
+
+/// Puts these values in the place of all of a name; those that no head can hold are left out.
+fn put(fields: &mut Fields, name: &[u8], values: &[Vec<u8>]) {
+    fields.remove(name);
+    for value in values {
+        let _unfit = fields.add(name, value);
     }
 }
 

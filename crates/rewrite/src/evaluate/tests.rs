@@ -384,7 +384,7 @@ fn a_bound_that_was_reached_is_named_with_the_rule_that_did_it() {
     assert_eq!(site("RewriteEngine On\nRewriteRule ^ - [R=500]\n").evaluate(&get("/a")).excess, None);
 }
 
-const LINES: [&str; 34] = [
+const LINES: [&str; 38] = [
     "RewriteRule ^a(.*)$ /b$1 [L]",
     "RewriteRule ^b(.*)$ c$1",
     "RewriteRule (.*) - [F]",
@@ -419,6 +419,10 @@ const LINES: [&str; 34] = [
     "<Files \"b*\">\nRequire all denied\n</Files>",
     "Header set X-A %{bad}e env=v",
     "RewriteRule ^(.*)$ ${m:$1|/d$1} [L]",
+    "RewriteRule ^b - [CO=c:%{HTTP_COOKIE}:.site.example,T=text/x]",
+    "ErrorDocument 403 \"none for %{HTTP_REFERER}\"",
+    "Header append X-B %{v}e",
+    "RequestHeader set X-C %{w}e env=!bad",
 ];
 
 fn text() -> impl Strategy<Value = String> {
@@ -436,6 +440,23 @@ fn value() -> impl Strategy<Value = Option<String>> {
 fn target() -> impl Strategy<Value = String> {
     prop::sample::select(vec!["/", "/a", "/ab?q=1", "/b", "/c/d", "/%61%3f", "/x", "/a/../b", "/a%", "*"])
         .prop_map(str::to_owned)
+}
+
+/// What an outcome says beside its verdict, and another does not.
+fn beside_verdict_but_not_in(one: &Outcome, other: &Outcome) -> Vec<String> {
+    fn missing<T: PartialEq + std::fmt::Debug>(one: &[T], other: &[T]) -> Vec<String> {
+        one.iter().filter(|item| !other.contains(item)).map(|item| format!("{item:?}")).collect()
+    }
+    let content_type = |outcome: &Outcome| outcome.content_type.clone().into_iter().collect::<Vec<_>>();
+    [
+        missing(&one.environment, &other.environment),
+        missing(&one.cookies, &other.cookies),
+        missing(&one.header_edits, &other.header_edits),
+        missing(&one.request_edits, &other.request_edits),
+        missing(&one.error_documents, &other.error_documents),
+        missing(&content_type(one), &content_type(other)),
+    ]
+    .concat()
 }
 
 proptest! {
@@ -476,6 +497,7 @@ proptest! {
         if !matches!(without.verdict, Verdict::Undecidable { .. }) {
             let with = site.evaluate(&all(known(&referer), known(&cookie), client));
             prop_assert_eq!(said(&without), said(&with), "{}", text);
+            prop_assert_eq!(beside_verdict_but_not_in(&without, &with), Vec::<String>::new(), "{}", text);
         }
     }
 
