@@ -181,7 +181,7 @@ impl<'a> Run<'a> {
             draws: 0,
             ended: false,
             is_subrequest: false,
-            status: 200,
+            status: facts.status(),
         };
         Self { request, changed_by: None }
     }
@@ -195,6 +195,9 @@ impl<'a> Run<'a> {
         };
         if raw.first() != Some(&b'/') {
             return self.end(Verdict::Pass { changed: None, by: None }, &[]);
+        }
+        if self.request.status != 200 {
+            self.request.tell_status();
         }
         match normalize(&raw) {
             Ok(path) => self.request.uri = path,
@@ -431,7 +434,7 @@ impl<'a> Run<'a> {
         request.original = None;
         request.content_type = None;
         request.variables = std::mem::take(&mut request.variables).renamed();
-        request.variables.set(b"REDIRECT_STATUS", Ok(request.status.to_string().into_bytes()));
+        request.tell_status();
         Ok(())
     }
 

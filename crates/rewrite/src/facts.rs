@@ -38,6 +38,11 @@ pub trait Facts {
         false
     }
 
+    /// The status so far: of a request for an error document that of the error.
+    fn status(&self) -> u16 {
+        200
+    }
+
     /// The client's address, if it is one.
     fn client(&self) -> Fact<IpAddr>;
 

@@ -131,6 +131,11 @@ impl<'a> Request<'a> {
         }
     }
 
+    /// Tells rules that they look at a request again, as Apache does.
+    pub(crate) fn tell_status(&mut self) {
+        self.variables.set(b"REDIRECT_STATUS", Ok(self.status.to_string().into_bytes()));
+    }
+
     /// A number below `bound`.
     pub(crate) fn draw(&mut self, bound: u32) -> u32 {
         self.draws += 1;

@@ -151,6 +151,10 @@ impl Facts for RequestFacts<'_> {
         self.host.virtual_server().hosts.iter().any(|host| host.holds(name))
     }
 
+    fn status(&self) -> u16 {
+        self.judged.error_path.as_ref().map_or(200, |error| error.status)
+    }
+
     fn client(&self) -> Fact<IpAddr> {
         Fact::Known(self.host.arrival.client.to_canonical())
     }

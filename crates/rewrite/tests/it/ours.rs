@@ -43,7 +43,7 @@ impl Ours {
         if self.is_broken(&plain_path(path)) {
             return Answer::new("500".to_owned());
         }
-        let outcome = self.site.evaluate(&Known { request });
+        let outcome = self.site.evaluate(&Known { request, status: 200 });
         self.answer(request, &outcome)
     }
 
@@ -98,7 +98,7 @@ impl Ours {
                 let mut document = request.clone();
                 "GET".clone_into(&mut document.method);
                 document.target.clone_from(path);
-                let judged = self.site.evaluate(&Known { request: &document });
+                let judged = self.site.evaluate(&Known { request: &document, status });
                 // a page that is refused as well is not shown
                 if !matches!(judged.verdict, Verdict::Pass { .. }) {
                     return Answer::new(status.to_string()).with(details);
@@ -227,6 +227,7 @@ fn sent_fields(request: &Request, edits: &[HeaderEdit]) -> Vec<String> {
 
 struct Known<'r> {
     request: &'r Request,
+    status: u16,
 }
 
 impl Known<'_> {
@@ -239,6 +240,10 @@ impl Known<'_> {
 }
 
 impl Facts for Known<'_> {
+    fn status(&self) -> u16 {
+        self.status
+    }
+
     fn variable(&self, variable: Variable) -> Fact<Cow<'_, [u8]>> {
         let (path, query) = self.request.path_and_query();
         let text: Vec<u8> = match variable {
