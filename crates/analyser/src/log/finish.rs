@@ -16,7 +16,7 @@ use super::summary::{
 };
 use super::tally::{Tallied, Tally};
 use super::usual::Usuals;
-use super::visitors::VISITORS_MAX;
+use super::visitors::{ClientKey, VISITORS_MAX};
 use crate::human::share;
 use crate::{Counted, Finding};
 use foldhash::fast::FixedState;
@@ -220,9 +220,16 @@ fn networks(scene: &Scene<'_>) -> Vec<NetworkRow> {
 }
 
 fn agents(tally: &Tally) -> Vec<AgentRow> {
+    let asked = tally.visitors.all().iter().filter(|visitor| visitor.requests > 0);
+    let mut pairs: Vec<(u32, ClientKey)> = asked.map(|visitor| (visitor.agent, visitor.client)).collect();
+    if tally.domains.names.len() > 2 {
+        // one client with one program is several visitors at several domains
+        pairs.sort_unstable();
+        pairs.dedup();
+    }
     let mut clients = vec![0_u64; tally.agents.names.len()];
-    for visitor in tally.visitors.all().iter().filter(|visitor| visitor.requests > 0) {
-        clients[visitor.agent as usize] += 1;
+    for (agent, _) in pairs {
+        clients[agent as usize] += 1;
     }
     let mut chosen =
         scene::top(&tally.agents.tallied, LISTED_MAX, |number| tally.agents.names.name(number), |_| true);

@@ -196,9 +196,12 @@ impl Slots {
 fn clients(tally: &Tally) -> (Vec<ClientSum>, Vec<u32>) {
     let mut client_of = vec![0; tally.visitors.all().len()];
     let mut order: Vec<u32> = (0..).take(tally.visitors.all().len()).collect();
-    order.sort_unstable_by_key(|number| tally.visitors.get(*number).client);
+    order.sort_unstable_by_key(|number| {
+        let visitor = tally.visitors.get(*number);
+        (visitor.client, visitor.agent)
+    });
     let mut clients: Vec<ClientSum> = Vec::new();
-    let mut most = 0;
+    let (mut most, mut of_agent, mut latest) = (0, 0, None);
     for number in order {
         let visitor = tally.visitors.get(number);
         if visitor.requests == 0 {
@@ -207,19 +210,22 @@ fn clients(tally: &Tally) -> (Vec<ClientSum>, Vec<u32>) {
         if clients.last().is_none_or(|client| client.key != visitor.client) {
             let (key, agent) = (visitor.client, visitor.agent);
             clients.push(ClientSum { key, requests: 0, bytes: 0, pages: 0, agents: 0, agent });
-            most = 0;
+            (most, latest) = (0, None);
         }
         client_of[number as usize] = u32::try_from(clients.len()).unwrap_or(0);
         let Some(client) = clients.last_mut() else { continue };
         let name = |agent: u32| tally.agents.names.name(agent);
-        let is_more = (visitor.requests, name(visitor.agent)) > (most, name(client.agent));
-        if is_more || most == 0 {
-            (most, client.agent) = (visitor.requests, visitor.agent);
+        if latest != Some(visitor.agent) {
+            (latest, of_agent) = (Some(visitor.agent), 0);
+            client.agents += 1;
+        }
+        of_agent += u64::from(visitor.requests);
+        if most == 0 || (of_agent, name(visitor.agent)) > (most, name(client.agent)) {
+            (most, client.agent) = (of_agent, visitor.agent);
         }
         client.requests += u64::from(visitor.requests);
         client.bytes += visitor.bytes;
         client.pages += u64::from(visitor.pages);
-        client.agents += 1;
     }
     clients.sort_by(|one, other| {
         let by_size = (other.bytes, other.requests).cmp(&(one.bytes, one.requests));

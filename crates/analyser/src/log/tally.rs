@@ -205,7 +205,7 @@ impl Tally {
         let (path, kind) = self.path(domain, line);
         let referer = self.referer(line);
         let agent = self.agent(line);
-        let visitor = self.visitors.number(line.client, agent, &mut self.client_names);
+        let visitor = self.visitors.number(line.client, agent, domain, &mut self.client_names);
         self.domains.tallied[usize::from(domain)].add(bytes);
         self.paths.tallied[path as usize].add(bytes);
         self.referers.tallied[referer as usize].add(bytes);
@@ -248,7 +248,7 @@ impl Tally {
         let referers = self.referers.take(&other.referers, |_| 0, place);
         let agents = self.agents.take(&other.agents, |_| 0, |known| known);
         let client_names = self.client_names.take(&other.client_names, |_| 0);
-        let visitors = self.visitors.take(&other.visitors, &agents, &client_names);
+        let visitors = self.visitors.take(&other.visitors, (&agents, &client_names), domain);
         self.hours.take(&other.hours, domain);
         let change = |row: &mut Row| {
             row.visitor = visitors[row.visitor as usize];

@@ -1,4 +1,4 @@
-//! Who asks: an address with a program. Two people behind one address with the same browser are one visitor here, one
+//! Who asks: an address with a program at one virtual server. Two people behind one address with the same browser are one visitor here, one
 //! person with two browsers is two.
 
 use super::names::{Names, OTHER};
@@ -61,13 +61,15 @@ pub(super) struct Visitor {
     pub(super) pages: u32,
     /// Media files that it got.
     pub(super) media: u32,
+    /// The number of the virtual server: who opens pages of one is no visitor of its neighbour's.
+    pub(super) domain: u16,
     /// By what it is drawn, see [`lot`].
     pub(super) lot: u8,
 }
 
 impl Visitor {
-    fn new(client: ClientKey, agent: u32, lot: u8) -> Self {
-        Self { client, bytes: 0, agent, requests: 0, pages: 0, media: 0, lot }
+    fn new(client: ClientKey, agent: u32, domain: u16, lot: u8) -> Self {
+        Self { client, bytes: 0, agent, requests: 0, pages: 0, media: 0, domain, lot }
     }
 
     /// Got media and never opened a page.
@@ -95,28 +97,28 @@ pub(super) struct Visitors {
 
 impl Visitors {
     pub(super) fn new(seed: Seed) -> Self {
-        let other = Visitor::new(ClientKey::OTHER, OTHER, 0);
+        let other = Visitor::new(ClientKey::OTHER, OTHER, 0, 0);
         Self { seed, numbers: HashTable::new(), all: vec![other], beyond: 0 }
     }
 
-    /// The number of a client with a program; `names` are of clients that the log names.
-    pub(super) fn number(&mut self, client: Client<'_>, agent: u32, names: &mut Names) -> u32 {
+    /// The number of a client with a program at a domain; `names` are of clients that the log names.
+    pub(super) fn number(&mut self, client: Client<'_>, agent: u32, domain: u16, names: &mut Names) -> u32 {
         let key = match client {
             Client::Address(address) => ClientKey::of_address(address),
             Client::Name(name) => ClientKey::of_name(names.number(0, name)),
         };
-        self.of_key(key, agent, |key| match client {
+        self.of_key(key, agent, domain, |key| match client {
             Client::Address(_) => lot_of(key),
             Client::Name(name) => lot(name),
         })
     }
 
-    fn of_key(&mut self, client: ClientKey, agent: u32, lot: impl Fn(ClientKey) -> u8) -> u32 {
-        let hash = hash(self.seed, client, agent);
+    fn of_key(&mut self, client: ClientKey, agent: u32, domain: u16, lot: impl Fn(ClientKey) -> u8) -> u32 {
+        let hash = hash(self.seed, client, agent, domain);
         let all = &self.all;
         let is_it = |number: &u32| {
             let visitor = &all[*number as usize];
-            visitor.client == client && visitor.agent == agent
+            visitor.client == client && visitor.agent == agent && visitor.domain == domain
         };
         if let Some(number) = self.numbers.find(hash, is_it) {
             return *number;
@@ -126,7 +128,7 @@ impl Visitors {
             self.beyond += 1;
             return OTHER;
         };
-        self.all.push(Visitor::new(client, agent, lot(client)));
+        self.all.push(Visitor::new(client, agent, domain, lot(client)));
         let (all, seed) = (&self.all, self.seed);
         self.numbers.insert_unique(hash, number, |number| {
             let visitor = &all[*number as usize];
@@ -154,7 +156,12 @@ impl Visitors {
 
     /// Takes the visitors of another table, whose agents and names of clients have the given numbers here; gives for
     /// each of its numbers the one here.
-    pub(super) fn take(&mut self, other: &Self, agents: &[u32], names: &[u32]) -> Vec<u32> {
+    pub(super) fn take(
+        &mut self,
+        other: &Self,
+        (agents, names): (&[u32], &[u32]),
+        domain: impl Fn(u16) -> u16,
+    ) -> Vec<u32> {
         self.beyond += other.beyond;
         let mut numbers = vec![OTHER; other.all.len()];
         for (to, theirs) in numbers.iter_mut().zip(&other.all) {
@@ -166,7 +173,7 @@ impl Visitors {
             let mine = if client == ClientKey::OTHER && agent == OTHER {
                 OTHER
             } else {
-                self.of_key(client, agent, |_| theirs.lot)
+                self.of_key(client, agent, domain(theirs.domain), |_| theirs.lot)
             };
             self.all[mine as usize].take(theirs);
             *to = mine;
@@ -182,10 +189,10 @@ fn lot_of(key: ClientKey) -> u8 {
     lot(&bytes)
 }
 
-fn hash(seed: Seed, client: ClientKey, agent: u32) -> u64 {
-    seed.of_numbers(client.high, client.low, u64::from(agent))
+fn hash(seed: Seed, client: ClientKey, agent: u32, domain: u16) -> u64 {
+    seed.of_numbers(client.high, client.low, u64::from(agent) | (u64::from(domain) << 32))
 }
 
 fn hash_of(seed: Seed, visitor: &Visitor) -> u64 {
-    hash(seed, visitor.client, visitor.agent)
+    hash(seed, visitor.client, visitor.agent, visitor.domain)
 }

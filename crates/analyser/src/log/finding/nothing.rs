@@ -9,6 +9,8 @@ use crate::{Confidence, Finding, Verdict};
 const REQUESTS_MIN: u64 = 100;
 /// A domain that stands out against its usual by fewer bytes changes nothing for the machine.
 const INCREASE_SHARE_MIN: f64 = 0.2;
+/// A month of so many times its usual is more than months differ by.
+const MONTH_TIMES_MIN: f64 = 3.0;
 
 pub(super) fn look(desk: &Desk<'_>, is_alone: bool) -> Finding {
     let all = desk.summary.total;
@@ -35,11 +37,16 @@ pub(super) fn look(desk: &Desk<'_>, is_alone: bool) -> Finding {
 
 /// It stands out against its usual, and by enough to matter.
 fn has_grown(desk: &Desk<'_>, domain: &Domain) -> bool {
-    let times = domain.against_usual.as_ref();
-    times.is_some_and(|usual| {
-        let more = usual.bytes.saturating_sub(usual.usual_bytes);
-        usual.unusual_hours > 1 && human::share(more, desk.summary.total.bytes) >= INCREASE_SHARE_MIN
-    })
+    let matters = |bytes: u64, usual: u64| {
+        human::share(bytes.saturating_sub(usual), desk.summary.total.bytes) >= INCREASE_SHARE_MIN
+    };
+    let hours = domain.against_usual.as_ref();
+    let has_hours =
+        hours.is_some_and(|usual| usual.unusual_hours > 1 && matters(usual.bytes, usual.usual_bytes));
+    let month = domain.month.as_ref();
+    let has_month = month
+        .is_some_and(|month| month.times_usual >= MONTH_TIMES_MIN && matters(month.bytes, month.usual_bytes));
+    has_hours || has_month
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a number of requests for people")]
@@ -57,6 +64,18 @@ fn say_whole(desk: &Desk<'_>, facts: &mut Facts) {
 
 fn say_usual(desk: &Desk<'_>, facts: &mut Facts) {
     let Some(domain) = desk.summary.domains.first() else { return };
+    if let Some(month) = &domain.month {
+        let text = format!(
+            "{} has used {} in {} days of {}: {:.1} times its usual month of {}",
+            domain.name,
+            human::bytes(month.bytes),
+            month.days,
+            month.month,
+            month.times_usual,
+            human::bytes(month.usual_bytes),
+        );
+        facts.say("month_times_usual", month.times_usual, text);
+    }
     if let Some(usual) = &domain.against_usual {
         let times =
             usual.times_usual.map_or_else(String::new, |times| format!(", {times:.1} times its usual"));

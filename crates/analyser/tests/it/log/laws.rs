@@ -41,7 +41,12 @@ fn twenty_times_the_usual_month_is_said_with_both_numbers() {
     usuals.learn(&before, NOW);
     let kept: Usuals = serde_json::from_str(&serde_json::to_string(&usuals).unwrap()).unwrap();
     assert_eq!(kept, usuals);
-    let (summary, _) = june.finish(&kept, NOW);
+    let (summary, findings) = june.finish(&kept, NOW);
+    let said = findings[0]
+        .evidence
+        .iter()
+        .any(|evidence| evidence.text.contains("18.7 times its usual month of 30.0 MB"));
+    assert!(said, "{findings:?}");
     let month = summary.domains[0].month.as_ref().unwrap();
     assert_eq!((month.month.as_str(), month.days, month.months), ("2026-06", 28, 3));
     assert_eq!(month.usual_bytes, 30_000_000, "the log was learnt twice and counts once");

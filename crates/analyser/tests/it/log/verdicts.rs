@@ -1,7 +1,9 @@
 //! One synthetic log for each kind of verdict: it is given, and nobody else is accused.
 
-use super::story::{Ask, BROWSERS, Dice, OWN, START, Story, accused};
+use super::story::{Ask, BROWSERS, Dice, NOW, OWN, START, Story, accused, tally};
+use analyser::log::Usuals;
 use analyser::{Confidence, PathTrait, Verdict};
+use std::fmt::Write as _;
 
 const HOUR: i64 = 3600;
 const SONG_BYTES: u64 = 4_200_000;
@@ -253,4 +255,32 @@ fn a_logo_that_no_browser_may_keep_is_the_sites_own_doing() {
     let (_, findings) = story.look();
     assert_eq!(accused(&findings), [(Verdict::OwnDeployment, "/logo.png")]);
     assert!(findings[0].counter_check.contains("Cache-Control"));
+}
+
+/// Two customers of one hoster: the one's pages show the other's pictures.
+#[test]
+fn a_neighbour_on_the_same_machine_is_a_hot_linker_too_and_its_own_pages_are_its_own() {
+    let mut story = Story::new(13);
+    let mut text = String::new();
+    let mut take = |story: &mut Story, host: &str| {
+        for line in story.text.lines() {
+            writeln!(text, "{host}:443 {line}").unwrap();
+        }
+        story.text.clear();
+    };
+    story.blog(48);
+    take(&mut story, "www.blog.example");
+    for number in 0..400_i64 {
+        let (from, agent) = (story.address(), story.dice.one_of(&BROWSERS));
+        let at = START + number * 400;
+        let page = Ask { at, from, target: "/cheap/shoes", status: 200, bytes: 20_000, referer: "-", agent };
+        story.ask(&page);
+        take(&mut story, "neighbour.example");
+        let referer = "https://neighbour.example/cheap/shoes";
+        story.ask(&Ask { target: "/img/3-0.jpg", bytes: 60_000, referer, ..page });
+        take(&mut story, "www.blog.example");
+    }
+    let (_, findings) = tally(&text, "vhost_combined", 1).finish(&Usuals::default(), NOW);
+    assert_eq!(accused(&findings), [(Verdict::HotLink, "neighbour.example")]);
+    assert_eq!(findings[0].traits.domain.as_deref(), Some("www.blog.example"));
 }
