@@ -42,9 +42,11 @@ impl KeyStore {
     ) -> anyhow::Result<MarkKeys> {
         match self {
             Self::File(file) => file.change(|keys| up_to_date(keys, age, now)),
-            Self::Memory => {
-                Ok(up_to_date(in_force, age, now)?.or_else(|| in_force.cloned()).unwrap_or(fresh(now)?))
-            }
+            Self::Memory => match (up_to_date(in_force, age, now)?, in_force) {
+                (Some(other), _) => Ok(other),
+                (None, Some(in_force)) => Ok(in_force.clone()),
+                (None, None) => fresh(now),
+            },
         }
     }
 }
