@@ -65,7 +65,13 @@ impl MinuteCache {
     pub(crate) fn clf(&mut self, text: &[u8; 26]) -> Option<Moment> {
         let (minute, rest) = text.split_first_chunk::<18>()?;
         let (second, zone) = rest.split_first_chunk::<2>()?;
-        if *minute != self.clf_minute || zone != self.clf_zone {
+        // Compared as numbers: a comparison of texts of this length is a call.
+        let date = |text: &[u8; 18]| text.first_chunk::<16>().map(|text| u128::from_le_bytes(*text));
+        let is_same = date(minute) == date(&self.clf_minute)
+            && minute.last_chunk::<2>() == self.clf_minute.last_chunk()
+            && zone.first_chunk::<4>() == self.clf_zone.first_chunk()
+            && zone.last_chunk::<2>() == self.clf_zone.last_chunk();
+        if !is_same {
             self.remember(text)?;
         }
         let [tens, ones] = *second;
