@@ -22,7 +22,9 @@ impl Sums {
         self.bytes += line.bytes.known().unwrap_or(0);
         let client = match line.client {
             Client::Address(IpAddr::V4(four)) => u64::from(four.to_bits()),
-            Client::Address(IpAddr::V6(six)) => six.to_bits() as u64,
+            Client::Address(IpAddr::V6(six)) => {
+                six.octets().first_chunk().map_or(0, |high| u64::from_be_bytes(*high))
+            }
             Client::Name(name) => name.len() as u64,
         };
         let texts = [line.referer, line.user_agent].map(|said| said.known().map_or(0, |text| ends(text.raw)));

@@ -183,6 +183,7 @@ const DUCKDB: &str = r#"
 import duckdb, sys
 db = duckdb.connect()
 db.execute("set threads to 1")
+db.execute("set enable_progress_bar = false")
 db.execute("""create view l as select string_split(line, '"') q from read_csv(?, columns={'line': 'varchar'},
   delim=chr(1), quote='', escape='', header=false, auto_detect=false, max_line_size=10000000)""".replace("?", "'" + sys.argv[1] + "'"))
 row = db.execute("""with f as (select try_cast(string_split(q[3], ' ')[3] as ubigint) b, string_split(string_split(q[2], ' ')[2], '?')[1] p,
