@@ -254,6 +254,8 @@ pub struct Guessing {
     pub names: u64,
     /// Some of them.
     pub some_names: Vec<String>,
+    /// Accounts were used with success from there as well: a customer who forgot a password, or a guess that hit.
+    pub is_home: bool,
 }
 
 /// An hour of the log.

@@ -107,6 +107,8 @@ pub struct MailReader {
     pub(super) hours: BTreeMap<i64, HourSums>,
     pub(super) guessers: BTreeMap<Option<IpNet>, Guesses>,
     pub(super) guessed: BTreeMap<String, u64>,
+    /// From where accounts were used with success, at any time.
+    pub(super) homes: BTreeSet<IpNet>,
     pub(super) from_outside: u64,
     pub(super) bounces: u64,
     pub(super) in_window: u64,
@@ -137,6 +139,7 @@ impl MailReader {
             hours: BTreeMap::new(),
             guessers: BTreeMap::new(),
             guessed: BTreeMap::new(),
+            homes: BTreeSet::new(),
             from_outside: 0,
             bounces: 0,
             in_window: 0,
@@ -231,10 +234,14 @@ impl MailReader {
     fn take(&mut self, server: Server, event: Event<'_>, at: Moment) {
         match event {
             Event::Started { folder, pid } => self.start(folder, pid, at),
-            Event::Arrived(arrival) => self.arrive(server, &arrival, at),
+            Event::Arrived(arrival) => {
+                self.add_home(address_of(&arrival.origin));
+                self.arrive(server, &arrival, at);
+            }
             Event::CameFrom { id, origin } => {
                 let sender = sender_of(&origin);
                 let address = address_of(&origin);
+                self.add_home(address);
                 let is_outside = matches!(origin, Origin::Remote(Some(from)) if !from.is_loopback());
                 let is_new = self.message(server, id).is_none();
                 let message = self.open(server, id, at);
@@ -451,6 +458,12 @@ impl MailReader {
         }
         if let Some(account) = account.filter(|_| guesses.names.len() < GUESSED_NAMES_MAX) {
             guesses.names.insert(shown(account, NAME_CHARS_MAX));
+        }
+    }
+
+    fn add_home(&mut self, address: Option<IpAddr>) {
+        if let Some(address) = address.filter(|_| self.homes.len() < GUESSERS_MAX) {
+            self.homes.insert(network_of(address));
         }
     }
 

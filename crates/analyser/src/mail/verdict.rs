@@ -24,6 +24,8 @@ const ACCUSED_WITHOUT_USUAL_MIN: u64 = 100;
 /// Wrong passwords that are guessing, of all or of one network.
 const GUESSES_MIN: u64 = 50;
 const GUESSES_OF_ONE_MIN: u64 = 20;
+/// An office whose accounts work may mistake the passwords of so many.
+const HOME_NAMES_MAX: u64 = 10;
 
 struct Judged {
     sender: Sender,
@@ -36,12 +38,22 @@ pub(super) fn of(reader: &MailReader) -> Mail {
         let rank = |one: &Judged| (one.confidence, one.sender.peak.recipients, one.sender.recipients);
         rank(b).cmp(&rank(a))
     });
-    let guessing = guessing(&reader.guessers);
+    let guessing = guessing(reader);
     let guesses: u64 = reader.guessers.values().map(|guesses| guesses.attempts).sum();
-    let is_guessed = guesses >= GUESSES_MIN || guessing.iter().any(|one| one.attempts >= GUESSES_OF_ONE_MIN);
+    let strangers: u64 = reader
+        .guessers
+        .iter()
+        .filter(|(network, guesses)| {
+            let is_home = network.is_some_and(|network| reader.homes.contains(&network));
+            !is_home || guesses.names.len() as u64 > HOME_NAMES_MAX
+        })
+        .map(|(_, guesses)| guesses.attempts)
+        .sum();
+    let is_many = |one: &Guessing| one.attempts >= GUESSES_OF_ONE_MIN;
+    let is_guessed = strangers >= GUESSES_MIN || guessing.iter().any(|one| one.is_guesser() && is_many(one));
     let mut findings: Vec<Finding> = judged.iter().take(LISTED_MAX).filter_map(rogue).collect();
-    if is_guessed {
-        findings.extend(guessing.first().map(|first| guesser(first, guesses)));
+    if let Some(first) = guessing.first().filter(|first| is_guessed || is_many(first)) {
+        findings.push(guesser(first, guesses));
     }
     let sent = sent(reader);
     let has_unjudged = judged.iter().any(is_unjudged);
@@ -262,29 +274,43 @@ fn rogue(one: &Judged) -> Option<Finding> {
     })
 }
 
+fn things(number: u64, one: &str, many: &str) -> String {
+    format!("{} {}", human::count(number), if number == 1 { one } else { many })
+}
+
 fn guesser(first: &Guessing, all: u64) -> Finding {
     let who =
         first.network.map_or_else(|| "somewhere that the log does not say".to_owned(), |n| n.to_string());
     let text = format!(
-        "{} wrong passwords from {who}, {} addresses, for {} names",
+        "{} wrong passwords from {who}, {}, for {}",
         human::count(first.attempts),
-        human::count(first.addresses),
-        human::count(first.names)
+        things(first.addresses, "address", "addresses"),
+        things(first.names, "name", "names")
     );
     let mut facts = vec![evidence("wrong_passwords", first.attempts, text)];
     if all > first.attempts {
-        facts.push(evidence("wrong_passwords_in_all", all, format!("{} in all", human::count(all))));
+        facts.push(evidence(
+            "wrong_passwords_in_all",
+            all,
+            format!("{} wrong passwords in all", human::count(all)),
+        ));
     }
     Finding {
         verdict: Verdict::PasswordGuessing,
         subject: who,
-        confidence: if first.names >= 3 || first.attempts >= 1000 {
-            Confidence::High
-        } else {
-            Confidence::Medium
+        confidence: match first.names {
+            _ if !first.is_guesser() => Confidence::Low,
+            3.. => Confidence::High,
+            _ if first.attempts >= 1000 => Confidence::High,
+            _ => Confidence::Medium,
         },
         evidence: facts,
         counter_check: match first.names {
+            _ if first.is_home => {
+                "accounts are used with success from there as well: a customer with a wrong \
+                                   password, or a guess that hit"
+                    .to_owned()
+            }
             0 | 1 => "only one name: perhaps a program of its owner with an old password".to_owned(),
             _ => "a login with success from there would make it worse, or a customer behind it".to_owned(),
         },
@@ -293,18 +319,26 @@ fn guesser(first: &Guessing, all: u64) -> Finding {
     }
 }
 
-fn guessing(guessers: &BTreeMap<Option<IpNet>, Guesses>) -> Vec<Guessing> {
+fn guessing(reader: &MailReader) -> Vec<Guessing> {
     let of = |(network, guesses): (&Option<IpNet>, &Guesses)| Guessing {
         network: *network,
         attempts: guesses.attempts,
         addresses: guesses.addresses.len() as u64,
         names: guesses.names.len() as u64,
         some_names: guesses.names.iter().take(5).cloned().collect(),
+        is_home: network.is_some_and(|network| reader.homes.contains(&network)),
     };
-    let mut all: Vec<Guessing> = guessers.iter().map(of).collect();
-    all.sort_by_key(|one| std::cmp::Reverse(one.attempts));
+    let mut all: Vec<Guessing> = reader.guessers.iter().map(of).collect();
+    all.sort_by_key(|one| std::cmp::Reverse((one.is_guesser(), one.attempts)));
     all.truncate(LISTED_MAX);
     all
+}
+
+impl Guessing {
+    /// Whether it is no customer who forgot a password.
+    fn is_guesser(&self) -> bool {
+        !self.is_home || self.names > HOME_NAMES_MAX
+    }
 }
 
 fn named(names: &BTreeMap<String, u64>) -> Vec<Named> {

@@ -151,7 +151,8 @@ impl Beancounters {
 
     fn line(&mut self, line: &[u8], uid: &str) {
         let text = String::from_utf8_lossy(line.get(..line.len().min(1024)).unwrap_or_default());
-        let mut words = text.split_ascii_whitespace().peekable();
+        // copies from web pages have blanks that do not break
+        let mut words = text.split_whitespace().peekable();
         let Some(&first) = words.peek() else { return };
         if matches!(first, "Version:" | "uid") {
             return;
@@ -242,6 +243,12 @@ mod tests {
         assert_eq!(read.containers[0].rows.len(), 2);
         assert_eq!(read.containers[0].row("tcpsndbuf").unwrap().failcnt, 10);
         assert_eq!(read.not_understood, 0);
+    }
+
+    #[test]
+    fn a_line_copied_from_a_web_page_has_other_blanks() {
+        let read = Beancounters::read("tcpsndbuf\u{a0}\u{a0} 1 2\u{a0}3 4 5\r\n".as_bytes(), "");
+        assert_eq!(read.containers[0].row("tcpsndbuf").unwrap().failcnt, 5);
     }
 
     #[test]

@@ -413,3 +413,21 @@ fn a_packed_log_is_read_as_it_is() {
     assert_eq!(plain.servers, packed.servers);
     assert_eq!(plain.lines.used, packed.lines.used);
 }
+
+#[test]
+fn synthetic_an_office_with_a_wrong_password_is_no_guesser() {
+    let mut log = String::new();
+    writeln!(
+        log,
+        "2025-11-01 10:00:00 1avJcc-0003Py-15 <= a@b.example H=(x) [203.0.113.5] P=esmtpa A=login:info S=10"
+    )
+    .unwrap();
+    for number in 0..300 {
+        let at = format!("2025-11-01 11:{:02}:{:02}", number / 60, number % 60);
+        writeln!(log, "{at} login authenticator failed for (x) [203.0.113.6]: 535 no (set_id=info)").unwrap();
+    }
+    let mail = read(&log);
+    assert_eq!(mail.verdict, MailVerdict::Cleared, "{}", mail.sentence);
+    assert_eq!(mail.findings()[0].confidence, analyser::Confidence::Low);
+    assert!(mail.guessing[0].is_home);
+}
