@@ -9,3 +9,4 @@ mod mail;
 mod places;
 mod pressure;
 mod real_servers;
+mod replay;

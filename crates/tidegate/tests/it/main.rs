@@ -18,6 +18,7 @@ mod rule_bodies;
 mod run;
 mod same_as_apache;
 mod same_decisions;
+mod same_from_log;
 mod seeds;
 mod stores;
 mod story;

@@ -19,9 +19,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::time::Instant;
 
-const START: WallTime = WallTime(1_700_000_000_000_000);
-const SEED: [u64; 2] = [11, 13];
-const LISTEN: &str = "127.0.0.1:80";
+pub(crate) const START: WallTime = WallTime(1_700_000_000_000_000);
+pub(crate) const SEED: [u64; 2] = [11, 13];
+pub(crate) const LISTEN: &str = "127.0.0.1:80";
 const REPLY: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
 
 fn catalog() -> Catalog {
@@ -168,7 +168,7 @@ fn through_the_queue(trace: &[Guest]) -> Vec<DecisionRecord> {
 }
 
 /// Nodes that answer at once, behind pipes.
-struct Pipes;
+pub(crate) struct Pipes;
 
 impl Dial for Pipes {
     type Stream = DuplexStream;
