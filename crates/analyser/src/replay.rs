@@ -327,6 +327,7 @@ impl Replay {
             who,
             offenders: sums.offenders,
             then_and_now: sums.then_and_now,
+            has_files: self.catalog.virtual_servers.iter().any(|server| server.htaccess.is_some()),
             samples: sums.samples,
             limits,
             cannot_know,

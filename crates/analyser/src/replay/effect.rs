@@ -26,6 +26,8 @@ pub struct Effect {
     pub offenders: Vec<OffenderRow>,
     /// Who was refused when the log was written, beside who is refused now.
     pub then_and_now: ThenAndNow,
+    /// The policy has `.htaccess` files: what was refused then may have been refused by them.
+    pub has_files: bool,
     /// A few requests of each kind of change.
     pub samples: Vec<Sample>,
     /// Bounds that were reached; empty where all was followed.

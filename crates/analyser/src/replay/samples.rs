@@ -21,8 +21,12 @@ impl Samples {
         self.0.get(&(of, who)).is_none_or(|samples| samples.len() < most)
     }
 
+    /// One more, unless it is one that is there already, a moment later.
     pub(super) fn put(&mut self, sample: Sample) {
-        self.0.entry((sample.of, sample.who)).or_default().push(sample);
+        let samples = self.0.entry((sample.of, sample.who)).or_default();
+        if !samples.iter().any(|known| known.client == sample.client && known.request == sample.request) {
+            samples.push(sample);
+        }
     }
 
     /// All, by kind.

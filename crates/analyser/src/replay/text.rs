@@ -92,10 +92,10 @@ impl Effect {
         Ok(())
     }
 
-    /// Only where somebody was refused then, or files decide now.
+    /// Only where files decide now: they may be those that decided then.
     fn then_and_now(&self, out: &mut Formatter<'_>) -> fmt::Result {
         let both = &self.then_and_now;
-        if both.then == 0 && both.undecidable_then_served == 0 {
+        if !self.has_files || both.then + both.now + both.undecidable_then_served == 0 {
             return Ok(());
         }
         writeln!(out, "\nRefused with 403 then and now")?;
@@ -130,8 +130,8 @@ impl Effect {
             [(SampleOf::OnlyThen, "refused then, not now"), (SampleOf::OnlyNow, "refused now, not then")]
         {
             let samples = self.samples.iter().filter(|sample| sample.of == of);
-            // Where nobody was refused then, what is refused now is told elsewhere.
-            if both.then > 0 || of == SampleOf::OnlyThen {
+            // Where nobody was refused then, all that is refused now is new: that is told elsewhere.
+            if both.then > 0 {
                 list(title, samples.take(SHOWN_DIFFERENCES), out)?;
             }
         }
@@ -168,8 +168,9 @@ impl Effect {
             let mut samples = self.samples.iter().filter(|sample| sample.of == of).peekable();
             if samples.peek().is_some() {
                 writeln!(out)?;
-                // Those who were hit besides come first: they are what people want to see.
-                list(title, samples.take(SHOWN_SAMPLES), out)?;
+                // One of each kind of people, those first who are hit besides: the data has more.
+                let mut told = std::collections::BTreeSet::new();
+                list(title, samples.filter(|sample| told.insert(sample.who)).take(SHOWN_SAMPLES), out)?;
             }
         }
         Ok(())
@@ -327,7 +328,7 @@ fn one(sample: &Sample, more: &str, out: &mut Formatter<'_>) -> fmt::Result {
         "    {} {} {}",
         date(micros_as_seconds(sample.at_unix_micros)),
         sample.client,
-        sample.request
+        short(&sample.request)
     );
     let now = match sample.verdict {
         Verdict::Passed => String::new(),
@@ -342,8 +343,19 @@ fn one(sample: &Sample, more: &str, out: &mut Formatter<'_>) -> fmt::Result {
         let _ = write!(text, ", by {by}");
     }
     writeln!(out, "{text}{more}")?;
-    let from = sample.referer.as_deref().unwrap_or("-");
-    writeln!(out, "      from {from}; {}", sample.user_agent.as_deref().unwrap_or("-"))
+    let [from, with] = [&sample.referer, &sample.user_agent].map(|text| short(text.as_deref().unwrap_or("-")));
+    writeln!(out, "      from {from}; {with}")
+}
+
+/// A text of a log in the width that a line leaves it; the data has more of it.
+fn short(text: &str) -> String {
+    /// Characters.
+    const WIDTH: usize = 72;
+    let mut shown: String = text.chars().take(WIDTH).collect();
+    if shown.len() < text.len() {
+        shown.push('…');
+    }
+    shown
 }
 
 impl Display for Comparison {
