@@ -343,7 +343,8 @@ fn one(sample: &Sample, more: &str, out: &mut Formatter<'_>) -> fmt::Result {
         let _ = write!(text, ", by {by}");
     }
     writeln!(out, "{text}{more}")?;
-    let [from, with] = [&sample.referer, &sample.user_agent].map(|text| short(text.as_deref().unwrap_or("-")));
+    let [from, with] =
+        [&sample.referer, &sample.user_agent].map(|text| short(text.as_deref().unwrap_or("-")));
     writeln!(out, "      from {from}; {with}")
 }
 

@@ -2,9 +2,7 @@
 
 use crate::fixtures::fixture;
 use accesslog::{Layout, LineReader, Read};
-use analyser::replay::{
-    Comparing, Effect, Replay, ReplayOptions, SampleOf, Saved, ThenAndNow, Verdict, Who,
-};
+use analyser::replay::{Comparing, Effect, Replay, ReplayOptions, SampleOf, Saved, ThenAndNow, Verdict, Who};
 use engine::builtins::builtins;
 use engine::catalog::{EmbeddedOptions, Guard, Htaccess, MemoryFiles};
 use engine::decision::Event;
@@ -26,8 +24,7 @@ fn catalog(rule: &str, more: &str) -> Catalog {
         "[virtual_servers.site]\nlisten = \":80\"\npool = \"web\"\nrequest_rules = \"rule\"\n\
          [pools.web]\nnodes = \"192.0.2.80:80\"\n{more}"
     );
-    let files =
-        MemoryFiles::default().with("tidegate.toml", text).with("rules/rule.rts", rule.to_owned());
+    let files = MemoryFiles::default().with("tidegate.toml", text).with("rules/rule.rts", rule.to_owned());
     let loaded = Catalog::load(Path::new("tidegate.toml"), &files, builtins());
     loaded.catalog.unwrap_or_else(|| panic!("{:#?}", loaded.diagnostics))
 }
@@ -115,7 +112,8 @@ fn a_crowd_of_one_referer_queues_in_replay_as_it_does_in_try() {
         })
         .collect();
     tried.sort_unstable();
-    let mut replay = Replay::new(catalog(ARTICLE, CLASSES), ReplayOptions::default()).unwrap().keeping_decisions();
+    let mut replay =
+        Replay::new(catalog(ARTICLE, CLASSES), ReplayOptions::default()).unwrap().keeping_decisions();
     let mut replayed = Vec::new();
     each(EXACT, &log, |line, facts| {
         replay.take(line, facts);
@@ -220,7 +218,8 @@ fn an_htaccess_refuses_what_apache_refused_and_the_few_that_differ_are_shown() {
     }
     let effect = combined(htaccess(file), &log);
     adds_up(&effect);
-    let expected = ThenAndNow { then: 20, now: 20, both: 19, only_then: 1, only_now: 1, ..ThenAndNow::default() };
+    let expected =
+        ThenAndNow { then: 20, now: 20, both: 19, only_then: 1, only_now: 1, ..ThenAndNow::default() };
     assert_eq!(effect.then_and_now, expected);
     let of = |of| -> Vec<&str> {
         effect.samples.iter().filter(|sample| sample.of == of).map(|sample| sample.request.as_str()).collect()
@@ -244,14 +243,17 @@ fn files_that_decide_by_what_nobody_knows_are_undecidable_and_not_refused() {
 #[test]
 fn two_policies_are_compared_request_by_request() {
     let refuses = |path: &str| {
-        let rule = format!("if( http.getPath() == \"{path}\" ) {{\n   http.sendResponse( 403, \"\", \"\", \"\" );\n}}\n");
+        let rule = format!(
+            "if( http.getPath() == \"{path}\" ) {{\n   http.sendResponse( 403, \"\", \"\", \"\" );\n}}\n"
+        );
         catalog(&rule, "")
     };
     let mut comparing = Comparing::new(refuses("/a"), refuses("/b"), &ReplayOptions::default()).unwrap();
-    let log: String = ["/a", "/b", "/c", "/a"]
-        .iter()
-        .map(|path| format!("192.0.2.7 - - [14/Nov/2023:22:00:00 +0000] \"GET {path} HTTP/1.1\" 200 9 \"-\" \"x\"\n"))
-        .collect();
+    let mut log = String::new();
+    for path in ["/a", "/b", "/c", "/a"] {
+        writeln!(log, "192.0.2.7 - - [14/Nov/2023:22:00:00 +0000] \"GET {path} HTTP/1.1\" 200 9 \"-\" \"x\"")
+            .unwrap();
+    }
     each("combined", &log, |line, facts| comparing.take(line, facts));
     let comparison = comparing.finish();
     assert_eq!(comparison.alike.requests, 1);
@@ -282,9 +284,13 @@ fn a_hostile_log_neither_hangs_nor_is_lost() {
             "x".repeat(usize::try_from(number % 50).unwrap())
         )
         .unwrap();
-        writeln!(log, "host{number} - - [14/Nov/{year}:22:00:00 +0000] \"\\x16\\x03\" 400 0 \"-\" \"-\"").unwrap();
-        writeln!(log, "host{number} - - [14/Nov/{year}:22:00:00 +0000] \"GET /{number} HTTP/1.1\" 200 - \"a\" \"-\"")
+        writeln!(log, "host{number} - - [14/Nov/{year}:22:00:00 +0000] \"\\x16\\x03\" 400 0 \"-\" \"-\"")
             .unwrap();
+        writeln!(
+            log,
+            "host{number} - - [14/Nov/{year}:22:00:00 +0000] \"GET /{number} HTTP/1.1\" 200 - \"a\" \"-\""
+        )
+        .unwrap();
     }
     let effect = combined(catalog(ARTICLE, CLASSES), &log);
     adds_up(&effect);

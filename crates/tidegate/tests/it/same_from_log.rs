@@ -68,7 +68,8 @@ fn trace(seed: u32) -> Vec<Guest> {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         (state >> 8) % max
     };
-    let referers = [None, Some("http://news.example/story"), Some("http://news.example/other"), Some("http://google/")];
+    let referers =
+        [None, Some("http://news.example/story"), Some("http://news.example/other"), Some("http://google/")];
     let taken: BTreeSet<u64> = (0..u64::from(GUESTS)).map(|number| number * APART_MILLIS % 1000).collect();
     let guest = |number: u16| {
         let at = u64::from(number) * APART_MILLIS;
@@ -102,7 +103,9 @@ fn a_log_in_our_own_format_replays_to_the_same_decisions() {
         assert!(count(|record| matches!(record.outcome, Outcome::Discard)) > 5);
         assert!(count(|record| matches!(record.outcome, Outcome::ClientLeft)) > 2);
         let waited = |event: &Event| matches!(event, Event::Rate { waited_micros: 1.., .. });
-        assert!(live.iter().filter(|record| record.events.iter().any(|(_, event)| waited(event))).count() > 10);
+        assert!(
+            live.iter().filter(|record| record.events.iter().any(|(_, event)| waited(event))).count() > 10
+        );
         assert!(count(|record| record.bandwidth_class.as_deref() == Some("AbusiveReferer")) > 3);
     }
 }
@@ -210,8 +213,10 @@ async fn come(worker: Rc<Worker<Pipes>>, start: Instant, guest: Guest, jars: Jar
     let (ours, mut theirs) = duplex(64 * 1024);
     let listen: SocketAddr = LISTEN.parse().unwrap();
     tokio::task::spawn_local(worker.serve(ours, Ends { listen, peer: guest.client, local: listen }));
-    let mut text =
-        format!("GET {} HTTP/1.1\r\nHost: site.example\r\nUser-Agent: a browser\r\nConnection: close\r\n", guest.path);
+    let mut text = format!(
+        "GET {} HTTP/1.1\r\nHost: site.example\r\nUser-Agent: a browser\r\nConnection: close\r\n",
+        guest.path
+    );
     let cookie = jars.borrow().get(&guest.client.ip()).cloned();
     for (name, value) in [("Referer", guest.referer), ("Cookie", cookie.as_deref())] {
         if let Some(value) = value {
