@@ -17,13 +17,13 @@ const WANTED: [Wanted; 8] = [
     Wanted {
         program: "nginx",
         packages: &["nginx-light", "nginx"],
-        used_for: "end-to-end tests against nginx",
+        used_for: "end-to-end tests against nginx, and its own check of proposals",
     },
     Wanted { program: "curl", packages: &["curl"], used_for: "end-to-end tests with curl" },
     Wanted {
         program: "haproxy",
         packages: &["haproxy"],
-        used_for: "the comparison `cargo xtask bench proxy`",
+        used_for: "its own check of proposals, and the comparison `cargo xtask bench proxy`",
     },
     Wanted { program: "valgrind", packages: &["valgrind"], used_for: "counting instructions" },
     Wanted {

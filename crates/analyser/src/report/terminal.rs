@@ -228,7 +228,7 @@ impl Page {
                 clippy::cast_sign_loss,
                 reason = "0 to 7"
             )]
-            let level = ((bar.bytes as f64 / most as f64) * 7.0).ceil() as usize;
+            let level = ((bar.bytes as f64 / most as f64) * 7.0).round() as usize;
             let sign = signs.get(level).or(signs.last()).copied().unwrap_or('?').to_string();
             row.push_str(&if bar.is_unusual { self.ink(Ink::Bad, &sign) } else { sign });
             marks.push(if bar.is_unusual { '^' } else { ' ' });
