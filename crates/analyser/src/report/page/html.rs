@@ -82,7 +82,7 @@ mod tests {
     #[test]
     fn a_number_is_short_and_never_a_word() {
         for (number, text) in
-            [(1.0, "1"), (0.125, "0.13"), (f64::NAN, "0"), (f64::INFINITY, "0"), (10.0, "10")]
+            [(1.0, "1"), (0.126, "0.13"), (f64::NAN, "0"), (f64::INFINITY, "0"), (10.0, "10")]
         {
             let mut html = Html::default();
             html.number(number);
