@@ -111,7 +111,9 @@ impl<'a> Merge<'a> {
 /// One file on its way into the stream.
 struct Stream<'a> {
     file: &'a LogFile,
+    /// There when the file is being read: an unpacker has its memory, and there may be hundreds of files.
     pieces: Option<Pieces>,
+    is_opened: bool,
     piece: Piece,
     /// Where in the piece the next line begins.
     at: usize,
@@ -142,21 +144,19 @@ struct Held {
 
 impl<'a> Stream<'a> {
     fn of(file: &'a LogFile) -> Self {
-        let mut counts = FileCounts::default();
-        let pieces = Pieces::of(Arc::clone(&file.file));
-        let pieces = pieces.map_err(|error| counts.problem = Some(error.to_string())).ok();
         let reader = LineReader::new(&file.layout);
         Self {
             file,
-            is_ended: pieces.is_none(),
-            pieces,
+            is_ended: false,
+            is_opened: false,
+            pieces: None,
             piece: Piece::default(),
             at: 0,
             layouts: vec![reader.clone()],
             reader,
             window: BTreeMap::new(),
             newest_second: i64::MIN,
-            counts,
+            counts: FileCounts::default(),
         }
     }
 
@@ -189,6 +189,13 @@ impl<'a> Stream<'a> {
 
     fn next_piece(&mut self, watch: &Watch<'_>) {
         (watch.progress)(std::mem::take(&mut self.piece.disk_bytes));
+        if !self.is_opened {
+            self.is_opened = true;
+            match Pieces::of(Arc::clone(&self.file.file)) {
+                Ok(pieces) => self.pieces = Some(pieces),
+                Err(error) => self.counts.problem = Some(error.to_string()),
+            }
+        }
         let next = self.pieces.as_mut().filter(|_| !watch.is_cancelled()).and_then(Pieces::next);
         let Some((piece, result)) = next else {
             self.is_ended = true;
