@@ -48,6 +48,8 @@ pub(super) struct Crowd {
     /// Answers that were a part (206), and that were refused or missing.
     pub(super) parts: u64,
     pub(super) refused: u64,
+    /// Answers that the client's copy is still good (304).
+    pub(super) unchanged: u64,
     /// The largest answer.
     pub(super) largest: u64,
     /// Requests by hour since 1970, UTC.
@@ -129,6 +131,7 @@ struct Gathered {
     paths: ByNumber,
     parts: u64,
     refused: u64,
+    unchanged: u64,
     largest: u64,
     hours: HashMap<i64, u64, FixedState>,
 }
@@ -153,6 +156,7 @@ impl Gathered {
             let count = counts.entry(number).or_default();
             *count = (count.0 + weight, count.1 + bytes);
         }
+        self.unchanged += if row.outcome() == Outcome::Unchanged { weight } else { 0 };
         self.parts += if row.outcome() == Outcome::Part { weight } else { 0 };
         self.refused += if row.outcome() == Outcome::Refused { weight } else { 0 };
         self.largest = self.largest.max(row.bytes());
@@ -211,9 +215,12 @@ impl Gathered {
             referers: sorted(&self.referers, |number| tally.referers.names.name(number)),
             paths: sorted(&self.paths, |number| tally.paths.names.name(number)),
             top_client,
-            top_network: networks.into_iter().next(),
+            top_network: networks
+                .first()
+                .map(|(network, requests, bytes)| (network.shown(), *requests, *bytes)),
             parts: self.parts,
             refused: self.refused,
+            unchanged: self.unchanged,
             largest: self.largest,
             at_once: concurrency(at_once, hours.len() as u64 * 3600),
             hours,
@@ -232,16 +239,14 @@ pub(super) fn sorted<'a>(counts: &ByNumber, name: impl Fn(u32) -> &'a [u8]) -> V
 }
 
 /// Networks with requests and bytes, the most bytes first.
-fn networks(tally: &Tally, clients: &HashMap<ClientKey, (u64, u64), FixedState>) -> Vec<(String, u64, u64)> {
+fn networks(tally: &Tally, clients: &HashMap<ClientKey, (u64, u64), FixedState>) -> Vec<(Network, u64, u64)> {
     let mut by_network: HashMap<Network, (u64, u64), FixedState> = HashMap::default();
     for (client, (requests, bytes)) in clients {
         let sum = by_network.entry(Network::of(tally, *client)).or_default();
         *sum = (sum.0 + requests, sum.1 + bytes);
     }
-    let mut all: Vec<(String, u64, u64)> = by_network
-        .into_iter()
-        .map(|(network, (requests, bytes))| (network.shown(), requests, bytes))
-        .collect();
+    let mut all: Vec<(Network, u64, u64)> =
+        by_network.into_iter().map(|(network, (requests, bytes))| (network, requests, bytes)).collect();
     all.sort_unstable_by(|one, other| {
         (other.2, other.1).cmp(&(one.2, one.1)).then_with(|| one.0.cmp(&other.0))
     });

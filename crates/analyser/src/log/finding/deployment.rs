@@ -3,7 +3,6 @@
 use super::{Desk, Facts, counted, finding, human, percent};
 use crate::log::crowd::Crowd;
 use crate::log::referer::RefererClass;
-use crate::log::rows::Outcome;
 use crate::log::summary::Dimension;
 use crate::{Confidence, Finding, Verdict};
 
@@ -93,17 +92,11 @@ fn uncached(desk: &mut Desk<'_>) -> Vec<Finding> {
     for (path, crowd) in &scene.paths {
         let domain = scene.tally.paths.names.group(*path);
         let share = human::share(crowd.bytes, scene.domain(domain).bytes);
-        let unchanged = scene
-            .tally
-            .rows
-            .iter()
-            .filter(|row| row.path == *path && row.outcome() == Outcome::Unchanged)
-            .count() as u64;
         if desk.explained.contains(path)
             || !is_of_visitors(crowd)
             || crowd.requests < REPEATS_MIN * crowd.clients
             || crowd.parts > 0
-            || human::share(unchanged, crowd.requests) > UNCHANGED_MAX
+            || human::share(crowd.unchanged, crowd.requests) > UNCHANGED_MAX
             || share < BYTES_SHARE_MIN
             || crowd.bytes < BYTES_MIN
         {
