@@ -23,9 +23,6 @@ use std::num::NonZeroUsize;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-/// Where the files of a site are taken to be whose folder nobody named: they are asked for there, and nobody answers.
-const UNKNOWN_ROOT: &str = "/document-root";
-
 /// Replays, and tells.
 pub(crate) fn run(options: &ReplayOptions) -> anyhow::Result<Verdict> {
     let Some(policy) = load(&options.policy, options)? else { return Ok(Verdict::Mistaken) };
@@ -116,10 +113,11 @@ fn load(path: &Path, options: &ReplayOptions) -> anyhow::Result<Option<Catalog>>
     if !is_file {
         return Ok(Some(catalog));
     }
-    let root = options.docroot.clone().unwrap_or_else(|| PathBuf::from(UNKNOWN_ROOT));
-    let root = std::path::absolute(root).map_err(|error| Mistake(format!("--docroot: {error}")))?;
+    // Without it folders and index files are not looked up, and only the file's own tests are unknown.
+    let root = options.docroot.as_deref().map(std::path::absolute).transpose();
+    let root = root.map_err(|error| Mistake(format!("--docroot: {error}")))?;
     let mut diagnostics = Vec::new();
-    let Some(htaccess) = Htaccess::alone(&read_rule(&path)?, Some(root), &Disk, &mut diagnostics) else {
+    let Some(htaccess) = Htaccess::alone(&read_rule(&path)?, root, &Disk, &mut diagnostics) else {
         tell_errors(diagnostics)?;
         return Ok(None);
     };

@@ -10,7 +10,7 @@ use engine::{Catalog, Rehearsal, SharedOptions, Visit, WallTime};
 use message::{RequestHead, ResponseHead, Version};
 use source::Source;
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,7 +38,7 @@ fn htaccess(text: &str) -> Catalog {
     };
     let source = Arc::new(Source::new(".htaccess", text.as_bytes().to_vec()));
     let mut wrong = Vec::new();
-    let file = Htaccess::alone(&source, Some(PathBuf::from("/root")), &MemoryFiles::default(), &mut wrong);
+    let file = Htaccess::alone(&source, None, &MemoryFiles::default(), &mut wrong);
     let file = file.unwrap_or_else(|| panic!("{wrong:#?}"));
     Catalog::embedded(&bare, builtins()).catalog.unwrap().with_htaccess(file)
 }

@@ -12,7 +12,7 @@
 use super::{Ask, Next, Origin, State, Transaction};
 use crate::catalog::{Htaccess, Mode, Node, PoolId};
 use crate::errand::{ErrandError, Report, Url};
-use crate::host::{Built, Host, Note, Waiting};
+use crate::host::{Built, Host, Knowledge, Note, Waiting};
 use crate::htaccess::{
     Answer, ErrorPath, RequestFacts, apply_to_request, document_text, errand_for, error_page, redirect_page,
     refuse_unsendable,
@@ -272,8 +272,9 @@ impl Host {
             }
             let question = self.judged.as_mut()?.next_question()?.clone();
             let Some(errand) = errand_for(&question, htaccess.document_root.as_deref()) else {
-                // Where no files are, none is there.
-                self.judged.as_mut()?.settle(&Answer::No);
+                // Where no files are, none is there; of a request out of a log nobody knows what was where then.
+                let is_live = self.arrival.knowledge == Knowledge::All;
+                self.judged.as_mut()?.settle(if is_live { &Answer::No } else { &Answer::Unknown });
                 continue;
             };
             let Some(time) = self.time_for(&question, htaccess.mode) else {
