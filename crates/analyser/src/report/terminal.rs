@@ -1,7 +1,7 @@
 //! The report for a terminal: the answer, then the steps, with tables and small pictures out of letters.
 
 use super::shown::{Detail, columns, cut, moment, percent, plain};
-use super::walk::said;
+use super::walk::{counted_said, said};
 use super::{Finding, Log, Report, Step};
 use crate::human;
 use crate::log::Series;
@@ -332,16 +332,9 @@ impl Page {
         }
         self.heading("Findings");
         for finding in findings.iter().take(FINDINGS_MAX) {
-            let counted = &finding.counted;
             let mut text = said(finding);
-            if counted.requests > 0 {
-                let _written = write!(
-                    text,
-                    ": {} requests, {}, {} clients",
-                    human::count(counted.requests),
-                    human::bytes(counted.bytes),
-                    human::count(counted.clients)
-                );
+            if let Some(counted) = counted_said(finding) {
+                let _written = write!(text, ": {counted}");
             }
             self.wrapped(" * ", &text, Some(Ink::Strong));
             for evidence in &finding.evidence {

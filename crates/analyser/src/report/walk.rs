@@ -295,6 +295,21 @@ pub(super) fn said(finding: &Finding) -> String {
     format!("{}: {subject} ({})", finding.verdict.label(), finding.confidence.label())
 }
 
+/// How much a finding is about, in its own units; `None` if it is about nothing that can be counted.
+pub(super) fn counted_said(finding: &Finding) -> Option<String> {
+    let counted = &finding.counted;
+    let requests = human::count(counted.requests);
+    match finding.verdict {
+        _ if counted.requests == 0 => None,
+        Verdict::RogueMail => Some(format!("{requests} messages")),
+        Verdict::PasswordGuessing => Some(format!("{requests} attempts")),
+        _ => {
+            let clients = human::count(counted.clients);
+            Some(format!("{requests} requests, {}, {clients} clients", human::bytes(counted.bytes)))
+        }
+    }
+}
+
 fn visitors(log: Option<&Log>, findings: &[Finding]) -> Step {
     let (name, question) = ("visitors", "Do they behave as visitors?");
     if log.is_none() {

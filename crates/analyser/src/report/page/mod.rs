@@ -4,7 +4,7 @@ mod charts;
 mod html;
 
 use super::shown::{Detail, moment};
-use super::walk::said;
+use super::walk::{counted_said, said};
 use super::{Confidence, Finding, Log, Report, Verdict};
 use crate::human;
 use crate::proposal::{Action, Form, Proposal};
@@ -177,15 +177,8 @@ fn findings(html: &mut Html, findings: &[Finding]) {
             Confidence::Low => "<span class=\"tag soft\">",
         };
         html.element(open, finding.confidence.label(), "</span></h3>");
-        let counted = &finding.counted;
-        if counted.requests > 0 {
-            let text = format!(
-                "{} requests, {}, {} clients",
-                human::count(counted.requests),
-                human::bytes(counted.bytes),
-                human::count(counted.clients)
-            );
-            html.element("<p class=\"soft\">", &text, "</p>");
+        if let Some(counted) = counted_said(finding) {
+            html.element("<p class=\"soft\">", &counted, "</p>");
         }
         html.raw("<ul>");
         for evidence in &finding.evidence {
