@@ -519,7 +519,7 @@ pub(crate) struct ReplayOptions {
     /// Replay what happened before this
     #[arg(long, value_name = "TIME")]
     pub(crate) to: Option<String>,
-    /// The format of the logs: a name (combined, tidegate, ...) or a LogFormat; default: recognised
+    /// The format of the logs: a name (combined, tidegate, ...) or a LogFormat or log_format; default: recognised
     #[arg(long, value_name = "FORMAT")]
     pub(crate) log_format: Option<String>,
     /// human or json

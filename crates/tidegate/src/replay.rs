@@ -140,14 +140,8 @@ fn tell_errors(mut diagnostics: Vec<Diagnostic>) -> anyhow::Result<()> {
 }
 
 fn layout(options: &ReplayOptions) -> anyhow::Result<Option<Layout>> {
-    let Some(text) = &options.log_format else { return Ok(None) };
-    if let Some(layout) = Layout::named(text) {
-        return Ok(Some(layout));
-    }
-    if !text.contains('%') {
-        bail!(Mistake(format!("--log-format {}: there is no format of this name", text.escape_default())));
-    }
-    Ok(Some(Layout::apache(text).map_err(|error| Mistake(format!("--log-format: {error}")))?))
+    let said = options.log_format.as_deref().map(Layout::said).transpose();
+    Ok(said.map_err(|why| Mistake(format!("--log-format: {why}")))?)
 }
 
 /// The files below the folder that was given, wherever the policy takes them to be.

@@ -4,7 +4,7 @@ use super::{Action, Proposal, Terms};
 use crate::human;
 use crate::input::{Input, Watch};
 use crate::replay::{Effect, Hit, ReplayError, ReplayOptions, Who, Window, replay};
-use crate::report::Traits;
+use crate::report::{Finding, Verdict};
 use engine::Catalog;
 use engine::builtins::builtins;
 use engine::catalog::MemoryFiles;
@@ -16,7 +16,7 @@ use std::path::Path;
 /// As [`replay`].
 pub fn predict(
     proposal: &mut Proposal,
-    traits: &Traits,
+    finding: &Finding,
     terms: &Terms<'_>,
     (input, window): (&Input, Window),
     watch: &Watch<'_>,
@@ -27,11 +27,19 @@ pub fn predict(
     let Some(catalog) = Catalog::load(Path::new("tidegate.toml"), &files, builtins()).catalog else {
         return Ok(());
     };
-    let mut offenders = traits.referers.clone();
-    offenders.extend(traits.networks.iter().map(ToString::to_string));
+    let mut offenders = finding.traits.referers.clone();
+    offenders.extend(finding.traits.networks.iter().map(ToString::to_string));
     let options = ReplayOptions { own: terms.own.to_vec(), offenders, window, ..ReplayOptions::default() };
     let (effect, _) = replay(catalog, input, options, watch)?;
     proposal.effect_said = said(proposal.action, &effect);
+    let own = effect.who.iter().find(|row| row.who == Who::OwnVisitor).map_or(0, |row| row.hit.hit.requests);
+    if finding.verdict == Verdict::BotFarm && own > 0 {
+        proposal.effect_said.push(
+            "those counted as own visitors name a page of this site that they never opened: the finding takes them for \
+             the farm itself"
+                .to_owned(),
+        );
+    }
     proposal.effect = serde_json::to_value(&effect).ok();
     Ok(())
 }
@@ -63,7 +71,7 @@ fn said(action: Action, effect: &Effect) -> Vec<String> {
     let row = |who: Who| effect.who.iter().find(|row| row.who == who).map(|row| row.hit).unwrap_or_default();
     let who = [Who::OwnVisitor, Who::FeedReader, Who::Player, Who::ImageSearch, Who::Crawler];
     let told: Vec<String> = who.into_iter().map(|who| hit_said(who, row(who))).collect();
-    lines.push(format!("who else is hit: {}", told.join("; ")));
+    lines.push(format!("whom that hits: {}", told.join("; ")));
     lines
 }
 

@@ -87,7 +87,7 @@ impl Effect {
             }
             writeln!(out)?;
         } else {
-            writeln!(out, "Nothing is saved: every request reaches a node, some of them later.")?;
+            writeln!(out, "Nothing is saved: every request reaches a node, now or later.")?;
         }
         Ok(())
     }

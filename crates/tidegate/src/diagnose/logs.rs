@@ -161,8 +161,8 @@ pub(super) fn try_out(
             break;
         }
         run.watch.begin("trying a proposal", input.disk_bytes());
-        let traits = findings.get(proposal.finding).map(|finding| finding.traits.clone()).unwrap_or_default();
-        predict(proposal, &traits, terms, (input, window), &run.watch.reading(&progress))
+        let Some(finding) = findings.get(proposal.finding) else { continue };
+        predict(proposal, finding, terms, (input, window), &run.watch.reading(&progress))
             .with_context(|| format!("cannot try {}", proposal.id))?;
     }
     Ok(())
