@@ -6,6 +6,7 @@
 //! ```text
 //! Running ── commands ──▶ worker 0 .. n, one thread each, nothing shared on the way of a request
 //!                          ├ listener   accepts (a socket of its own, SO_REUSEPORT)
+//!                          ├ front      what stands before the first head of a connection
 //!                          ├ http       connection ─▶ exchange ─▶ engine::Transaction
 //!                          ├ errands    what rules have done in the world while they wait
 //!                          ├ node       connect, idle connections of its own
@@ -26,6 +27,7 @@
 mod buffers;
 mod clock;
 mod errands;
+mod front;
 mod http;
 mod listener;
 mod log_writer;

@@ -4,6 +4,7 @@
 use crate::buffers::Buffers;
 use crate::clock::Clock;
 use crate::errands::{Desk, Errands, Lookup};
+use crate::front;
 use crate::http::connection;
 use crate::log_writer::{BATCH_BYTES, LogTarget, LogWriter};
 use crate::messages::Messages;
@@ -355,7 +356,7 @@ impl Worker<Tcp> {
         // A socket that has no address any more has no other end either.
         let Ok(local) = stream.local_addr() else { return };
         let ends = Ends { listen, peer, local };
-        tokio::task::spawn_local(Rc::clone(self).serve(stream, ends));
+        tokio::task::spawn_local(front::arrive(Rc::clone(self), stream, ends));
     }
 }
 

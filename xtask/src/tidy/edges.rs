@@ -105,7 +105,8 @@ const ROOMS: [Room; 13] = [
         name: "proxy",
         ours: &["engine", "http1", "message", "shaping", "accesslog"],
         // thiserror: what cannot be bound or opened, as a type; memchr: fields; jiff: local time of log lines;
-        // hyper and its kin, rustls and its kin, dns-lookup, ldap3: what rules have done in the world
+        // hyper and its kin, rustls and its kin, dns-lookup, ldap3: what rules have done in the world;
+        // rustls also for clients and nodes, h2 (and http, its types) for HTTP/2
         outside: &[
             "tokio",
             "socket2",
@@ -115,6 +116,8 @@ const ROOMS: [Room; 13] = [
             "memchr",
             "jiff",
             "dns-lookup",
+            "h2",
+            "http",
             "http-body-util",
             "hyper",
             "hyper-util",

@@ -68,7 +68,7 @@ fn brought(texts: &[Vec<u8>]) -> Result<Arc<ClientConfig>, ErrandError> {
 }
 
 fn settings(roots: RootCertStore) -> Result<Arc<ClientConfig>, ErrandError> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let builder = ClientConfig::builder_with_provider(provider);
     let builder = builder.with_safe_default_protocol_versions().map_err(failed)?;
     Ok(Arc::new(builder.with_root_certificates(roots).with_no_client_auth()))
