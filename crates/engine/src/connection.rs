@@ -2,13 +2,14 @@
 
 use crate::host::Stage;
 use crate::stores::ConnectionData;
+use crate::tls::TlsFacts;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 /// What the shell knows of a connection when it accepts it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct ConnectionFacts {
     /// Unique while the process lives; also the key of bandwidth classes that are shared by connection.
     pub id: u64,
@@ -16,8 +17,8 @@ pub struct ConnectionFacts {
     pub peer: SocketAddr,
     /// Our end.
     pub local: SocketAddr,
-    /// Whether the client side is encrypted.
-    pub tls: bool,
+    /// What the handshake told, where the client side is encrypted; `None` in the clear.
+    pub tls: Option<Arc<TlsFacts>>,
 }
 
 /// One client connection. Held as `Rc<Connection>` by the shell and by every transaction on it (one after the
@@ -49,6 +50,11 @@ impl Connection {
     /// What was known at accept.
     pub fn facts(&self) -> &ConnectionFacts {
         &self.facts
+    }
+
+    /// Whether the client side is encrypted.
+    pub fn is_tls(&self) -> bool {
+        self.facts.tls.is_some()
     }
 
     /// What rules keep here.

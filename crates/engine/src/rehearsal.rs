@@ -256,7 +256,7 @@ impl Rehearsal {
                 .first()
                 .copied()
                 .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 80))),
-            tls: visit.tls,
+            tls: visit.tls.then(Arc::default),
         };
         let known = self.connections.entry(visit.connection);
         let (connection, requests) = known.or_insert_with(|| (Rc::new(Connection::new(facts)), 0));

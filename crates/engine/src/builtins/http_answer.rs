@@ -154,7 +154,7 @@ fn change_site(call: &mut Call<'_, Host>) -> Answer {
         return "".into();
     }
     let head = &call.host.request;
-    let own_scheme: &[u8] = if call.host.connection.facts().tls { b"https" } else { b"http" };
+    let own_scheme: &[u8] = if call.host.connection.is_tls() { b"https" } else { b"http" };
     let authority = head.host().or_else(|| head.target_authority()).unwrap_or_default();
     let own_port = split_port(authority).1.unwrap_or_else(|| default_port(own_scheme));
     let scheme = site.scheme.unwrap_or(own_scheme);

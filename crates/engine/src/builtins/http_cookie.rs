@@ -234,7 +234,7 @@ fn set_cookie(call: &mut Call<'_, Host>) -> Answer {
         }
         None => None,
     };
-    let fallback = cookie::default_attributes(call.host.connection.facts().tls);
+    let fallback = cookie::default_attributes(call.host.connection.is_tls());
     let mut value = cookie::value(&raw);
     if value.len() > limits::COOKIE_VALUE_BYTES_MAX {
         call.warn(format!("the value of cookie {name} is cut at {} bytes", limits::COOKIE_VALUE_BYTES_MAX));

@@ -19,7 +19,7 @@ pub(super) const ROWS: [Builtin<Host>; 1] = [row!(
     |call| {
         let place = call.place();
         call.host.note_scheme(place);
-        i64::from(call.host.connection.facts().tls).into()
+        i64::from(call.host.connection.is_tls()).into()
     },
 )];
 

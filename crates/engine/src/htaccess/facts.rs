@@ -71,7 +71,7 @@ impl<'a> RequestFacts<'a> {
         {
             return scheme.eq_ignore_ascii_case(b"https");
         }
-        facts.tls
+        self.host.connection.is_tls()
     }
 
     fn time(&self, format: &str) -> Fact<Cow<'a, [u8]>> {

@@ -77,11 +77,11 @@ pub(crate) enum Refusal {
 pub(crate) async fn serve<S: Wire, D: Dial>(worker: Rc<Worker<D>>, stream: S, ends: Ends) {
     let presence = Presence { worker: Rc::clone(&worker) };
     let facts =
-        ConnectionFacts { id: worker.next_connection_id(), peer: ends.peer, local: ends.local, tls: false };
+        ConnectionFacts { id: worker.next_connection_id(), peer: ends.peer, local: ends.local, tls: None };
     let mut client = Client {
         link: Link::new(stream),
         watch: worker.timers.watch(),
-        peer: Peer::new(ends.peer.ip(), false),
+        peer: Peer::new(ends.peer.ip(), facts.tls.is_some()),
         connection: Rc::new(Connection::new(facts)),
         ends,
         mark: 0,

@@ -276,7 +276,7 @@ impl Drive<'_> {
                 id: index as u64 + 1,
                 peer: SocketAddr::new(request.client, 50_000),
                 local: SocketAddr::from(([127, 0, 0, 1], 8080)),
-                tls: request.tls,
+                tls: request.tls.then(Arc::default),
             }))
         };
         let Some(name) = &request.visitor else { return (connection(), 1, None) };
