@@ -7,6 +7,7 @@ use crate::expression::Expression;
 use crate::known::{Known, Need, tri};
 use crate::load::{Search, Tests, Wanted};
 use crate::request::Request;
+use crate::vary;
 use crate::ways::TestId;
 use crate::{FileTest, Question};
 use pattern::Groups;
@@ -20,6 +21,9 @@ pub(crate) struct Condition {
     test: Test,
     negated: bool,
     joined: Joined,
+    /// Fields of the request that the subject names, unless `NV` keeps them from being told.
+    fields: Vec<Vec<u8>>,
+    no_vary: bool,
     /// Two conditions that ask the same of what does not change have one number.
     id: Option<TestId>,
 }
@@ -51,11 +55,17 @@ impl Condition {
             CondTest::Expression(expression) => Test::Expression(Arc::clone(&expression.read)),
         };
         let id = tests.id(&written.subject, &written.test);
+        let mut fields = Vec::new();
+        if !written.no_vary {
+            vary::fields_of(&written.subject.parts, &mut fields);
+        }
         Self {
             subject: written.subject.parts.clone(),
             test,
             negated: written.negated,
             joined: written.joined,
+            fields,
+            no_vary: written.no_vary,
             id,
         }
     }
@@ -64,7 +74,11 @@ impl Condition {
     fn holds(&self, request: &mut Request<'_>, places: &mut Places, keeps_groups: bool) -> Known<bool> {
         if let Test::Expression(expression) = &self.test {
             let mut matched = Matched::default();
-            let holds = expression.holds(request, &mut matched)?;
+            let holds = if self.no_vary {
+                expression.holds_untold(request, &mut matched)?
+            } else {
+                expression.holds(request, &mut matched)?
+            };
             if holds && !self.negated {
                 places.cond = matched;
             }
@@ -120,6 +134,7 @@ pub(crate) fn hold(
     keeps_groups: bool,
 ) -> Known<bool> {
     let mut at = 0;
+    let mut fields: Vec<&[u8]> = Vec::new();
     while let Some(condition) = conditions.get(at) {
         let holds = match tri(condition.holds(request, places, keeps_groups))? {
             Ok(holds) => holds,
@@ -137,6 +152,9 @@ pub(crate) fn hold(
             }
         };
         let holds = holds != condition.negated;
+        if holds {
+            fields.extend(condition.fields.iter().map(Vec::as_slice));
+        }
         match (condition.joined, holds) {
             (Joined::And, false) => return Ok(false),
             (Joined::And, true) | (Joined::Or, false) => at += 1,
@@ -147,6 +165,12 @@ pub(crate) fn hold(
                 }
                 at += 1;
             }
+        }
+    }
+    for name in fields {
+        // of a field that is not there nothing is told, as in Apache
+        if let Ok(Some(_)) = request.field(name) {
+            request.vary.add(name);
         }
     }
     // a chain that is left open by `[OR]` on the last line lets the rule apply, as in Apache

@@ -24,6 +24,7 @@ use crate::rule;
 use crate::section::{IfCondition, Section, merge};
 use crate::site::Site;
 use crate::variables::Variables;
+use crate::vary::Vary;
 use crate::ways::Ways;
 use crate::{Facts, Outcome, Question, Target, Variable, Verdict};
 use source::Span;
@@ -181,6 +182,7 @@ impl<'a> Run<'a> {
             draws: 0,
             ended: false,
             is_subrequest: false,
+            vary: Vary::default(),
             status: facts.status(),
         };
         Self { request, changed_by: None }
@@ -457,8 +459,10 @@ impl<'a> Run<'a> {
             return Err(Need::TooMuch(Excess::Variables));
         }
         let mut outcome = Outcome::of(verdict);
-        if let Verdict::Status { status, .. } | Verdict::Redirect { status, .. } = outcome.verdict {
-            self.request.status = status;
+        match outcome.verdict {
+            // Apache's own answers to errors and redirects do not say it
+            Verdict::Status { status, .. } | Verdict::Redirect { status, .. } => self.request.status = status,
+            _ => outcome.header_edits = std::mem::take(&mut self.request.vary).edits(),
         }
         // who is sent on as he came sees no error of these files
         let may_fail = !matches!(outcome.verdict, Verdict::Pass { changed: None, .. })

@@ -93,6 +93,8 @@ enum ProtocolPart {
 enum Function {
     /// `req`, `http`: a field of the request.
     Field,
+    /// `req_novary`: the same, and nobody is told.
+    FieldUntold,
     /// `reqenv`, `env`
     Variable,
     /// `osenv`, `note`, `resp`, `ldap` of nothing: what is not there while rules run here.
@@ -121,8 +123,17 @@ impl Expression {
         asked
     }
 
-    /// Whether it holds; what a pattern with groups matched is left in `matched`.
+    /// Whether it holds; what a pattern with groups matched is left in `matched`. The answer to the request varies with
+    /// the fields that are looked at, whatever comes of it.
     pub(crate) fn holds(&self, request: &mut Request<'_>, matched: &mut Matched) -> Known<bool> {
+        request.vary.is_told = true;
+        let holds = value::holds(&self.0, request, matched);
+        request.vary.is_told = false;
+        holds
+    }
+
+    /// The same, and nobody is told which fields it looks at.
+    pub(crate) fn holds_untold(&self, request: &mut Request<'_>, matched: &mut Matched) -> Known<bool> {
         value::holds(&self.0, request, matched)
     }
 }

@@ -43,6 +43,7 @@ mod section;
 mod site;
 mod translate;
 mod variables;
+mod vary;
 mod ways;
 
 pub use facts::{Fact, Facts, FileTest, Question, Variable};

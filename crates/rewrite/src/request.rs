@@ -8,6 +8,7 @@ use crate::limits::{EXHAUSTED_MAX, QUESTIONS_AT_ONCE};
 use crate::rewritten::default_port;
 use crate::site::{Folder, Site};
 use crate::variables::Variables;
+use crate::vary::Vary;
 use crate::ways::Ways;
 use crate::{Cookie, Facts, FileTest, Question, Variable};
 use pattern::TooManySteps;
@@ -44,6 +45,8 @@ pub(crate) struct Request<'a> {
     pub(crate) ended: bool,
     /// A folder's index file is looked up: `NS` and `R` are passed over.
     pub(crate) is_subrequest: bool,
+    /// What an answer that comes of it hangs on.
+    pub(crate) vary: Vary,
     /// What a redirect is answered with, and the number an internal one leaves behind as `REDIRECT_STATUS`.
     pub(crate) status: u16,
 }

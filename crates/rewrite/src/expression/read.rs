@@ -467,7 +467,8 @@ fn unary(letter: u8) -> Option<UnaryTest> {
 
 fn function(name: &[u8]) -> Option<Function> {
     Some(match name.to_ascii_lowercase().as_slice() {
-        b"req" | b"http" | b"req_novary" => Function::Field,
+        b"req" | b"http" => Function::Field,
+        b"req_novary" => Function::FieldUntold,
         b"reqenv" | b"env" => Function::Variable,
         b"osenv" | b"note" | b"resp" => Function::Nothing,
         b"tolower" => Function::ToLower,

@@ -3,6 +3,7 @@
 use super::{Condition, Function, Likeness, ProtocolPart, UnaryTest, Word, file_question};
 use crate::Excess;
 use crate::compare::{compares, long};
+use crate::directive::Named;
 use crate::escape::{escape_path, unescape_or_nothing};
 use crate::expand::Matched;
 use crate::glob::{self, Slashes};
@@ -87,6 +88,13 @@ pub(super) fn holds(condition: &Condition, request: &mut Request<'_>, matched: &
     }
 }
 
+/// A field is looked at.
+fn tell(name: &[u8], request: &mut Request<'_>) {
+    if request.vary.is_told {
+        request.vary.add(name);
+    }
+}
+
 fn passes(test: UnaryTest, subject: Vec<u8>, request: &Request<'_>) -> Known<bool> {
     Ok(match test {
         // of a URL: a request for it would be let through, nothing here forbids one before it is asked for
@@ -125,7 +133,12 @@ pub(super) fn text(word: &Word, request: &mut Request<'_>, matched: &mut Matched
             }
             out
         }
-        Word::Variable(named) => request.value(named)?.into_owned(),
+        Word::Variable(named) => {
+            if let Named::Field(name) = named {
+                tell(name, request);
+            }
+            request.value(named)?.into_owned()
+        }
         Word::Status => request.status.to_string().into_bytes(),
         Word::Protocol(part) => protocol(&request.fixed(Variable::ServerProtocol)?, *part),
         Word::Group(group) => matched.group(*group)?.to_vec(),
@@ -151,9 +164,15 @@ fn protocol(text: &[u8], part: ProtocolPart) -> Vec<u8> {
     value.to_string().into_bytes()
 }
 
-fn call(function: Function, argument: Vec<u8>, request: &Request<'_>) -> Known<Vec<u8>> {
+fn call(function: Function, argument: Vec<u8>, request: &mut Request<'_>) -> Known<Vec<u8>> {
     Ok(match function {
-        Function::Field => request.field(&argument)?.map_or_else(Vec::new, std::borrow::Cow::into_owned),
+        Function::Field => {
+            tell(&argument, request);
+            request.field(&argument)?.map_or_else(Vec::new, std::borrow::Cow::into_owned)
+        }
+        Function::FieldUntold => {
+            request.field(&argument)?.map_or_else(Vec::new, std::borrow::Cow::into_owned)
+        }
         Function::Variable => request.variables.get(&argument)?.unwrap_or_default().to_vec(),
         Function::Nothing => Vec::new(),
         Function::ToLower => argument.to_ascii_lowercase(),

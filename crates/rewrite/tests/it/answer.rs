@@ -118,8 +118,7 @@ pub(crate) fn plain_path(raw: &[u8]) -> Vec<u8> {
 
 /// Fields of the answer that a rule can have to do with.
 pub(crate) fn kept_fields(fields: &[(String, String)]) -> Vec<String> {
-    // what mod_rewrite adds to Vary is not compared: docs/manual/htaccess.md says so
-    const PASSED_OVER: [&str; 11] = [
+    const PASSED_OVER: [&str; 10] = [
         "Allow",
         "Date",
         "Server",
@@ -127,7 +126,6 @@ pub(crate) fn kept_fields(fields: &[(String, String)]) -> Vec<String> {
         "Connection",
         "Content-Type",
         "Location",
-        "Vary",
         "X-Echo",
         "X-Other-Server",
         "Transfer-Encoding",
@@ -135,6 +133,7 @@ pub(crate) fn kept_fields(fields: &[(String, String)]) -> Vec<String> {
     let kept = fields.iter().filter(|(name, _)| !PASSED_OVER.contains(&name.as_str()));
     let kept = kept.map(|(name, value)| match name.as_str() {
         "Set-Cookie" => format!("cookie {}", without_expiry(value)),
+        "Vary" => format!("field Vary: {}", as_a_set(value)),
         _ => format!("field {name}: {value}"),
     });
     if fields.iter().any(|(name, _)| name == "X-Echo") {
@@ -156,6 +155,13 @@ pub(crate) fn beside_origin_fields(mut fields: Vec<String>) -> Vec<String> {
         }
     }
     fields
+}
+
+/// The names in a field `Vary`, whose order and repeats mean nothing.
+pub(crate) fn as_a_set(names: &str) -> String {
+    let names: std::collections::BTreeSet<String> =
+        names.split(',').map(|name| name.trim().to_ascii_lowercase()).collect();
+    names.into_iter().collect::<Vec<_>>().join(", ")
 }
 
 /// A cookie's moment of expiry is another one each time.

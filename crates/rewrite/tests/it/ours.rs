@@ -1,6 +1,6 @@
 //! Our own evaluation of a case, with the facts that Apache had.
 
-use crate::answer::{Answer, beside_origin_fields, decoded, escaped, plain_path};
+use crate::answer::{Answer, as_a_set, beside_origin_fields, decoded, escaped, plain_path};
 use crate::apache::changed_fields;
 use crate::corpus::Case;
 use crate::request::{HOST, Request, find};
@@ -168,9 +168,10 @@ fn fields(outcome: &Outcome, origin: &[Field], tables: Tables) -> Vec<String> {
     }
     let all = always.iter().chain(&plain);
     // see the list of what is passed over for Apache
-    let told = all.filter(|(name, _)| !["Vary", "Content-Type", "Location"].contains(&name.as_str()));
+    let told = all.filter(|(name, _)| !["Content-Type", "Location"].contains(&name.as_str()));
     told.map(|(name, value)| match name.as_str() {
         "Set-Cookie" => format!("cookie {}", escaped(value)),
+        "Vary" => format!("field Vary: {}", as_a_set(&escaped(value))),
         _ => format!("field {name}: {}", escaped(value.trim_ascii())),
     })
     .collect()
