@@ -57,7 +57,7 @@ pub use settings::{Forwarding, NodeEnds};
 pub use shared::{Shared, SharedOptions, Stopwatch, Wake};
 pub use stores::DataStore;
 pub use time::{Now, WallTime};
-pub use tls::TlsFacts;
+pub use tls::{Certificate, TlsFacts};
 pub use transaction::{
     Arrival, Ask, Attempts, Delivery, Ending, Heads, Knowledge, KnownFacts, Message, Next, Refused,
     RequestId, Told, ToldAt, Transaction,

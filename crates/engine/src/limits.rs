@@ -188,3 +188,9 @@ pub const ERRAND_TIME: core::time::Duration = core::time::Duration::from_secs(30
 
 /// Characters of an errand's place in the record.
 pub const ERRAND_PLACE_CHARS_MAX: usize = 200;
+
+/// Bytes of a file with certificates or a key. The list of all public authorities takes a fifth of it.
+pub const CERTIFICATE_FILE_BYTES_MAX: usize = 1 << 20;
+
+/// Certificates of one virtual server; each handshake looks through their names.
+pub const CERTIFICATES_MAX: usize = 1_000;

@@ -288,6 +288,7 @@ mod tests {
             max_reply_time: Duration::from_secs(30),
             max_idle_connections_pernode: 50,
             node_fail_time: Duration::from_secs(10),
+            tls: None,
             live: PoolLive::new(nodes.len()),
         }
     }

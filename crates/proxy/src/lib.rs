@@ -7,6 +7,7 @@
 //! Running ── commands ──▶ worker 0 .. n, one thread each, nothing shared on the way of a request
 //!                          ├ listener   accepts (a socket of its own, SO_REUSEPORT)
 //!                          ├ front      what stands before the first head of a connection
+//!                          ├ tls        handshakes with clients and nodes, streams under TLS
 //!                          ├ http       connection ─▶ exchange ─▶ engine::Transaction
 //!                          ├ errands    what rules have done in the world while they wait
 //!                          ├ node       connect, idle connections of its own
@@ -35,6 +36,7 @@ mod messages;
 mod node;
 mod server;
 mod timers;
+mod tls;
 mod wakes;
 mod wire;
 mod worker;
@@ -43,7 +45,7 @@ pub use clock::Clock;
 pub use errands::{Looked, Lookup, look_at_file};
 pub use listener::ListenError;
 pub use log_writer::LogOpenError;
-pub use node::connect::{Dial, Tcp};
+pub use node::connect::{Dial, NodeStream, Tcp};
 pub use server::{Options, Proxy, Running, StartError};
 pub use wakes::Wakes;
 pub use wire::Wire;

@@ -11,12 +11,17 @@ use crate::messages::Messages;
 use crate::node::connect::{Dial, Tcp};
 use crate::node::idle::{IdleNodes, NodePlace};
 use crate::timers::Timers;
+use crate::tls::handshake::Handshakes;
+use crate::tls::settings::{self, Keeper, Served};
 use crate::wakes::Wakes;
 use crate::wire::Wire;
-use engine::catalog::{Catalog, Timeouts, VirtualServer, VirtualServerId};
-use engine::{Heads, RequestId, Shared, Transaction};
+use engine::catalog::{Catalog, Node, NodeTls, Timeouts, Verification, VirtualServer, VirtualServerId};
+use engine::{ConnectionFacts, Heads, RequestId, Shared, Transaction};
+use rustls::ClientConnection;
+use rustls::pki_types::ServerName;
 use shaping::Tick;
 use std::cell::{Cell, RefCell};
+use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -61,6 +66,7 @@ pub struct Worker<D: Dial = Tcp> {
     pub(crate) idle: IdleNodes<D::Stream>,
     pub(crate) dial: D,
     pub(crate) errands: Errands,
+    pub(crate) handshakes: Handshakes,
     pub(crate) connections_max: usize,
     /// Connections close when they have answered.
     pub(crate) draining: Cell<bool>,
@@ -101,12 +107,14 @@ pub(crate) struct Pinned {
     log_targets: Vec<Option<LogTarget>>,
     limits: Vec<http1::Limits>,
     answer_limits: Vec<http1::Limits>,
+    /// Nothing where no TLS is spoken.
+    tls: Vec<Option<Served>>,
     /// In the order of the addresses.
     listeners: Vec<(SocketAddr, VirtualServerId)>,
 }
 
 impl Pinned {
-    fn new(catalog: Arc<Catalog>, generation: u64, log: Option<&Log>) -> Self {
+    fn new(catalog: Arc<Catalog>, generation: u64, (log, keeper): (Option<&Log>, &Keeper)) -> Self {
         let target = |server: &VirtualServer| log?.writer.target(&server.access_log.as_ref()?.destination);
         let listeners = catalog.listeners().into_iter().filter_map(|address| {
             let default = catalog.select(address, None);
@@ -123,6 +131,7 @@ impl Pinned {
             limits: catalog.virtual_servers.iter().map(limits_of).collect(),
             answer_limits: catalog.virtual_servers.iter().map(answer_limits_of).collect(),
             listeners: listeners.collect(),
+            tls: settings::of_catalog(&catalog, keeper),
             catalog,
         }
     }
@@ -141,6 +150,11 @@ impl Pinned {
     /// Those of nodes' answers.
     pub(crate) fn answer_limits(&self, server: VirtualServerId) -> &http1::Limits {
         &self.answer_limits[server.index()]
+    }
+
+    /// How a virtual server speaks TLS; `None` where it does not.
+    pub(crate) fn tls(&self, server: VirtualServerId) -> Option<&Served> {
+        self.tls.get(server.index())?.as_ref()
     }
 
     pub(crate) fn timeouts(&self, server: VirtualServerId) -> &Timeouts {
@@ -177,13 +191,14 @@ impl<D: Dial> Worker<D> {
     ) -> Rc<Self> {
         let (index, workers) = settings.place;
         let log = writer.map(Log::new);
-        let nothing = Pinned::new(Arc::new(Catalog::default()), 0, None);
+        let nothing = Pinned::new(Arc::new(Catalog::default()), 0, (None, &desk.keeper));
         let worker = Rc::new(Self {
             timers: Timers::new(settings.clock.clone()),
             buffers: Buffers::default(),
             idle: IdleNodes::new(),
             dial,
             errands: Errands::new(desk),
+            handshakes: Handshakes::default(),
             connections_max: settings.connections_max.max(1),
             draining: Cell::new(false),
             log,
@@ -211,8 +226,43 @@ impl<D: Dial> Worker<D> {
 
     /// Serves one client connection until it is over. Any stream will do.
     pub fn serve<S: Wire>(self: Rc<Self>, stream: S, ends: Ends) -> impl Future<Output = ()> {
+        let facts = self.facts(&ends);
+        self.serve_as(stream, ends, facts)
+    }
+
+    /// What is known of a connection when it is accepted.
+    pub(crate) fn facts(&self, ends: &Ends) -> ConnectionFacts {
+        ConnectionFacts { id: self.next_connection_id(), peer: ends.peer, local: ends.local, tls: None }
+    }
+
+    /// Serves a connection of which more is known by now.
+    pub(crate) fn serve_as<S: Wire>(
+        self: Rc<Self>,
+        stream: S,
+        ends: Ends,
+        facts: ConnectionFacts,
+    ) -> impl Future<Output = ()> {
         self.shared.counters().connections.add_one();
-        connection::serve(self, stream, ends)
+        connection::serve(self, stream, (ends, facts))
+    }
+
+    /// Puts TLS on a new connection to a node.
+    pub(crate) async fn secure(
+        &self,
+        stream: D::Stream,
+        node: &Node,
+        tls: &NodeTls,
+    ) -> io::Result<D::Stream> {
+        let desk = self.errands.desk();
+        let machine = match (&tls.authorities, tls.verify) {
+            (Some(_), _) | (_, Verification::Nothing) => None,
+            (None, Verification::Full) => Some(desk.tls.machine_roots().await.map_err(io::Error::other)?),
+        };
+        let config = desk.keeper.node(tls, machine).map_err(io::Error::other)?;
+        let name = tls.server_name.as_deref().unwrap_or(&node.host).to_owned();
+        let name = ServerName::try_from(name).map_err(io::Error::other)?;
+        let session = ClientConnection::new(config, name).map_err(io::Error::other)?;
+        self.dial.secure(stream, session).await
     }
 
     /// From now on `look` sees each transaction of this worker when it is over, after its log line.
@@ -251,7 +301,8 @@ impl<D: Dial> Worker<D> {
     fn pin_anew(&self) -> Rc<Pinned> {
         // The generation is read first: a catalog that comes between is looked at again the next time.
         let generation = self.shared.generation();
-        let pinned = Rc::new(Pinned::new(self.shared.catalog(), generation, self.log.as_ref()));
+        let made_with = (self.log.as_ref(), &self.errands.desk().keeper);
+        let pinned = Rc::new(Pinned::new(self.shared.catalog(), generation, made_with));
         self.idle.adopt(&pinned.catalog, generation, self.workers);
         *self.pinned.borrow_mut() = Rc::clone(&pinned);
         pinned

@@ -345,7 +345,7 @@ impl Files for Overlay {
 
     fn facts(&self, path: &Path) -> FileFacts {
         match self.text(path) {
-            Some(Ok(text)) => FileFacts { bytes: text.len() as u64, modified: 0, is_folder: false },
+            Some(Ok(text)) => FileFacts { bytes: text.len() as u64, ..FileFacts::default() },
             Some(Err(_)) => FileFacts::default(),
             None => Disk.facts(path),
         }

@@ -4,7 +4,7 @@ use engine::catalog::{FileFacts, Files};
 use rustix::fs::OFlags;
 use std::fs::OpenOptions;
 use std::io::{Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// The file system.
@@ -52,6 +52,7 @@ impl Files for Disk {
             bytes: metadata.len(),
             modified: seconds.map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX)),
             is_folder: metadata.is_dir(),
+            is_for_everybody: metadata.permissions().mode() & 0o004 != 0,
         }
     }
 }

@@ -54,7 +54,8 @@ const ROOMS: [Room; 13] = [
         // ipnet: trusted proxies; hashbrown, foldhash: seeded, bounded tables; memchr: fields, parts of forms;
         // chacha20: the random bytes of rules, from the seed; flate2: packed answers that rules read;
         // jiff: local time from a zone that the shell gives; maxminddb: geo.*; md-5: resource.getMD5;
-        // hmac, sha2, base64, zeroize: signatures of marks, and their keys
+        // hmac, sha2, base64, zeroize: signatures of marks, and their keys; rustls (without a socket), x509-parser:
+        // certificates and keys are judged where they are declared; sha1: their fingerprints
         outside: &[
             "bytes",
             "chacha20",
@@ -73,7 +74,10 @@ const ROOMS: [Room; 13] = [
             "md-5",
             "base64",
             "hmac",
+            "rustls",
+            "sha1",
             "sha2",
+            "x509-parser",
             "zeroize",
         ],
     },

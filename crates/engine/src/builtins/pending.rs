@@ -7,12 +7,6 @@ use trafficscript::{Builtin, Param};
 
 /// What such a function does until its feature is there, for a message; `None` for all others.
 pub fn reason(function: &str) -> Option<&'static str> {
-    if ["ssl.clientCertStartDate", "ssl.clientCertEndDate"].contains(&function) {
-        return Some("gives 0 until TLS is terminated here");
-    }
-    if super::ssl::is_pending(function) {
-        return Some("gives \"\" until TLS is terminated here");
-    }
     match function {
         "http.cache.exists" | "http.cache.respondIfCached" => Some("gives 0 until answers are cached here"),
         "http.cache.disable" | "http.cache.enable" | "http.cache.setkey" => {

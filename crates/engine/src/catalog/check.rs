@@ -8,7 +8,8 @@ use super::read::{At, BAD_VALUE, Named, OneOrMany, Reader, Slot, Text, shown};
 use super::rules::{RuleFacts, RuleFolder, RuleStage, UNREADABLE};
 use super::said::{self, RuleUse};
 use super::select::{Clash, Selection};
-use super::virtual_server::{AccessLog, Attachment, Destination, Mode, Timeouts, VirtualServer};
+use super::tls::CertificateFolder;
+use super::virtual_server::{AccessLog, Attachment, Destination, Mode, Protocol, Timeouts, VirtualServer};
 use super::{Admin, Catalog, Files, Node, Pool, PoolId, RuleSettings, Settings, VirtualServerId};
 use crate::limits;
 use crate::nodes::PoolLive;
@@ -20,13 +21,13 @@ use std::sync::Arc;
 use std::time::Duration;
 use trafficscript::{Builtins, RunLimits};
 
-const MISSING_KEY: DiagnosticId = DiagnosticId("missing-key");
+pub(super) const MISSING_KEY: DiagnosticId = DiagnosticId("missing-key");
 const UNKNOWN_POOL: DiagnosticId = DiagnosticId("unknown-pool");
 const UNKNOWN_BANDWIDTH_CLASS: DiagnosticId = DiagnosticId("unknown-bandwidth-class");
 const CLASH: DiagnosticId = DiagnosticId("virtual-server-clash");
 const ADMIN_NOT_LOCAL: DiagnosticId = DiagnosticId("admin-not-local");
 pub(super) const TOO_MANY: DiagnosticId = DiagnosticId("too-many");
-const EMPTY_LIST: DiagnosticId = DiagnosticId("empty-list");
+pub(super) const EMPTY_LIST: DiagnosticId = DiagnosticId("empty-list");
 pub(super) const REPEATED: DiagnosticId = DiagnosticId("repeated-entry");
 
 /// The word that stands for no pool.
@@ -60,12 +61,15 @@ pub(crate) fn load<H: 'static>(
         attached: Vec::new(),
         rules_of_server: Vec::new(),
         rules: rule_settings(said.value.rules.value()).limits,
+        certificates: CertificateFolder::default(),
     };
     let mut catalog = checker.catalog(&mut rules);
     checker.kept_for_rules(&mut catalog);
     let attached = std::mem::take(&mut checker.attached);
     catalog.selection = checker.selection(&catalog.virtual_servers);
     catalog.admin = checker.admin(&catalog);
+    checker.mixed_listeners(&catalog.virtual_servers);
+    catalog.certificates = checker.certificates.take();
     let unused = rules.compile_the_rest(diagnostics);
     let known = lint::Known::of(&said.value);
     let all: Vec<_> = attached.iter().map(|attached| &attached.facts).chain(&unused).collect();
@@ -105,6 +109,8 @@ pub(super) struct Checker<'a> {
     rules_of_server: Vec<(RuleFacts, Mode)>,
     /// What one run of a rule may use up.
     rules: RunLimits,
+    /// What has been read of certificates.
+    pub(super) certificates: CertificateFolder,
 }
 
 impl Checker<'_> {
@@ -187,6 +193,7 @@ impl Checker<'_> {
             max_reply_time: table.max_reply_time.value()?.0,
             max_idle_connections_pernode: table.max_idle_connections_pernode.value()?.0,
             node_fail_time: table.node_fail_time.value()?.0,
+            tls: self.node_tls(&table.tls).map(Arc::new),
         })
     }
 
@@ -262,6 +269,7 @@ impl Checker<'_> {
         let completion_rules =
             self.attachments(&table.completion_rules, RuleStage::Completion, &hosts, rules);
         let htaccess = self.htaccess(table, pools);
+        let tls = self.server_tls(name, table, &hosts).map(Arc::new);
         let bandwidth_class = self.bandwidth_class(&table.bandwidth_class);
         let access_log = self.access_log(&table.access_log);
         let rules_of_server = std::mem::take(&mut self.rules_of_server);
@@ -271,7 +279,9 @@ impl Checker<'_> {
             name: Arc::from(name.value.as_str()),
             listen,
             hosts,
-            protocol: *table.protocol.value()?,
+            protocol: if tls.is_some() { Protocol::Https } else { Protocol::Http },
+            tls,
+            redirect_to_https: table.redirect_to_https.value()?.0,
             pool,
             request_rules,
             response_rules,
@@ -504,7 +514,7 @@ impl Checker<'_> {
     }
 
     /// A value that must be there. One that is there and unusable has been reported already.
-    fn required<'s, T>(
+    pub(super) fn required<'s, T>(
         &mut self,
         slot: &'s Slot<T>,
         key: &str,

@@ -39,6 +39,8 @@ pub struct FileFacts {
     pub modified: i64,
     /// It is a folder.
     pub is_folder: bool,
+    /// Everybody on the machine may read it; `false` where nobody knows.
+    pub is_for_everybody: bool,
 }
 
 /// Files that are texts in memory: the embedded catalog, and tests.
@@ -81,6 +83,6 @@ impl Files for MemoryFiles {
 
     fn facts(&self, path: &Path) -> FileFacts {
         let bytes = self.0.get(path).map_or(0, |text| text.len() as u64);
-        FileFacts { bytes, modified: 0, is_folder: false }
+        FileFacts { bytes, ..FileFacts::default() }
     }
 }

@@ -23,6 +23,7 @@ mod rules;
 mod said;
 mod schema;
 mod select;
+mod tls;
 mod units;
 mod virtual_server;
 
@@ -36,6 +37,7 @@ pub use outgoing::{Allowed, Outgoing, Refusal};
 pub use pool::{Algorithm, Node, Pool};
 pub use rules::{CheckedRule, Rule, RuleStage, check_rule};
 pub use schema::schema;
+pub use tls::{ClientCheck, NodeTls, ServerTls, TlsVersion, Verification};
 pub use units::MemoryShare;
 pub use virtual_server::{
     AccessLog, Attachment, Destination, HostPattern, Mode, OnRuleError, Protocol, QueueTimeoutAction,
@@ -45,6 +47,8 @@ pub use virtual_server::{
 use crate::geo::GeoDatabase;
 use crate::limits;
 use crate::resources::Resources;
+use crate::time::WallTime;
+use crate::tls::Certificate;
 use select::Selection;
 use shaping::{BandwidthClass, Bounds, RateClass};
 use source::{Diagnostic, Severity};
@@ -52,6 +56,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+use tls::Declared;
 use trafficscript::{Builtins, RunLimits};
 
 #[cfg(test)]
@@ -64,6 +69,8 @@ mod tests;
 pub struct Catalog {
     /// In the order written.
     pub virtual_servers: Vec<VirtualServer>,
+    /// The certificates of virtual servers and pools, each once.
+    pub(crate) certificates: Vec<Declared>,
     /// In the order written.
     pub pools: Vec<Pool>,
     /// By name, in the order written.
@@ -322,6 +329,22 @@ impl Catalog {
     /// Which cookies are taken for marks, a line for each virtual server that has some.
     pub fn describe_marks(&self) -> Vec<String> {
         marks::describe(&self.virtual_servers)
+    }
+
+    /// What there is to say of the dates of certificates: those that have ended, begin later, or end within two weeks.
+    pub fn certificate_doubts(&self, now: WallTime) -> Vec<Diagnostic> {
+        let now = now.0.div_euclid(1_000_000);
+        self.certificates.iter().filter_map(|declared| declared.doubt(now)).collect()
+    }
+
+    /// The files of all certificates, keys and staples, each once.
+    pub fn certificate_files(&self) -> Vec<&Path> {
+        tls::files_of(&self.certificates)
+    }
+
+    /// Each certificate, and until when it is valid, in seconds since 1970.
+    pub fn certificates(&self) -> impl Iterator<Item = &Certificate> {
+        self.certificates.iter().map(|declared| &*declared.certificate)
     }
 
     /// What is in force, one line each, for people who have just started it.

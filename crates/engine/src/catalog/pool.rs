@@ -1,6 +1,7 @@
 //! A pool of nodes, as meant.
 
 use super::read::said_choice;
+use super::tls::NodeTls;
 use crate::nodes::PoolLive;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,6 +26,8 @@ pub struct Pool {
     pub max_idle_connections_pernode: u32,
     /// How long a node that refused is left alone. Zero never leaves one alone.
     pub node_fail_time: Duration,
+    /// How the nodes are spoken to in TLS; `None`: in the clear.
+    pub tls: Option<Arc<NodeTls>>,
     /// Whose turn it is, and how the nodes are; kept in step with `nodes`.
     pub(crate) live: PoolLive,
 }

@@ -8,6 +8,7 @@ use super::marks::{CookieCaching, MarkMemoryBy, Moment};
 use super::outgoing::Allowed;
 use super::pool::Algorithm;
 use super::read::{At, Count, Flag, Named, OneOrMany, Reader, Say, Text, said_choice, said_table};
+use super::tls::{ClientCertificates, TlsVersion, Verification};
 use super::units::{BitRate, Length, MemoryShare, Size};
 use super::virtual_server::{Mode, OnRuleError, Protocol, QueueTimeoutAction, RunFrequency};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -111,8 +112,12 @@ said_table! {
         /// The host names it answers to, `"example.com"` or `"*.example.com"`. Several virtual servers may listen
         /// on one address and are told apart by the Host field; the one without `hosts` gets the others.
         hosts: OneOrMany<Host> => optional,
-        /// What clients speak.
-        protocol: Protocol => "http",
+        /// What clients speak: `"http"` in the clear, `"https"` where there is a table `tls`, which says it by itself.
+        protocol: Protocol => optional,
+        /// The certificates, and what else TLS to clients needs.
+        tls: Tls => optional,
+        /// Whether every request is answered with its own address under `https://`, at the usual port.
+        redirect_to_https: Flag => false,
         /// The pool of requests for which no rule chose one; `"discard"` closes their connections.
         pool: Text => required,
         /// Rules that run on each request, in order: names of files in `rules`, or tables.
@@ -174,6 +179,48 @@ said_table! {
 }
 
 said_table! {
+    /// TLS between clients and a virtual server.
+    "the TLS table of a virtual server" Tls {
+        /// The certificates with their keys; the one that is for the name a client asks for is shown, else the first.
+        certificates: OneOrMany<CertificateUse> => required,
+        /// The oldest version that is spoken.
+        min_version: TlsVersion => "1.2",
+        /// Whether clients are asked for a certificate of their own.
+        client_certificates: ClientCertificates => "off",
+        /// Files with the certificates (PEM) of those who vouch for clients.
+        client_authorities: OneOrMany<Text> => optional,
+        /// Whether clients may take up an earlier session, which spares both sides the costly part of the handshake.
+        session_tickets: Flag => true,
+    }
+}
+
+said_table! {
+    /// A certificate and its key.
+    "a certificate" CertificateTable {
+        /// The file with the certificate (PEM), behind it those that vouch for it; relative to the folder of the catalog.
+        certificate: Text => required,
+        /// The file with the private key (PEM); without this key it stands in the file of the certificate.
+        key: Text => optional,
+        /// The file with what the certificate's authority says of its state (an OCSP response, DER), for clients to see.
+        ocsp_response: Text => optional,
+    }
+}
+
+said_table! {
+    /// TLS between a pool and its nodes.
+    "the TLS table of a pool" PoolTlsTable {
+        /// Files with the certificates (PEM) of those who vouch for the nodes; without it, whom the machine trusts.
+        authorities: OneOrMany<Text> => optional,
+        /// The name that is asked for and that the nodes' certificates must be for; without it, each node's own.
+        server_name: Text => optional,
+        /// Whether the certificate of a node is looked at.
+        verify: Verification => "full",
+        /// What we show to nodes that ask who we are.
+        certificate: CertificateUse => optional,
+    }
+}
+
+said_table! {
     /// A rule of a virtual server, with how it is run.
     "a rule of a virtual server" RuleTable {
         /// The name of the rule: its file in `rules`, with or without `.rts`.
@@ -216,6 +263,8 @@ said_table! {
         max_idle_connections_pernode: Count<0, 65_536> => 50,
         /// How long a node that refused is left alone.
         node_fail_time: Length<0> => "10s",
+        /// Whether the nodes are spoken to in TLS: `true`, or a table.
+        tls: PoolTls => optional,
     }
 }
 
@@ -345,6 +394,56 @@ impl Say for AccessLog {
     }
 }
 
+/// A certificate with its key: the path of a file that holds both, or a table.
+#[derive(Clone, Debug)]
+pub(crate) struct CertificateUse(pub(crate) CertificateTable);
+
+impl Say for CertificateUse {
+    fn expected() -> String {
+        "a file with a certificate and its key, or a table { certificate, key, ocsp_response }".to_owned()
+    }
+
+    fn read(value: &DeValue<'_>, span: Span, reader: &mut Reader<'_>) -> Option<Self> {
+        read_short::<Self, CertificateTable>(value, span, reader, "certificate").map(Self)
+    }
+}
+
+/// Whether and how nodes are spoken to in TLS: true or false, or a table.
+#[derive(Clone, Debug)]
+pub(crate) struct PoolTls(pub(crate) Option<PoolTlsTable>);
+
+impl Say for PoolTls {
+    fn expected() -> String {
+        "true or false, or a table { authorities, server_name, verify, certificate }".to_owned()
+    }
+
+    fn read(value: &DeValue<'_>, span: Span, reader: &mut Reader<'_>) -> Option<Self> {
+        match value {
+            DeValue::Table(_) => PoolTlsTable::read(value, span, reader).map(|table| Self(Some(table))),
+            DeValue::Boolean(false) => Some(Self(None)),
+            DeValue::Boolean(true) => {
+                let usual = DeValue::Table(toml::de::DeTable::new());
+                PoolTlsTable::read(&usual, span, reader).map(|table| Self(Some(table)))
+            }
+            other => {
+                reader.wrong_type::<Self>(other, span);
+                None
+            }
+        }
+    }
+}
+
+impl JsonSchema for PoolTls {
+    fn schema_name() -> Cow<'static, str> {
+        "PoolTls".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let table = generator.subschema_for::<PoolTlsTable>();
+        json_schema!({ "anyOf": [{ "type": "boolean" }, table] })
+    }
+}
+
 /// Reads a table, or a bare text as the table whose one key `key` is that text.
 fn read_short<Short: Say, Table: Say>(
     value: &DeValue<'_>,
@@ -386,7 +485,7 @@ macro_rules! short_schema {
     )* };
 }
 
-short_schema!(RuleUse = RuleTable, AccessLog = AccessLogTable);
+short_schema!(RuleUse = RuleTable, AccessLog = AccessLogTable, CertificateUse = CertificateTable);
 
 /// Reads the whole text; what is said is returned even where mistakes were found, except after broken TOML.
 pub(crate) fn read(

@@ -188,7 +188,7 @@ access_log = { path = \"a.log\", format = \"combind\" }
 via = \"yes\"
 timeout = \"5 fortnights\"
 max_request_head = \"1 B\"
-protocol = \"https\"
+protocol = \"ftp\"
 
 [pools.app]
 nodes = [\"10.0.0.5\", \"http://x:80\"]

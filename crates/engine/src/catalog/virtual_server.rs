@@ -5,6 +5,8 @@ use super::htaccess::Htaccess;
 use super::marks::{CookieCaching, Marks};
 use super::read::said_choice;
 use super::rules::Rule;
+use super::tls::ServerTls;
+use crate::connection::ConnectionFacts;
 use crate::counters::RuleCounters;
 use ipnet::IpNet;
 use std::net::SocketAddr;
@@ -24,6 +26,10 @@ pub struct VirtualServer {
     pub hosts: Vec<HostPattern>,
     /// What clients speak.
     pub protocol: Protocol,
+    /// How they speak TLS; `Some` where `protocol` is [`Protocol::Https`].
+    pub tls: Option<Arc<ServerTls>>,
+    /// Every request is answered with its own address under `https://`.
+    pub redirect_to_https: bool,
     /// The pool of requests for which no rule chose one; `None` discards them (`pool = "discard"`).
     pub pool: Option<PoolId>,
     /// The rules that run on a request, in order; disabled ones are in the list.
@@ -65,6 +71,14 @@ impl VirtualServer {
     pub fn trusts(&self, peer: std::net::IpAddr) -> bool {
         let peer = peer.to_canonical();
         self.trusted_proxies.iter().any(|network| network.contains(&peer))
+    }
+
+    /// Whether requests for it may come over a connection with these facts. A client that asked for another name in its
+    /// handshake has perhaps not shown what is asked for here; it must come again, on a connection of its own.
+    pub fn takes(&self, facts: &ConnectionFacts) -> bool {
+        let (Some(ours), Some(tls)) = (&self.tls, &facts.tls) else { return true };
+        let Some(made_for) = &tls.settings else { return true };
+        Arc::ptr_eq(ours, made_for) || ours.is_satisfied_by(made_for, tls.version)
     }
 
     /// What it is called where a request names no host: its first host name, else its address.
@@ -165,8 +179,10 @@ said_choice! {
     pub Protocol {
         /// HTTP/1.1 (and 1.0), in the clear.
         Http = "http",
+        /// The same under TLS.
+        Https = "https",
     }
-    later ["https", "ftp", "client_first", "server_first", "stream"]
+    later ["ftp", "client_first", "server_first", "stream"]
 }
 
 said_choice! {

@@ -23,6 +23,7 @@ pub(crate) use gate::Own;
 pub use lookup::{Looked, Lookup};
 pub(crate) use sockets::Sockets;
 
+use crate::tls::settings::Keeper;
 use engine::Catalog;
 use engine::errand::{Errand, ErrandError, Family, Report};
 use gate::Gate;
@@ -43,7 +44,9 @@ pub(crate) struct Desk {
     places: Semaphore,
     /// The ports that the process itself listens on.
     pub(crate) own: Own,
-    tls: tls::Trust,
+    pub(crate) tls: tls::Trust,
+    /// What workers share of TLS with clients and nodes.
+    pub(crate) keeper: Keeper,
     lookup: SystemLookup,
     files: files::Looker,
 }
@@ -54,6 +57,7 @@ impl Desk {
             places: Semaphore::new(PROCESS_MAX),
             own: Own::default(),
             tls: tls::Trust::default(),
+            keeper: Keeper::new(),
             lookup: SystemLookup::default(),
             files: files::Looker::default(),
         })
@@ -71,6 +75,11 @@ impl Errands {
     pub(crate) fn new(desk: Arc<Desk>) -> Self {
         let lookup = RefCell::new(Rc::new(desk.lookup.clone()) as Rc<dyn Lookup>);
         Self { desk, places: Semaphore::new(WORKER_MAX), lookup }
+    }
+
+    /// What the workers of the process share.
+    pub(crate) fn desk(&self) -> &Desk {
+        &self.desk
     }
 
     pub(crate) fn look_up_with(&self, lookup: Rc<dyn Lookup>) {

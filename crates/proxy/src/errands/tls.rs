@@ -16,12 +16,24 @@ const AUTHORITIES_MAX: usize = 1_000;
 
 /// Whom the process trusts; read from the machine once, when it is first needed.
 #[derive(Default)]
-pub(super) struct Trust(OnceCell<Arc<ClientConfig>>);
+pub(crate) struct Trust {
+    roots: OnceCell<Arc<RootCertStore>>,
+    client: OnceCell<Arc<ClientConfig>>,
+}
 
 impl Trust {
     /// The settings of a client that trusts whom the machine trusts.
     pub(super) async fn machine(&self) -> Result<Arc<ClientConfig>, ErrandError> {
-        let made = self.0.get_or_try_init(|| async {
+        let made = self.client.get_or_try_init(|| async {
+            let roots = self.machine_roots().await?;
+            settings(roots)
+        });
+        made.await.cloned()
+    }
+
+    /// Whom the machine trusts.
+    pub(crate) async fn machine_roots(&self) -> Result<Arc<RootCertStore>, ErrandError> {
+        let read = self.roots.get_or_try_init(|| async {
             let read = tokio::task::spawn_blocking(rustls_native_certs::load_native_certs);
             let mut roots = RootCertStore::empty();
             // Some machines carry certificates that nothing can be made of; the others do.
@@ -29,9 +41,9 @@ impl Trust {
             if roots.is_empty() {
                 return Err(failed("this machine has no certificate authorities (ca-certificates)"));
             }
-            settings(roots)
+            Ok(Arc::new(roots))
         });
-        made.await.cloned()
+        read.await.cloned()
     }
 
     /// TLS over a connection to `host`.
@@ -64,10 +76,10 @@ fn brought(texts: &[Vec<u8>]) -> Result<Arc<ClientConfig>, ErrandError> {
     if roots.is_empty() {
         return Err(failed("there is no certificate in PEM among the authorities"));
     }
-    settings(roots)
+    settings(Arc::new(roots))
 }
 
-fn settings(roots: RootCertStore) -> Result<Arc<ClientConfig>, ErrandError> {
+fn settings(roots: Arc<RootCertStore>) -> Result<Arc<ClientConfig>, ErrandError> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let builder = ClientConfig::builder_with_provider(provider);
     let builder = builder.with_safe_default_protocol_versions().map_err(failed)?;

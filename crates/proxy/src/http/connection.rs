@@ -71,13 +71,17 @@ pub(crate) enum Refusal {
     TooSlow,
     /// No virtual server answers to its Host.
     UnknownHost,
+    /// The virtual server of its Host asks more of a TLS connection than this one has given.
+    Misdirected,
 }
 
 /// Serves the connection until it is over.
-pub(crate) async fn serve<S: Wire, D: Dial>(worker: Rc<Worker<D>>, stream: S, ends: Ends) {
+pub(crate) async fn serve<S: Wire, D: Dial>(
+    worker: Rc<Worker<D>>,
+    stream: S,
+    (ends, facts): (Ends, ConnectionFacts),
+) {
     let presence = Presence { worker: Rc::clone(&worker) };
-    let facts =
-        ConnectionFacts { id: worker.next_connection_id(), peer: ends.peer, local: ends.local, tls: None };
     let mut client = Client {
         link: Link::new(stream),
         watch: worker.timers.watch(),
@@ -224,6 +228,10 @@ fn accept<S, D: Dial>(
     let Some(virtual_server) = pinned.catalog.select(client.ends.listen, host) else {
         return Err(refused((pinned, default), heads, Refusal::UnknownHost));
     };
+    if !pinned.catalog.virtual_server(virtual_server).takes(client.connection.facts()) {
+        worker.shared.counters().tls_misdirected.add_one();
+        return Err(refused((pinned, virtual_server), heads, Refusal::Misdirected));
+    }
     client.requests = client.requests.saturating_add(1);
     let now = worker.clock.now();
     let arrival = Arrival {

@@ -170,12 +170,17 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
         let mut has_reaped = false;
         loop {
             let mut dialled = pin!(async {
-                if index != NodeIndex::NAMED {
-                    return self.worker.dial.dial(node).await;
+                let stream = if index == NodeIndex::NAMED {
+                    let catalog = &self.request.pinned.catalog;
+                    let may = async |address| self.worker.errands.may_go(catalog, &node.host, address).await;
+                    self.worker.dial.dial_where(node, may).await?
+                } else {
+                    self.worker.dial.dial(node).await?
+                };
+                match &pool.tls {
+                    None => Ok(stream),
+                    Some(tls) => self.worker.secure(stream, node, tls).await,
                 }
-                let catalog = &self.request.pinned.catalog;
-                let may = async |address| self.worker.errands.may_go(catalog, &node.host, address).await;
-                self.worker.dial.dial_where(node, may).await
             });
             let dialled = poll_fn(|context| match dialled.as_mut().poll(context) {
                 Poll::Ready(dialled) => Poll::Ready(dialled.map_err(Broken::Io)),

@@ -24,7 +24,7 @@ impl Refusal {
         match self {
             Self::Bad(bad) => bad.status(),
             Self::TooSlow => 408,
-            Self::UnknownHost => 421,
+            Self::UnknownHost | Self::Misdirected => 421,
         }
     }
 
@@ -34,6 +34,7 @@ impl Refusal {
             Self::Bad(bad) => bad.code(),
             Self::TooSlow => "head-too-slow",
             Self::UnknownHost => "unknown-host",
+            Self::Misdirected => "misdirected",
         }
     }
 
@@ -43,6 +44,7 @@ impl Refusal {
             Self::Bad(bad) => bad.reason(),
             Self::TooSlow => "the head did not come in time",
             Self::UnknownHost => "no site of that name is served here",
+            Self::Misdirected => "this site wants a connection of its own, made for its name",
         }
     }
 }

@@ -1,23 +1,31 @@
 //! Making connections to nodes.
 
 use crate::clock::Clock;
+use crate::tls::TlsStream;
 use crate::wire::Wire;
 use engine::catalog::Node;
+use rustls::ClientConnection;
 use shaping::Tick;
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::future::Future;
-use std::io;
+use std::future::{Future, poll_fn};
+use std::io::{self, IoSlice};
 use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 /// How long the addresses of a name are believed.
 const NAME_LIFETIME: Duration = Duration::from_secs(30);
 /// Names remembered at once; rules can name nodes, and more names than that are looked up each time.
 const NAMES_MAX: usize = 16 * 1024;
+
+/// Bytes that a node may send for its handshake at a time: what rustls takes of one message, and some.
+const HANDSHAKE_BYTES_MAX: usize = 256 * 1024;
 
 /// How nodes are reached: sockets in service, in-memory pipes where everything runs on made-up time.
 pub trait Dial: 'static {
@@ -29,6 +37,18 @@ pub trait Dial: 'static {
     /// # Errors
     /// The node refuses, or cannot be found or reached.
     fn dial(&self, node: &Node) -> impl Future<Output = io::Result<Self::Stream>>;
+
+    /// Puts TLS on a connection that was just made: the handshake, within the time that its caller gives it.
+    ///
+    /// # Errors
+    /// The node speaks no TLS, nobody vouches for it, or it is made for streams that need none.
+    fn secure(
+        &self,
+        _stream: Self::Stream,
+        _session: ClientConnection,
+    ) -> impl Future<Output = io::Result<Self::Stream>> {
+        std::future::ready(Err(io::ErrorKind::Unsupported.into()))
+    }
 
     /// The same to a node that a rule named: only to an address of it that `may` be gone to. Where there are no
     /// addresses nothing is asked.
@@ -81,10 +101,108 @@ impl Tcp {
     }
 }
 
-impl Dial for Tcp {
-    type Stream = TcpStream;
+/// A connection to a node: in the clear, or under TLS.
+pub struct NodeStream(Kind);
 
-    async fn dial(&self, node: &Node) -> io::Result<TcpStream> {
+enum Kind {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl From<TcpStream> for NodeStream {
+    fn from(stream: TcpStream) -> Self {
+        Self(Kind::Plain(stream))
+    }
+}
+
+/// The same call on whatever it is.
+macro_rules! either {
+    ($self:expr, $stream:ident => $call:expr) => {
+        match $self {
+            Kind::Plain($stream) => $call,
+            Kind::Tls($stream) => $call,
+        }
+    };
+}
+
+impl AsyncRead for NodeStream {
+    #[inline]
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        room: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        either!(&mut self.get_mut().0, stream => Pin::new(stream).poll_read(context, room))
+    }
+}
+
+impl AsyncWrite for NodeStream {
+    #[inline]
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        either!(&mut self.get_mut().0, stream => Pin::new(stream).poll_write(context, bytes))
+    }
+
+    #[inline]
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        pieces: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        either!(&mut self.get_mut().0, stream => Pin::new(stream).poll_write_vectored(context, pieces))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        either!(&mut self.get_mut().0, stream => Pin::new(stream).poll_flush(context))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        either!(&mut self.get_mut().0, stream => Pin::new(stream).poll_shutdown(context))
+    }
+}
+
+impl Wire for NodeStream {
+    fn break_off(&mut self) {
+        either!(&mut self.0, stream => stream.break_off());
+    }
+
+    fn has_ended_unread(&self) -> bool {
+        either!(&self.0, stream => stream.has_ended_unread())
+    }
+
+    #[inline]
+    fn poll_readable(&self, context: &mut Context<'_>) -> Poll<()> {
+        either!(&self.0, stream => stream.poll_readable(context))
+    }
+
+    fn mark(&self, tos: u8) {
+        either!(&self.0, stream => stream.mark(tos));
+    }
+
+    fn ends(&self) -> Option<(SocketAddr, SocketAddr)> {
+        either!(&self.0, stream => stream.ends())
+    }
+
+    #[inline]
+    fn is_quiet(&mut self) -> bool {
+        either!(&mut self.0, stream => stream.is_quiet())
+    }
+}
+
+impl Dial for Tcp {
+    type Stream = NodeStream;
+
+    async fn secure(&self, stream: NodeStream, session: ClientConnection) -> io::Result<NodeStream> {
+        let Kind::Plain(stream) = stream.0 else { return Err(io::ErrorKind::AlreadyExists.into()) };
+        let mut stream = TlsStream::new(stream, session.into());
+        poll_fn(|context| stream.poll_handshake(context, HANDSHAKE_BYTES_MAX)).await?;
+        Ok(NodeStream(Kind::Tls(Box::new(stream))))
+    }
+
+    async fn dial(&self, node: &Node) -> io::Result<NodeStream> {
         if let Ok(address) = node.host.parse::<IpAddr>() {
             return connect(SocketAddr::new(address, node.port)).await;
         }
@@ -98,7 +216,7 @@ impl Dial for Tcp {
         Err(failure)
     }
 
-    async fn dial_where(&self, node: &Node, may: impl AsyncFn(SocketAddr) -> bool) -> io::Result<TcpStream> {
+    async fn dial_where(&self, node: &Node, may: impl AsyncFn(SocketAddr) -> bool) -> io::Result<NodeStream> {
         let addresses: Rc<[SocketAddr]> = match node.host.parse::<IpAddr>() {
             Ok(address) => Rc::new([SocketAddr::new(address, node.port)]),
             Err(_) => self.resolve(node).await?,
@@ -118,8 +236,8 @@ impl Dial for Tcp {
     }
 }
 
-async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
+async fn connect(address: SocketAddr) -> io::Result<NodeStream> {
     let stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
-    Ok(stream)
+    Ok(stream.into())
 }

@@ -21,8 +21,13 @@ pub(crate) struct IdleNodes<S> {
     count: Cell<usize>,
 }
 
+/// How nodes are spoken to: [`engine::catalog::NodeTls::settings`].
+type TlsSettings = Option<[u8; 32]>;
+
 struct Shelf<S> {
     names: Vec<Arc<str>>,
+    /// How the nodes are spoken to in TLS: only connections made in the same way are good.
+    tls: TlsSettings,
     nodes: Vec<Vec<Idle<S>>>,
     /// For each node.
     kept_max: usize,
@@ -49,26 +54,27 @@ impl<S: Wire> IdleNodes<S> {
     /// Takes the places of a new catalog; connections to nodes of the same name in a pool of the same place stay.
     pub(crate) fn adopt(&self, catalog: &Catalog, generation: u64, workers: usize) {
         let mut pools = self.pools.borrow_mut();
-        let mut kept: HashMap<Arc<str>, Vec<Idle<S>>> = HashMap::new();
+        let mut kept: HashMap<(Arc<str>, TlsSettings), Vec<Idle<S>>> = HashMap::new();
         for shelf in pools.drain(..) {
             for (name, idle) in shelf.names.into_iter().zip(shelf.nodes) {
-                kept.entry(name).or_default().extend(idle);
+                kept.entry((name, shelf.tls)).or_default().extend(idle);
             }
         }
         let mut count = 0;
         for pool in &catalog.pools {
             let kept_max = (pool.max_idle_connections_pernode as usize).div_ceil(workers.max(1));
             let names: Vec<Arc<str>> = pool.nodes.iter().map(|node| Arc::clone(&node.name)).collect();
+            let tls = pool.tls.as_ref().map(|tls| tls.settings);
             let nodes: Vec<Vec<Idle<S>>> = names
                 .iter()
                 .map(|name| {
-                    let mut idle = kept.remove(name).unwrap_or_default();
+                    let mut idle = kept.remove(&(Arc::clone(name), tls)).unwrap_or_default();
                     idle.truncate(kept_max);
                     count += idle.len();
                     idle
                 })
                 .collect();
-            pools.push(Shelf { names, nodes, kept_max });
+            pools.push(Shelf { names, tls, nodes, kept_max });
         }
         self.generation.set(generation);
         self.count.set(count);

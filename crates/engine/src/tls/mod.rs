@@ -1,7 +1,16 @@
-//! What a TLS handshake told, for rules, logs and nodes. Handshakes are made by the shell.
+//! TLS as far as it can be decided without a socket: certificates and keys as the catalog names them, and what a
+//! handshake told, for rules, logs and nodes. Handshakes are made by the shell.
+
+mod certificate;
+
+pub use certificate::Certificate;
+pub(crate) use certificate::{Shown, UnusableCertificate, hex, pem_of};
+
+use crate::catalog::ServerTls;
+use std::sync::Arc;
 
 /// What the handshake of a client's connection told. The default knows only that the connection is encrypted.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct TlsFacts {
     /// `TLSv1.2` or `TLSv1.3`; empty where nobody knows.
     pub version: &'static str,
@@ -15,14 +24,11 @@ pub struct TlsFacts {
     pub alpn: Option<&'static str>,
     /// The handshake took up an earlier session.
     pub is_resumed: bool,
+    /// The certificate of ours that stands for the name.
+    pub certificate: Option<Arc<Certificate>>,
+    /// What it was made for: the settings of the virtual server that the name led to.
+    pub settings: Option<Arc<ServerTls>>,
     /// The certificates that the client showed, its own first, as DER; empty if it showed none. They were verified:
     /// a connection with others comes to no request.
     pub client_chain: Vec<Box<[u8]>>,
-}
-
-impl TlsFacts {
-    /// The client's own certificate, as DER.
-    pub fn client_certificate(&self) -> Option<&[u8]> {
-        self.client_chain.first().map(|certificate| &**certificate)
-    }
 }
