@@ -1,7 +1,7 @@
 //! Sockets on which clients arrive: binding them, and accepting without spinning when something runs out.
 
 use crate::worker::Worker;
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener as StdListener};
 use std::rc::Rc;
@@ -29,25 +29,69 @@ pub struct ListenError {
     pub error: io::Error,
 }
 
-/// One socket for each worker on the same address; the system spreads clients among them. Port 0 takes a free port,
-/// the same for all. Gives the address as it came out.
-pub(crate) fn bind(
+/// Sockets that listen at one address, opened by another process: by the one that served before, or by the service
+/// manager.
+#[derive(Debug)]
+pub struct ListeningSockets {
+    /// The address as the catalog names it.
+    pub configured: SocketAddr,
+    /// Clients wait in the queue of each, so each must be accepted from.
+    pub sockets: Vec<StdListener>,
+}
+
+/// The sockets of an address: those that are known, or new ones.
+pub(crate) fn open(
     address: SocketAddr,
+    known: Option<Vec<StdListener>>,
     workers: usize,
 ) -> Result<(SocketAddr, Vec<StdListener>), ListenError> {
-    let failed = |error| ListenError { address, error };
+    match known {
+        Some(sockets) => adopt(&sockets).map(|bound| (bound, sockets)),
+        None => bind(address, workers),
+    }
+    .map_err(|error| ListenError { address, error })
+}
+
+/// Makes sockets from elsewhere behave as our own; gives the address that they listen at.
+fn adopt(sockets: &[StdListener]) -> io::Result<SocketAddr> {
+    for listener in sockets {
+        listener.set_nonblocking(true)?;
+        SockRef::from(listener).set_tcp_nodelay(true)?;
+    }
+    sockets.first().ok_or_else(|| io::Error::other("no socket came for it"))?.local_addr()
+}
+
+/// One socket for each worker on the same address; the system spreads clients among them. Port 0 takes a free port,
+/// the same for all. Gives the address as it came out.
+fn bind(address: SocketAddr, workers: usize) -> io::Result<(SocketAddr, Vec<StdListener>)> {
     // Sockets that share a port may join those of another process: ask first, without sharing, whether it is free.
     if address.port() != 0 {
-        socket(address, false).map_err(failed)?;
+        socket(address, false)?;
     }
     let mut listeners = Vec::with_capacity(workers);
     let mut bound = address;
     for _ in 0..workers.max(1) {
-        let listener = socket(bound, true).map_err(failed)?;
-        bound = listener.local_addr().map_err(failed)?;
+        let listener = socket(bound, true)?;
+        bound = listener.local_addr()?;
         listeners.push(listener);
     }
     Ok((bound, listeners))
+}
+
+/// Copies of the sockets for each worker: each socket has at least one worker, and each worker at least one socket.
+/// With as many of both, each worker has its own; else workers share a socket, or have several.
+pub(crate) fn shares(sockets: &[StdListener], workers: usize) -> io::Result<Vec<Vec<StdListener>>> {
+    let places = 0..sockets.len().max(workers);
+    let mut shares: Vec<Vec<StdListener>> = (0..workers).map(|_| Vec::new()).collect();
+    for place in places {
+        let (Some(socket), Some(share)) =
+            (sockets.get(place % sockets.len().max(1)), shares.get_mut(place % workers.max(1)))
+        else {
+            continue;
+        };
+        share.push(socket.try_clone()?);
+    }
+    Ok(shares)
 }
 
 fn socket(address: SocketAddr, shared_by_workers: bool) -> io::Result<StdListener> {
@@ -83,7 +127,8 @@ impl Listener {
         Ok(Self { configured, socket: TcpListener::from_std(socket)?, end: Rc::new(Notify::new()) })
     }
 
-    /// Accepts until it is ended; then takes what still waits in its queue, so that closing it resets nobody.
+    /// Accepts until it is ended; then takes what still waits in its queue, so that closing it resets nobody. If another
+    /// process has the socket too, it takes them.
     pub(crate) async fn run(self, worker: Rc<Worker>) {
         let mut reserve = Reserve::take();
         loop {
@@ -97,6 +142,9 @@ impl Listener {
                 Err(error) if is_of_one_client(&error) => {}
                 Err(error) => self.ran_out(&worker, &mut reserve, &error).await,
             }
+        }
+        if worker.has_heir.get() {
+            return;
         }
         for _ in 0..BACKLOG {
             let Some(Ok((stream, peer))) = self.accept_now().await else { break };
@@ -172,5 +220,23 @@ impl Reserve {
 
     fn give(&mut self) {
         self.0 = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_socket_has_a_worker_and_every_worker_a_socket() {
+        for (sockets, workers) in [(1, 1), (1, 4), (2, 3), (3, 2), (5, 1), (4, 4)] {
+            let (bound, listeners) = bind(SocketAddr::from(([127, 0, 0, 1], 0)), sockets).unwrap();
+            let shares = shares(&listeners, workers).unwrap();
+            assert_eq!(shares.len(), workers);
+            assert!(shares.iter().all(|share| !share.is_empty()), "{sockets} sockets, {workers} workers");
+            let copies: usize = shares.iter().map(Vec::len).sum();
+            assert_eq!(copies, sockets.max(workers), "no more copies than it takes");
+            assert!(shares.iter().flatten().all(|socket| socket.local_addr().unwrap() == bound));
+        }
     }
 }

@@ -2,9 +2,10 @@
 
 use crate::clock::Clock;
 use crate::errands::Desk;
-use crate::listener::{ListenError, Listener, bind};
+use crate::listener::{ListenError, Listener, ListeningSockets, open, shares};
 use crate::log_writer::{LogOpenError, LogWriter};
 use crate::node::connect::Tcp;
+use crate::pulse::Pulse;
 use crate::wakes::Wakes;
 use crate::worker::{Worker, WorkerSettings};
 use engine::Shared;
@@ -81,6 +82,21 @@ impl Proxy {
         (wakes, clock): (Wakes, Clock),
         options: Options,
     ) -> Result<Running, StartError> {
+        Ok(Self::prepare(shared, (wakes, clock), options, Vec::new())?.serve())
+    }
+
+    /// As [`Self::start`], but nobody is accepted yet: clients wait in the queues of the sockets. Addresses of the
+    /// catalog that are among `inherited` are not opened; inherited sockets that no address of the catalog has are
+    /// closed.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn prepare(
+        shared: Arc<Shared>,
+        (wakes, clock): (Wakes, Clock),
+        options: Options,
+        inherited: Vec<ListeningSockets>,
+    ) -> Result<Prepared, StartError> {
         let (log, log_thread) = LogWriter::start(Arc::clone(&shared)).map_err(StartError::Worker)?;
         let mut running = Running {
             workers: Vec::new(),
@@ -109,17 +125,31 @@ impl Proxy {
         }
         let catalog = running.shared.catalog();
         running.open_logs(&catalog)?;
-        let opened = running.open_listeners(&catalog)?;
+        let opened = running.open_listeners(&catalog, inherited)?;
+        Ok(Prepared { running, opened })
+    }
+}
+
+/// A proxy that could serve at once: everything that may fail has been done.
+pub struct Prepared {
+    running: Running,
+    opened: Vec<Opened>,
+}
+
+impl Prepared {
+    /// From now on clients are accepted.
+    pub fn serve(self) -> Running {
+        let Self { mut running, opened } = self;
         running.hand_out(opened);
-        Ok(running)
+        running
     }
 }
 
 /// A proxy that serves. Dropping it stops it at once; [`Running::stop`] does so gently.
 pub struct Running {
     workers: Vec<Thread>,
-    /// Where we listen: as the catalog says it, and as it came out (port 0 takes a free one).
-    listeners: BTreeMap<SocketAddr, SocketAddr>,
+    /// By address as the catalog says it.
+    listeners: BTreeMap<SocketAddr, Bound>,
     log: LogWriter,
     log_thread: Option<JoinHandle<()>>,
     clock: Clock,
@@ -127,8 +157,21 @@ pub struct Running {
     desk: Arc<Desk>,
 }
 
-/// Sockets that are bound and not yet served: for each address what came out, and one for each worker.
-type Opened = Vec<(SocketAddr, SocketAddr, Vec<StdListener>)>;
+/// Where we listen.
+struct Bound {
+    /// As it came out: port 0 takes a free one.
+    address: SocketAddr,
+    /// Kept to be handed over; each worker has copies of its own.
+    sockets: Vec<StdListener>,
+}
+
+/// Sockets that are bound and not yet served.
+struct Opened {
+    configured: SocketAddr,
+    bound: Bound,
+    /// Those of each worker.
+    shares: Vec<Vec<StdListener>>,
+}
 
 impl Running {
     /// Puts a new catalog in force. Addresses that stay keep their sockets, so no client notices; new ones are opened
@@ -138,7 +181,7 @@ impl Running {
     /// As [`Proxy::start`]; the old catalog goes on serving then.
     pub fn adopt(&mut self, catalog: Catalog) -> Result<(), StartError> {
         self.open_logs(&catalog)?;
-        let opened = self.open_listeners(&catalog)?;
+        let opened = self.open_listeners(&catalog, Vec::new())?;
         let wanted = catalog.listeners();
         self.shared.adopt(catalog, self.clock.now());
         self.hand_out(opened);
@@ -153,7 +196,34 @@ impl Running {
 
     /// Where it listens: each address as the catalog names it, and as it came out.
     pub fn addresses(&self) -> impl Iterator<Item = (SocketAddr, SocketAddr)> {
-        self.listeners.iter().map(|(configured, bound)| (*configured, *bound))
+        self.listeners.iter().map(|(configured, bound)| (*configured, bound.address))
+    }
+
+    /// Copies of all listening sockets, to be handed to another process.
+    ///
+    /// # Errors
+    /// Descriptors ran out.
+    pub fn sockets(&self) -> io::Result<Vec<ListeningSockets>> {
+        let copies =
+            |bound: &Bound| bound.sockets.iter().map(StdListener::try_clone).collect::<io::Result<_>>();
+        self.listeners
+            .iter()
+            .map(|(configured, bound)| {
+                Ok(ListeningSockets { configured: *configured, sockets: copies(bound)? })
+            })
+            .collect()
+    }
+
+    /// How many threads serve connections.
+    pub fn workers(&self) -> usize {
+        self.workers.len()
+    }
+
+    /// Asks all workers for a sign of life.
+    pub fn pulse(&self) -> Arc<Pulse> {
+        let pulse = Pulse::of(self.workers.len());
+        self.tell(|| Command::Beat(Arc::clone(&pulse)));
+        pulse
     }
 
     /// The state that it serves by.
@@ -174,11 +244,20 @@ impl Running {
     /// Stops: accepts nobody any more, closes idle connections, lets what is under way finish until `grace` is over,
     /// breaks off the rest, writes all log lines. Returns when all is done, `grace` and a second at the most later.
     pub fn stop(mut self, grace: Duration) {
-        self.end(grace);
+        self.end(Stop { grace, heir: Heir::None });
     }
 
-    fn end(&mut self, grace: Duration) {
-        self.tell(|| Command::Stop { grace });
+    /// As [`Self::stop`], when another process accepts from the same sockets: who waits in their queues is left to it,
+    /// and idle connections are not closed before their time, so that no request crosses with the end of its
+    /// connection. The next answer on each of them closes it.
+    pub fn leave_to_heir(mut self, grace: Duration) {
+        self.end(Stop { grace, heir: Heir::Accepts });
+    }
+
+    fn end(&mut self, stop: Stop) {
+        // Only the workers' copies are left: once they are closed, nobody waits in a queue that nobody serves.
+        self.listeners.clear();
+        self.tell(|| Command::Stop(stop));
         for worker in self.workers.drain(..) {
             if let Some(thread) = worker.thread
                 && thread.join().is_err()
@@ -206,27 +285,38 @@ impl Running {
         Ok(())
     }
 
-    fn open_listeners(&self, catalog: &Catalog) -> Result<Opened, StartError> {
-        let mut opened = Opened::new();
+    fn open_listeners(
+        &self,
+        catalog: &Catalog,
+        mut inherited: Vec<ListeningSockets>,
+    ) -> Result<Vec<Opened>, StartError> {
+        let mut opened = Vec::new();
         let mut failed = Vec::new();
-        for address in catalog.listeners() {
-            if self.listeners.contains_key(&address) {
+        let count = self.workers.len();
+        for configured in catalog.listeners() {
+            if self.listeners.contains_key(&configured) {
                 continue;
             }
-            match bind(address, self.workers.len()) {
-                Ok((bound, sockets)) => opened.push((address, bound, sockets)),
+            let known = inherited.iter().position(|sockets| sockets.configured == configured);
+            let known = known.map(|at| inherited.swap_remove(at).sockets);
+            let listening = open(configured, known, count).and_then(|(address, sockets)| {
+                let shares = shares(&sockets, count).map_err(|error| ListenError { address, error })?;
+                Ok(Opened { configured, bound: Bound { address, sockets }, shares })
+            });
+            match listening {
+                Ok(listening) => opened.push(listening),
                 Err(error) => failed.push(error),
             }
         }
         if failed.is_empty() { Ok(opened) } else { Err(StartError::Listen(failed)) }
     }
 
-    fn hand_out(&mut self, opened: Opened) {
-        for (configured, bound, sockets) in opened {
+    fn hand_out(&mut self, opened: Vec<Opened>) {
+        for Opened { configured, bound, shares } in opened {
+            self.desk.own.add(bound.address.port());
             self.listeners.insert(configured, bound);
-            self.desk.own.add(bound.port());
-            for (worker, socket) in self.workers.iter().zip(sockets) {
-                let _gone = worker.commands.send(Command::Listen { configured, socket });
+            for (worker, sockets) in self.workers.iter().zip(shares) {
+                let _gone = worker.commands.send(Command::Listen { configured, sockets });
             }
         }
     }
@@ -234,15 +324,30 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.end(Duration::ZERO);
+        self.end(Stop { grace: Duration::ZERO, heir: Heir::None });
     }
 }
 
 /// What a worker is told.
 enum Command {
-    Listen { configured: SocketAddr, socket: StdListener },
+    Listen { configured: SocketAddr, sockets: Vec<StdListener> },
     Unlisten(SocketAddr),
-    Stop { grace: Duration },
+    Beat(Arc<Pulse>),
+    Stop(Stop),
+}
+
+/// How it ends.
+#[derive(Clone, Copy)]
+struct Stop {
+    grace: Duration,
+    heir: Heir,
+}
+
+/// Who has the listening sockets when we stop.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Heir {
+    None,
+    Accepts,
 }
 
 /// A worker's thread.
@@ -281,28 +386,30 @@ async fn work(
 ) {
     let dial = Tcp::new(settings.clock.clone());
     let worker = Worker::with_log(settings, dial, (Some(log), desk));
-    let mut ends: HashMap<SocketAddr, Rc<Notify>> = HashMap::new();
-    let grace = loop {
+    let mut ends: HashMap<SocketAddr, Vec<Rc<Notify>>> = HashMap::new();
+    let Stop { grace, heir } = loop {
         match commands.recv().await {
-            Some(Command::Listen { configured, socket }) => match Listener::adopt(configured, socket) {
-                Ok(listener) => {
-                    ends.insert(configured, Rc::clone(&listener.end));
-                    tokio::task::spawn_local(listener.run(Rc::clone(&worker)));
-                }
-                Err(error) => tracing::error!(%configured, %error, "a worker cannot listen"),
-            },
-            Some(Command::Unlisten(configured)) => {
-                if let Some(end) = ends.remove(&configured) {
-                    end.notify_one();
+            Some(Command::Listen { configured, sockets }) => {
+                for socket in sockets {
+                    match Listener::adopt(configured, socket) {
+                        Ok(listener) => {
+                            ends.entry(configured).or_default().push(Rc::clone(&listener.end));
+                            tokio::task::spawn_local(listener.run(Rc::clone(&worker)));
+                        }
+                        Err(error) => tracing::error!(%configured, %error, "a worker cannot listen"),
+                    }
                 }
             }
-            Some(Command::Stop { grace }) => break grace,
-            None => break Duration::ZERO,
+            Some(Command::Unlisten(configured)) => {
+                ends.remove(&configured).into_iter().flatten().for_each(|end| end.notify_one());
+            }
+            Some(Command::Beat(pulse)) => pulse.answer(worker.connections()),
+            Some(Command::Stop(stop)) => break stop,
+            None => break Stop { grace: Duration::ZERO, heir: Heir::None },
         }
     };
-    for end in ends.into_values() {
-        end.notify_one();
-    }
+    worker.has_heir.set(heir == Heir::Accepts);
+    ends.into_values().flatten().for_each(|end| end.notify_one());
     // The listeners take in what waits in their queues first.
     tokio::task::yield_now().await;
     worker.drain();

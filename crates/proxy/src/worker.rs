@@ -70,6 +70,8 @@ pub struct Worker<D: Dial = Tcp> {
     pub(crate) connections_max: usize,
     /// Connections close when they have answered.
     pub(crate) draining: Cell<bool>,
+    /// Another process accepts from our sockets: nobody is in a hurry to see connections closed.
+    pub(crate) has_heir: Cell<bool>,
     pub(crate) log: Option<Log>,
     messages: Messages,
     /// What nodes do; a limit of its own, so that a talkative rule does not hide it.
@@ -201,6 +203,7 @@ impl<D: Dial> Worker<D> {
             handshakes: Handshakes::default(),
             connections_max: settings.connections_max.max(1),
             draining: Cell::new(false),
+            has_heir: Cell::new(false),
             log,
             messages: Messages::default(),
             node_messages: Messages::default(),

@@ -165,7 +165,7 @@ async fn await_first_bytes<S: Wire, D: Dial>(
             Poll::Ready(_) => return Poll::Ready(Err(NoHead::Over)),
             Poll::Pending => {}
         }
-        if worker.draining.get() {
+        if worker.draining.get() && !worker.has_heir.get() {
             return Poll::Ready(Err(NoHead::Over));
         }
         client.watch.poll_alarm(context).map(|_| Err(NoHead::Over))
