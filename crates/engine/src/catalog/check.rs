@@ -4,13 +4,16 @@
 use super::authenticator::{Authenticator, AuthenticatorKind, Secret};
 use super::class::{bandwidth_class, rate_class};
 use super::lint::{self, Attached};
+use super::outline::Noted;
 use super::read::{At, BAD_VALUE, Named, OneOrMany, Reader, Slot, Text, shown};
 use super::rules::{RuleFacts, RuleFolder, RuleStage, UNREADABLE};
 use super::said::{self, RuleUse};
 use super::select::{Clash, Selection};
 use super::tls::CertificateFolder;
 use super::virtual_server::{AccessLog, Attachment, Destination, Mode, Protocol, Timeouts, VirtualServer};
-use super::{Admin, Catalog, Files, Node, Pool, PoolId, RuleSettings, Settings, VirtualServerId};
+use super::{
+    Admin, Catalog, ControlSocket, Files, Node, Pool, PoolId, RuleSettings, Settings, VirtualServerId,
+};
 use crate::limits;
 use crate::nodes::PoolLive;
 use accesslog::Format;
@@ -32,6 +35,8 @@ pub(super) const REPEATED: DiagnosticId = DiagnosticId("repeated-entry");
 
 /// The word that stands for no pool.
 const DISCARD: &str = "discard";
+/// The word that stands for no socket.
+const OFF: &str = "off";
 /// The folder of rules beside the catalog.
 const RULES: &str = "rules";
 
@@ -43,11 +48,42 @@ pub(crate) fn load<H: 'static>(
     builtins: &Builtins<H>,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<Catalog> {
+    let files = &Noted::new(files);
+    let mut catalog = read_all(path, files, builtins, diagnostics)?;
+    catalog.outline.add_files(files.take_read(), path);
+    Some(catalog)
+}
+
+/// See [`Catalog::control_socket_of`].
+pub(crate) fn control_socket_of(path: &Path, files: &dyn Files) -> ControlSocket {
+    let told_elsewhere = &mut Vec::new();
+    let text = read_text(path, files, told_elsewhere);
+    let text = text.as_ref().and_then(|source| std::str::from_utf8(source.bytes()).ok());
+    let table = text.map(|text| toml::de::DeTable::parse_recoverable(text).0);
+    let settings = table.as_ref().and_then(|table| table.get_ref().get("settings")?.get_ref().as_table());
+    let said = settings.and_then(|settings| settings.get("control_socket")?.get_ref().as_str());
+    control_socket(said, path.parent().unwrap_or(Path::new("")))
+}
+
+fn control_socket(said: Option<&str>, folder: &Path) -> ControlSocket {
+    match said {
+        None => ControlSocket::Usual,
+        Some(OFF) => ControlSocket::Off,
+        Some(path) => ControlSocket::At(folder.join(path)),
+    }
+}
+
+fn read_all<H: 'static>(
+    path: &Path,
+    files: &dyn Files,
+    builtins: &Builtins<H>,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<Catalog> {
     let source = read_text(path, files, diagnostics)?;
     let folder = path.parent().unwrap_or(Path::new(""));
     let said = said::read(&source, diagnostics);
     let mut rules = RuleFolder::new(&folder.join(RULES), files, builtins);
-    let Some(said) = said else {
+    let Some((said, outline)) = said else {
         // The rules can be checked all the same: whoever mends the catalog wants to know of them too.
         rules.compile_the_rest(diagnostics);
         return None;
@@ -64,6 +100,7 @@ pub(crate) fn load<H: 'static>(
         certificates: CertificateFolder::default(),
     };
     let mut catalog = checker.catalog(&mut rules);
+    catalog.outline = outline;
     checker.kept_for_rules(&mut catalog);
     let attached = std::mem::take(&mut checker.attached);
     catalog.selection = checker.selection(&catalog.virtual_servers);
@@ -133,6 +170,8 @@ impl Checker<'_> {
         }
         let state_folder = said.settings.value().and_then(|settings| settings.state_folder.value());
         catalog.state_folder = state_folder.map(|folder| self.folder.join(&folder.0));
+        let control = said.settings.value().and_then(|settings| settings.control_socket.value());
+        catalog.control_socket = control_socket(control.map(|path| path.0.as_str()), self.folder);
         let allowed = said.outgoing.value().map_or(&[][..], |outgoing| many(&outgoing.allow));
         catalog.outgoing.allow = allowed.iter().map(|entry| entry.value.clone()).collect();
         for (name, table) in self.tables(&said.authenticators, "authenticators", limits::AUTHENTICATORS_MAX) {
@@ -568,6 +607,8 @@ fn settings(said: Option<&said::Settings>) -> Settings {
             said.max_context_memory.value().and_then(bytes).unwrap_or(settings.contexts_bytes_max);
         settings.waiting_max = said.max_waiting.value().map_or(settings.waiting_max, |count| whole(count.0));
         settings.mark_key_age = said.mark_key_age.value().map_or(settings.mark_key_age, |length| length.0);
+        settings.upgrade_grace_period =
+            said.upgrade_grace_period.value().map_or(settings.upgrade_grace_period, |length| length.0);
         settings.grace_period = said.grace_period.value().map_or(settings.grace_period, |length| length.0);
     }
     settings

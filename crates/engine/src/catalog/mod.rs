@@ -17,6 +17,7 @@ mod kept;
 mod lint;
 mod marks;
 mod outgoing;
+mod outline;
 mod pool;
 mod read;
 mod rules;
@@ -34,6 +35,7 @@ pub use files::{FileFacts, Files, MemoryFiles};
 pub use htaccess::Htaccess;
 pub use marks::{CookieCaching, Mark, MarkMemoryBy, Marks};
 pub use outgoing::{Allowed, Outgoing, Refusal};
+pub use outline::{Changes, Outline, Part};
 pub use pool::{Algorithm, Node, Pool};
 pub use rules::{CheckedRule, Rule, RuleStage, check_rule};
 pub use schema::schema;
@@ -97,7 +99,23 @@ pub struct Catalog {
     pub resources: Resources,
     /// Where to keep what outlives the process, joined to the catalog's folder.
     pub state_folder: Option<PathBuf>,
+    /// Where the running process is spoken to.
+    pub control_socket: ControlSocket,
+    /// Everything that is declared, to compare with another catalog.
+    pub outline: Outline,
     selection: Selection,
+}
+
+/// Where the running process is spoken to. Read at start only.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum ControlSocket {
+    /// Where such sockets usually are.
+    #[default]
+    Usual,
+    /// Nowhere.
+    Off,
+    /// Here.
+    At(PathBuf),
 }
 
 /// A virtual server, by its place in [`Catalog::virtual_servers`]; means nothing in another catalog.
@@ -138,6 +156,8 @@ pub struct Settings {
     pub workers: Option<std::num::NonZeroU32>,
     /// How long a graceful stop waits for what is under way; zero does not wait.
     pub grace_period: Duration,
+    /// How long a process that was followed by another one waits for what is under way.
+    pub upgrade_grace_period: Duration,
     /// Contexts that one rate class keeps apart. Read at start only.
     pub contexts_max: usize,
     /// Bytes that the contexts of one rate class take. Read at start only.
@@ -165,6 +185,7 @@ impl Default for Settings {
         Self {
             workers: None,
             grace_period: Duration::from_secs(30),
+            upgrade_grace_period: Duration::from_mins(10),
             contexts_max: bounds.contexts_max,
             contexts_bytes_max: bounds.contexts_bytes_max,
             waiting_max: bounds.tickets_max,
@@ -214,6 +235,12 @@ impl Catalog {
         diagnostics.sort_by_key(|diagnostic| place_in(path, diagnostic));
         let failed = diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
         Loaded { catalog: catalog.filter(|_| !failed), diagnostics }
+    }
+
+    /// Where a catalog says that the running process is spoken to; the usual place, if it does not or cannot be read:
+    /// a catalog with mistakes in it must not hide the process that is to judge it.
+    pub fn control_socket_of(path: &Path, files: &dyn Files) -> ControlSocket {
+        check::control_socket_of(path, files)
     }
 
     /// The catalog of a start without a file; see [`EmbeddedOptions::files`] for its text.

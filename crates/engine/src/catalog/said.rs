@@ -6,6 +6,7 @@ use super::authenticator::{AuthenticatorKind, LdapTls};
 use super::htaccess::HtaccessUse;
 use super::marks::{CookieCaching, MarkMemoryBy, Moment};
 use super::outgoing::Allowed;
+use super::outline::Outline;
 use super::pool::Algorithm;
 use super::read::{At, Count, Flag, Named, OneOrMany, Reader, Say, Text, said_choice, said_table};
 use super::tls::{ClientCertificates, TlsVersion, Verification};
@@ -52,6 +53,11 @@ said_table! {
         workers: Count<0, 1024> => 0,
         /// How long a graceful stop waits for what is under way.
         grace_period: Length<0> => "30s",
+        /// How long a process that `upgrade` replaced waits for what is under way: downloads, requests in queues.
+        upgrade_grace_period: Length<0> => "10m",
+        /// The socket for `reload`, `status` and `upgrade`, relative to the folder of the catalog; `"off"` for none.
+        /// Without it, `tidegate/` in `/run`, or in the user's run folder, has one for each catalog.
+        control_socket: Text => optional,
         /// Contexts that one rate class keeps apart; beyond, newcomers share one.
         max_contexts: Count<1, 10_000_000> => 1_000_000,
         /// Memory for the contexts of one rate class; beyond, newcomers share one.
@@ -491,7 +497,7 @@ short_schema!(RuleUse = RuleTable, AccessLog = AccessLogTable, CertificateUse = 
 pub(crate) fn read(
     source: &std::sync::Arc<source::Source>,
     diagnostics: &mut Vec<source::Diagnostic>,
-) -> Option<At<Catalog>> {
+) -> Option<(At<Catalog>, Outline)> {
     let text = match std::str::from_utf8(source.bytes()) {
         Ok(text) => text,
         Err(error) => {
@@ -507,9 +513,11 @@ pub(crate) fn read(
     let broken: Vec<u32> = diagnostics.iter().skip(before).filter_map(line).collect();
     let read_from = diagnostics.len();
     let mut reader = Reader::new(source, diagnostics);
-    let said = Catalog::read(&DeValue::Table(table.into_inner()), Span::default(), &mut reader);
+    let table = table.into_inner();
+    let outline = Outline::of(&table);
+    let said = Catalog::read(&DeValue::Table(table), Span::default(), &mut reader);
     if broken.is_empty() {
-        return said.map(|value| At { value, span: Span::default() });
+        return said.map(|value| (At { value, span: Span::default() }, outline));
     }
     // What is left of a broken text has keys in the wrong tables: only values can still be judged, on other lines.
     let mut at = 0;
