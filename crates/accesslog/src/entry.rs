@@ -76,7 +76,7 @@ pub struct Entry<'a> {
     pub queue_place: Option<u32>,
     /// The marks that the client carried or was given.
     pub marks: &'a str,
-    /// What kind of thing was asked for (page, media, ...).
+    /// How the visitor came to ask: own, link, embed, direct, app, bare, forged.
     pub kind: &'a str,
     /// The environment that `.htaccess` has given the request: names and values. Names are compared with regard to
     /// case, as Apache does.

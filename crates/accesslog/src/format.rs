@@ -38,7 +38,7 @@ pub const FORMAT_BYTES_MAX: usize = 8_192;
 /// | `queue_ms`, `queue_us`, `queue_place` | time held back; place in the queue on entering, from 1 |
 /// | `verdict`, `rule` | what was decided, and by which rule |
 /// | `reqid`, `connection` | id of the request; number of the client connection |
-/// | `kind`, `marks` | what was asked for; marks of the client |
+/// | `kind`, `marks` | how the visitor came to ask (own, link, embed, direct, app, bare, forged); marks of the client |
 /// | `pool`, `node` | where the answer came from |
 /// | `host` | the Host field as received |
 /// | `arrival_us` | arrival, microseconds since 1970 UTC |
@@ -100,7 +100,7 @@ impl Format {
     /// | `conn`, `nth`, `state` | `%{connection}x`, `%k`, `%X` | connection, requests on it before this one, how it ended |
     /// | `peer`, `port` | `%{c}a`, `%{remote}p` | address of the socket's peer; port of the client |
     /// | `in`, `out` | `%I`, `%O` | all bytes received and sent |
-    /// | `kind`, `marks` | `%{kind}x`, `%{marks}x` | what was asked for; marks of the client |
+    /// | `kind`, `marks` | `%{kind}x`, `%{marks}x` | how the visitor came to ask (own, link, embed, direct, app, bare, forged); marks of the client |
     /// | `verdict`, `rule` | `%{verdict}x`, `%{rule}x` | what was decided, and by which rule |
     /// | `class` | `%{class}x` | bandwidth class |
     /// | `rate`, `context` | `%{rate_class}x`, `%{context}x` | rate class and context |
@@ -157,6 +157,14 @@ impl Format {
             _ => None,
         });
         of_line.chain(of_json.iter().copied())
+    }
+
+    /// Whether the format says how the visitor came to ask: to find that out costs.
+    pub fn says_kind(&self) -> bool {
+        match &self.shape {
+            Shape::Json => true,
+            Shape::Line(pieces) => pieces.iter().any(|piece| matches!(piece.directive, Directive::Kind)),
+        }
     }
 
     /// The names of response fields that the format reads, as written in it.

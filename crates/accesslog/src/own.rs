@@ -33,7 +33,7 @@ pub struct Own<'a> {
     pub peer: Said<IpAddr>,
     /// The port of the client.
     pub client_port: Said<u16>,
-    /// What kind of thing was asked for.
+    /// How the visitor came to ask.
     pub kind: Said<Text<'a>>,
     /// The marks of the client.
     pub marks: Said<Text<'a>>,

@@ -11,7 +11,6 @@
 //! All thresholds are named constants beside the detector that uses them, each with its reason;
 //! `docs/manual/diagnosis-statistics.md` has them in one place.
 
-mod agent;
 mod concurrency;
 mod crowd;
 mod domains;
@@ -19,10 +18,8 @@ mod finding;
 mod finish;
 mod growth;
 mod hours;
-mod kind;
 mod names;
 mod own;
-mod referer;
 mod rows;
 mod scene;
 mod seed;
@@ -31,11 +28,8 @@ mod tally;
 mod usual;
 mod visitors;
 
-pub use agent::Program;
 pub use concurrency::{RATE_HIGH, RATE_LOW};
-pub use kind::Kind;
 pub use own::OwnNames;
-pub use referer::{Referer, RefererClass};
 pub use summary::{
     AgainstMonth, AgainstUsual, AgentRow, Baseline, BytesSaid, Change, ClassCount, ClientRow, Concurrency,
     Dimension, Domain, Explained, KindCount, LISTED_MAX, LimitReached, NetworkRow, OwnName, POINTS_MAX,

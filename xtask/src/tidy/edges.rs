@@ -14,7 +14,7 @@ struct Room {
 }
 
 /// The picture of ARCHITECTURE.md as a table; no edge points up.
-const ROOMS: [Room; 13] = [
+const ROOMS: [Room; 14] = [
     Room { name: "source", ours: &[], outside: &["annotate-snippets"] },
     // memchr: bytes that may not stand in a field, found fast
     Room { name: "message", ours: &[], outside: &["bytes", "memchr"] },
@@ -44,12 +44,15 @@ const ROOMS: [Room; 13] = [
     Room { name: "rewrite", ours: &["source", "pattern"], outside: &["base64", "md-5", "sha1"] },
     Room { name: "shaping", ours: &[], outside: &["hashbrown"] },
     Room { name: "accesslog", ours: &[], outside: &["memchr"] },
+    // aho-corasick: names of programs, all in one pass; psl, idna: registrable domains of referers; memchr: parts of
+    // URLs; serde: kinds as data
+    Room { name: "visit", ours: &[], outside: &["aho-corasick", "idna", "memchr", "psl", "serde"] },
     // memchr: the end of a head in one pass
     Room { name: "http1", ours: &["message"], outside: &["memchr"] },
     Room {
         name: "engine",
         // rewrite: a virtual server's .htaccess files
-        ours: &["source", "message", "pattern", "trafficscript", "rewrite", "shaping", "accesslog"],
+        ours: &["source", "message", "pattern", "trafficscript", "rewrite", "shaping", "accesslog", "visit"],
         // serde_json, schemars: decision records and the catalog's JSON Schema come from the same types;
         // ipnet: trusted proxies; hashbrown, foldhash: seeded, bounded tables; memchr: fields, parts of forms;
         // chacha20: the random bytes of rules, from the seed; flate2: packed answers that rules read;
@@ -84,7 +87,7 @@ const ROOMS: [Room; 13] = [
     Room {
         name: "analyser",
         // rewrite: replay of .htaccess files
-        ours: &["source", "message", "rewrite", "shaping", "accesslog", "engine"],
+        ours: &["source", "message", "rewrite", "shaping", "accesslog", "engine", "visit"],
         // serde, serde_json: the report as data; ipnet: networks of clients; jiff: dates in reports and rules;
         // hashbrown, foldhash: seeded, capped tables of names, clients and hours; psl, idna: registrable domains of
         // referers; memchr: fields and ends of lines; bzip2, flate2, zstd: packed logs; tempfile: standard input, to be read twice
@@ -110,7 +113,7 @@ const ROOMS: [Room; 13] = [
         ours: &["engine", "http1", "message", "shaping", "accesslog"],
         // thiserror: what cannot be bound or opened, as a type; memchr: fields; jiff: local time of log lines;
         // hyper and its kin, rustls and its kin, dns-lookup, ldap3: what rules have done in the world;
-        // rustls also for clients and nodes, h2 (and http, its types) for HTTP/2
+        // rustls also for clients and nodes, h2 (and http, its types) for HTTP/2; rcgen: certificates of tests
         outside: &[
             "tokio",
             "socket2",
@@ -126,6 +129,7 @@ const ROOMS: [Room; 13] = [
             "hyper",
             "hyper-util",
             "ldap3",
+            "rcgen",
             "rustls",
             "rustls-native-certs",
             "tokio-rustls",

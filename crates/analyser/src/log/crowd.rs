@@ -1,10 +1,8 @@
 //! Who is behind a set of requests: the numbers by which hot-linkers, leeches, bots and visitors are told apart.
 
 use super::concurrency::{Download, concurrency, downloads};
-use super::kind::{KINDS, Kind};
 use super::names::OTHER;
 use super::own::OwnNames;
-use super::referer::RefererClass;
 use super::rows::{Outcome, Row};
 use super::summary::Concurrency;
 use super::tally::Tally;
@@ -13,6 +11,7 @@ use crate::human::share;
 use foldhash::fast::FixedState;
 use hashbrown::{HashMap, HashSet};
 use ipnet::IpNet;
+use visit::{RefererClass, TARGET_KINDS, TargetKind};
 
 /// Something counted, by its number.
 pub(super) type ByNumber = HashMap<u32, (u64, u64), FixedState>;
@@ -34,7 +33,7 @@ pub(super) struct Crowd {
     pub(super) own_visitors: u64,
     pub(super) forged_visitors: u64,
     /// Requests and bytes by kind.
-    pub(super) kinds: [(u64, u64); KINDS],
+    pub(super) kinds: [(u64, u64); TARGET_KINDS],
     /// Requests by class of referer, most first.
     pub(super) classes: Vec<(RefererClass, u64)>,
     /// Requests and bytes by number, most requests first; ties by name.
@@ -70,11 +69,11 @@ impl Crowd {
     }
 
     pub(super) fn media_requests(&self) -> u64 {
-        Kind::ALL.iter().filter(|kind| kind.is_media()).map(|kind| self.kinds[*kind as usize].0).sum()
+        TargetKind::ALL.iter().filter(|kind| kind.is_media()).map(|kind| self.kinds[*kind as usize].0).sum()
     }
 
     pub(super) fn pages(&self) -> u64 {
-        self.kinds[Kind::Page as usize].0
+        self.kinds[TargetKind::Page as usize].0
     }
 
     /// The share of media in the requests.
@@ -125,7 +124,7 @@ struct Gathered {
     bytes: u64,
     /// Visitor, and whether it got media, and whether it named an own page.
     visitors: HashMap<u32, (bool, bool, u64, u64), FixedState>,
-    kinds: [(u64, u64); KINDS],
+    kinds: [(u64, u64); TARGET_KINDS],
     classes: HashMap<RefererClass, u64, FixedState>,
     referers: ByNumber,
     paths: ByNumber,
@@ -264,7 +263,7 @@ impl Network {
     pub(super) fn of(tally: &Tally, client: ClientKey) -> Self {
         let Some(address) = client.address() else {
             let name = client_name(tally, client);
-            return Self::Named(super::referer::registrable(&name).to_owned());
+            return Self::Named(visit::registrable(&name).to_owned());
         };
         Self::Addresses(crate::pressure::network_of(address))
     }

@@ -4,7 +4,6 @@ use super::concurrency::{concurrency, downloads};
 use super::crowd::Network;
 use super::growth::{self, HourSeries, Judged, Moved, Stretch};
 use super::hours::{HOUR, HourCell};
-use super::kind::Kind;
 use super::own::OwnNames;
 use super::rows::Row;
 use super::summary::{
@@ -16,6 +15,7 @@ use crate::{Counted, robust};
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use std::collections::BTreeMap;
+use visit::TargetKind;
 
 /// How many hours of a log are looked at, the last ones: a line with a wild date makes no series of a century.
 const HOURS_LOOKED_AT: i32 = 400 * 24;
@@ -182,8 +182,8 @@ impl Times<'_> {
     fn shown(&self, dimension: Dimension, value: u32, networks: &Numbered) -> String {
         match dimension {
             Dimension::Path => self.tally.paths.names.shown(value),
-            Dimension::Kind => Kind::ALL[value as usize].plural().to_owned(),
-            Dimension::Referer => super::referer::RefererClass::ALL
+            Dimension::Kind => TargetKind::ALL[value as usize].plural().to_owned(),
+            Dimension::Referer => visit::RefererClass::ALL
                 .iter()
                 .find(|class| u32::MAX - **class as u32 == value)
                 .map_or_else(|| self.tally.sites.shown(value), |class| class.label().to_owned()),

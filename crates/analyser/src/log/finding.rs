@@ -13,12 +13,12 @@ mod nothing;
 mod popular_file;
 mod without_referer;
 
-use super::agent::Program;
 use super::crowd::Crowd;
 use super::scene::Scene;
 use super::summary::{Concurrency, Domain, Summary};
 use crate::human;
 use crate::{Confidence, Counted, Evidence, Finding, PathTrait, Traits, Verdict};
+use visit::Program;
 
 /// What a detector looks at.
 pub(super) struct Desk<'a> {
@@ -120,7 +120,7 @@ impl Desk<'_> {
     /// What a path is, for a rule; `None` where its bytes are no text.
     fn path_trait(&self, path: u32) -> Option<PathTrait> {
         let name = self.scene.tally.paths.names.name(path);
-        let decoded = super::referer::percent_decoded(name);
+        let decoded = visit::percent_decoded(name);
         std::str::from_utf8(&decoded).ok().map(|text| PathTrait::Is(text.to_owned()))
     }
 

@@ -5,9 +5,7 @@ use super::crowd::{Network, client_name};
 use super::domains::Times;
 use super::finding;
 use super::hours::HOURS_MAX;
-use super::kind::Kind;
 use super::own::OwnNames;
-use super::referer::RefererClass;
 use super::rows::Outcome;
 use super::scene::{self, Scene};
 use super::summary::{
@@ -21,6 +19,7 @@ use crate::human::share;
 use crate::{Counted, Finding};
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
+use visit::{RefererClass, TargetKind};
 
 /// How many domains are looked at one by one.
 const DOMAINS_LOOKED_AT: usize = 30;
@@ -77,7 +76,7 @@ fn statuses(tally: &Tally) -> Vec<StatusCount> {
 }
 
 fn kinds(tally: &Tally) -> Vec<KindCount> {
-    let mut all: Vec<KindCount> = Kind::ALL
+    let mut all: Vec<KindCount> = TargetKind::ALL
         .iter()
         .map(|kind| (kind, tally.kinds[*kind as usize]))
         .filter(|(_, sum)| sum.requests > 0)

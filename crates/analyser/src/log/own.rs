@@ -1,15 +1,14 @@
 //! The names by which a logged server knows itself, learnt from the log. A site reached by its bare address or by an
 //! alias is the classic false alarm: its own pages look like somebody else's.
 
-use super::kind::Kind;
 use super::names::OTHER;
-use super::referer::{Host, Referer, RefererClass, registrable};
 use super::rows::Outcome;
 use super::summary::OwnName;
 use super::tally::{Place, Tally};
 use foldhash::fast::FixedState;
 use hashbrown::{HashMap, HashSet};
 use std::collections::BTreeSet;
+use visit::{Host, Referer, RefererClass, TargetKind, registrable};
 
 /// A host named by fewer referers is not learnt.
 const REFERERS_MIN: u64 = 5;
@@ -62,7 +61,7 @@ impl OwnNames {
         let mut served = vec![false; tally.paths.names.len()];
         let mut pages = vec![(0_u64, 0_u64); domains];
         for row in tally.rows.iter() {
-            let is_page = row.kind() == Kind::Page && row.outcome() != Outcome::Refused;
+            let is_page = row.kind() == TargetKind::Page && row.outcome() != Outcome::Refused;
             served[row.path as usize] |= is_page;
             let (of_pages, all) = &mut pages[usize::from(row.domain)];
             *of_pages += u64::from(is_page);
@@ -111,7 +110,7 @@ impl OwnNames {
         let mut named: Vec<Option<(u16, Option<u32>)>> = vec![None; tally.referers.names.len()];
         for row in tally.rows.iter() {
             let came = &mut came[row.visitor as usize];
-            let is_asset = row.kind().is_media() || row.kind() == Kind::Trimming;
+            let is_asset = row.kind().is_media() || row.kind() == TargetKind::Trimming;
             let place = tally.referers.known[row.referer as usize];
             if *came || !is_asset || self.class(row.domain, place) != RefererClass::Own {
                 continue;
@@ -235,7 +234,7 @@ fn signs(tally: &Tally, served: &[bool]) -> Vec<(u16, u32, u32, Signs)> {
         signs.from_served += u64::from(is_served);
         let kind = row.kind();
         signs.pages += u64::from(kind.is_page());
-        if kind.is_media() || kind == Kind::Trimming {
+        if kind.is_media() || kind == TargetKind::Trimming {
             signs.assets += 1;
             signs.assets_of_visitors += u64::from(tally.visitors.get(row.visitor).pages > 0);
         }
@@ -254,6 +253,6 @@ fn signs(tally: &Tally, served: &[bool]) -> Vec<(u16, u32, u32, Signs)> {
 fn names_served_page(tally: &Tally, served: &[bool], domain: u16, referer: u32) -> bool {
     let path = Referer::path_of(tally.referers.names.name(referer));
     path.len() > 1
-        && Kind::of_path(path).is_page()
+        && TargetKind::of_path(path).is_page()
         && tally.paths.names.known(domain, path).is_some_and(|path| served[path as usize])
 }

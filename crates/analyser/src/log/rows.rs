@@ -5,8 +5,8 @@
 //! the client: shares among clients stay what they are, on any number of cores the same clients are kept. Rows of very
 //! many bytes stay whoever asked: few rows hold most bytes.
 
-use super::kind::Kind;
 use super::visitors::Visitors;
+use visit::TargetKind;
 
 /// How many rows are kept: 28 bytes each.
 pub(super) const ROWS_MAX: usize = 5_600_000;
@@ -67,7 +67,7 @@ pub(super) struct Asked {
     pub(super) at_unix: i64,
     pub(super) bytes: u64,
     pub(super) duration_micros: Option<u64>,
-    pub(super) kind: Kind,
+    pub(super) kind: TargetKind,
     pub(super) outcome: Outcome,
 }
 
@@ -95,8 +95,8 @@ impl Row {
         (u64::from(self.bytes_high) << 32) | u64::from(self.bytes_low)
     }
 
-    pub(super) fn kind(&self) -> Kind {
-        Kind::ALL.get(usize::from(self.kind_and_outcome & 15)).copied().unwrap_or(Kind::Garbage)
+    pub(super) fn kind(&self) -> TargetKind {
+        TargetKind::ALL.get(usize::from(self.kind_and_outcome & 15)).copied().unwrap_or(TargetKind::Garbage)
     }
 
     pub(super) fn outcome(&self) -> Outcome {

@@ -1,16 +1,15 @@
 //! Who stands out, looked at whole: the crowds behind the paths, referring domains, clients and programs that hold much.
 
 use super::crowd::Crowd;
-use super::kind::Kind;
 use super::names::OTHER;
 use super::own::OwnNames;
-use super::referer::RefererClass;
 use super::rows::Row;
 use super::tally::{Tallied, Tally};
 use super::visitors::ClientKey;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use std::collections::BTreeMap;
+use visit::{RefererClass, TargetKind};
 
 /// How many paths are looked at by bytes, and again by requests.
 const PATHS_LOOKED_AT: usize = 50;
@@ -43,7 +42,7 @@ pub(super) struct Group {
     pub(super) domain: u16,
     /// `/audio/`: the first folder; `/` for files beside the root page.
     pub(super) folder: Vec<u8>,
-    pub(super) kind: Kind,
+    pub(super) kind: TargetKind,
 }
 
 /// Everything that findings are made from.
@@ -318,7 +317,7 @@ pub(super) fn top<'a>(
 fn media_paths(tally: &Tally) -> Vec<u32> {
     let is_media = |number: u32| {
         let kind = tally.paths.known[number as usize];
-        kind.is_media() || kind == Kind::Trimming
+        kind.is_media() || kind == TargetKind::Trimming
     };
     top(&tally.paths.tallied, PATHS_LOOKED_AT, |number| tally.paths.names.name(number), is_media)
 }
@@ -369,7 +368,7 @@ fn families(tally: &Tally) -> Vec<(String, Vec<u32>)> {
     let mut families: BTreeMap<String, (Tallied, Vec<u32>)> = BTreeMap::new();
     for number in 1..tally.agents.names.len() {
         let number = u32::try_from(number).unwrap_or(OTHER);
-        let Some(family) = super::agent::Program::family(tally.agents.names.name(number)) else { continue };
+        let Some(family) = visit::Program::family(tally.agents.names.name(number)) else { continue };
         let (sum, agents) = families.entry(family).or_default();
         sum.take(tally.agents.tallied[number as usize]);
         agents.push(number);

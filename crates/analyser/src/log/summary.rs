@@ -2,12 +2,10 @@
 //!
 //! All lists are sorted, the most bytes first, and cut at [`LISTED_MAX`]; totals are of everything.
 
-use super::agent::Program;
-use super::kind::Kind;
-use super::referer::RefererClass;
 use crate::Counted;
 use accesslog::BytesMeaning;
 use serde::Serialize;
+use visit::{Program, RefererClass, TargetKind};
 
 /// How long each list of a summary is at most.
 pub const LISTED_MAX: usize = 50;
@@ -333,7 +331,7 @@ pub struct OwnName {
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct KindCount {
     /// Which.
-    pub kind: Kind,
+    pub kind: TargetKind,
     /// Its requests.
     pub requests: u64,
     /// Their bytes.
@@ -377,7 +375,7 @@ pub struct PathRow {
     /// The path without query.
     pub path: String,
     /// What it is.
-    pub kind: Kind,
+    pub kind: TargetKind,
     /// Its requests.
     pub counted: Counted,
 }

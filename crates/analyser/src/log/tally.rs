@@ -1,16 +1,14 @@
 //! Counting lines: one tally on each core, merged at the end.
 
-use super::agent::Program;
 use super::hours::Hours;
-use super::kind::{KINDS, Kind};
 use super::names::{Names, NamesMax, OTHER};
-use super::referer::{Referer, RefererClass};
 use super::rows::{Asked, Outcome, Row, Rows};
 use super::seed::Seed;
 use super::summary::BytesSaid;
 use super::visitors::Visitors;
 use crate::input::{LogFile, Worker};
 use accesslog::{Facts, Line, Said, Text};
+use visit::{Program, Referer, RefererClass, TARGET_KINDS, TargetKind};
 
 /// Virtual servers that are told apart.
 const DOMAINS_MAX: NamesMax = NamesMax { names: 8_192, bytes: 1 << 20 };
@@ -129,9 +127,9 @@ pub struct Tally {
     pub(super) total: Tallied,
     pub(super) aborted: Option<Tallied>,
     pub(super) statuses: Vec<Tallied>,
-    pub(super) kinds: [Tallied; KINDS],
+    pub(super) kinds: [Tallied; TARGET_KINDS],
     pub(super) domains: Counts<()>,
-    pub(super) paths: Counts<Kind>,
+    pub(super) paths: Counts<TargetKind>,
     pub(super) referers: Counts<Place>,
     pub(super) sites: Names,
     pub(super) hosts: Names,
@@ -173,9 +171,9 @@ impl Tally {
             total: Tallied::default(),
             aborted: None,
             statuses: vec![Tallied::default(); STATUSES],
-            kinds: [Tallied::default(); KINDS],
+            kinds: [Tallied::default(); TARGET_KINDS],
             domains: Counts::new(seed, DOMAINS_MAX, ()),
-            paths: Counts::new(seed, PATHS_MAX, Kind::Garbage),
+            paths: Counts::new(seed, PATHS_MAX, TargetKind::Garbage),
             referers,
             sites: Names::new(seed, SITES_MAX),
             hosts: Names::new(seed, SITES_MAX),
@@ -322,15 +320,16 @@ impl Tally {
         domain_number(self.domain_again.or(0, name, || domains.number(0, &host_name(name), || ())))
     }
 
-    fn path(&mut self, domain: u16, line: &Line<'_>) -> (u32, Kind) {
+    fn path(&mut self, domain: u16, line: &Line<'_>) -> (u32, TargetKind) {
         let target = line.target.decoded();
         let (path, query) = match memchr::memchr2(b'?', b'#', &target) {
             Some(at) => (&target[..at], &target[at + 1..]),
             None => (&target[..], &b""[..]),
         };
-        let path = super::kind::path_of(path);
-        let number = self.paths.number(domain, path, || Kind::of_path(path));
-        let kind = if number == OTHER { Kind::of_path(path) } else { self.paths.known[number as usize] };
+        let path = visit::path_of(path);
+        let number = self.paths.number(domain, path, || TargetKind::of_path(path));
+        let kind =
+            if number == OTHER { TargetKind::of_path(path) } else { self.paths.known[number as usize] };
         (number, kind.with_query(query))
     }
 

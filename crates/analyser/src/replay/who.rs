@@ -1,12 +1,12 @@
 //! Who asks: kinds of people, told by referer and program, and the offenders that somebody has named.
 
 use super::effect::Who;
-use crate::log::{Program, Referer, RefererClass};
 use accesslog::{Line, Said, Text};
 use foldhash::quality::FixedState;
 use std::collections::HashMap;
 use std::hash::BuildHasher;
 use std::net::IpAddr;
+use visit::{Program, Referer, RefererClass};
 
 /// Texts whose kind is remembered; at the bound all are forgotten and found again.
 const REMEMBERED_MAX: usize = 65_536;

@@ -45,6 +45,7 @@ mod stream;
 mod sys;
 mod text;
 mod unsupported;
+mod visit;
 
 pub use pending::reason as pending_reason;
 
@@ -117,6 +118,7 @@ fn table() -> Builtins<Host> {
         &ending::ROWS,
         &pending::ROWS,
         &data::ROWS,
+        &visit::ROWS,
         &counter::ROWS,
         &event::ROWS,
         &geo::ROWS,

@@ -4,6 +4,7 @@
 mod completion;
 mod edit;
 mod errand;
+mod kind;
 mod marks;
 mod stream;
 
@@ -32,6 +33,7 @@ use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use trafficscript::{ByteString, PatternCache, Warning};
+use visit::RequestKind;
 
 /// Identity of a request, given by the shell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -346,6 +348,8 @@ pub struct Host {
     pub(crate) judged: Option<Box<Judged>>,
     /// What is known of marks; `None` where none came and none was asked for.
     pub(crate) marks: Option<Box<MarksSeen>>,
+    /// How the visitor came to ask, once somebody wants to know.
+    pub(crate) kind: Option<RequestKind>,
 }
 
 impl Host {
@@ -394,6 +398,7 @@ impl Host {
             retries: 0,
             judged: None,
             marks: None,
+            kind: None,
         }
     }
 

@@ -82,6 +82,7 @@ impl Transaction {
                 queue_micros: summary.queue_micros,
                 queue_place: summary.queue_place,
                 marks: &summary.marks,
+                kind: if log.format.says_kind() { host.request_kind().word() } else { "" },
                 environment: host.judged.as_ref().map_or(&[], |judged| &judged.environment),
                 request_fields: &request,
                 response_fields: &response,

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http_body_util::{BodyExt, Empty};
 use hyper::client::conn::http1::{self, SendRequest};
-use hyper::header::{COOKIE, HOST, REFERER, SET_COOKIE};
+use hyper::header::{ACCEPT, COOKIE, HOST, RANGE, REFERER, SET_COOKIE, USER_AGENT};
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use std::io;
@@ -28,6 +28,9 @@ pub(super) struct Wish<'a> {
 /// Nothing came of it: the connection failed, or broke.
 #[derive(Debug)]
 pub(super) struct Failed;
+
+/// What browsers call themselves.
+const AGENT: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
 
 impl Browser {
     pub(super) fn new(from: Ipv4Addr, to: SocketAddr) -> Self {
@@ -89,7 +92,11 @@ impl Browser {
     }
 
     fn request(&self, wish: Wish<'_>) -> Result<Request<Empty<Bytes>>, Failed> {
-        let mut request = Request::get(wish.path).header(HOST, super::SITE_NAME);
+        let mut request = Request::get(wish.path).header(HOST, super::SITE_NAME).header(USER_AGENT, AGENT);
+        if wish.path.starts_with("/audio/") {
+            // What plays sound in a page asks for no page, and in ranges.
+            request = request.header(ACCEPT, "audio/*;q=0.9,*/*;q=0.5").header(RANGE, "bytes=0-");
+        }
         if let Some(referer) = wish.referer {
             request = request.header(REFERER, referer);
         }

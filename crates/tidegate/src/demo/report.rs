@@ -118,9 +118,9 @@ fn told(results: &Results, gain: &Gain, story: &Story) -> Vec<String> {
         ));
     }
     lines.push(format!(
-        "{HOTLINK_REFERER} is one site more to the rule: its listeners queue and are marked like the crowd."
+        "The page {HOTLINK_REFERER} plays our files; so does one that hides its name, known by what its visitors' \
+         browsers ask for. Both share the class HotLinked."
     ));
-    lines.push("Whoever plays the files without any referer is not caught by this rule.".to_owned());
     lines
 }
 

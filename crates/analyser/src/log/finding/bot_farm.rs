@@ -3,8 +3,8 @@
 
 use super::{Desk, Facts, addresses, counted, finding, human, percent, percent_of};
 use crate::log::crowd::Crowd;
-use crate::log::referer::RefererClass;
 use crate::{Confidence, Finding, Traits, Verdict};
+use visit::RefererClass;
 
 /// The share of requests that name an own page as referer.
 const OWN_SHARE_MIN: f64 = 0.6;

@@ -1,12 +1,11 @@
 //! One client with very much: a leech, a robot, a monitor, or somebody who uses the site.
 
 use super::{Desk, Facts, counted, finding, human, percent, percent_of};
-use crate::log::agent::Program;
 use crate::log::crowd::{Crowd, client_name};
-use crate::log::referer::RefererClass;
 use crate::log::scene::ClientSum;
 use crate::{Confidence, Finding, Traits, Verdict};
 use ipnet::IpNet;
+use visit::{Program, RefererClass};
 
 /// The share of all bytes that one address must take.
 const BYTES_SHARE_MIN: f64 = 0.25;

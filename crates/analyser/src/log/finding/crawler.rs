@@ -2,10 +2,9 @@
 //! nature; only one that outweighs everybody else is worth a word.
 
 use super::{Desk, Facts, counted, finding, human, percent};
-use crate::log::agent::Program;
 use crate::log::crowd::Crowd;
-use crate::log::kind::Kind;
 use crate::{Confidence, Finding, Verdict};
+use visit::{Program, TargetKind};
 
 /// One family's share of all bytes, or of all requests: less is ordinary.
 const BYTES_SHARE_MIN: f64 = 0.4;
@@ -33,7 +32,7 @@ fn judge(desk: &Desk<'_>, family: &str, crowd: &Crowd) -> Option<Finding> {
     {
         return None;
     }
-    let read_robots = crowd.kinds[Kind::Notice as usize].0;
+    let read_robots = crowd.kinds[TargetKind::Notice as usize].0;
     let confidence = if read_robots > 0 { Confidence::High } else { Confidence::Medium };
     let mut found = finding(Verdict::Crawler, family.to_owned(), confidence, counted(crowd));
     let mut facts = Facts::default();

@@ -2,9 +2,9 @@
 
 use super::{Desk, Facts, counted, finding, human, percent};
 use crate::log::crowd::Crowd;
-use crate::log::referer::RefererClass;
 use crate::log::summary::Dimension;
 use crate::{Confidence, Finding, Verdict};
+use visit::RefererClass;
 
 /// The share of requests that own pages refer.
 const OWN_SHARE_MIN: f64 = 0.6;

@@ -3,11 +3,10 @@
 //! The behaviour alone does not tell hot-linking from image search; the class of the referer does.
 
 use super::{Desk, Facts, counted, finding, human, percent, percent_of};
-use crate::log::agent::Program;
 use crate::log::crowd::Crowd;
 use crate::log::names::OTHER;
-use crate::log::referer::RefererClass;
 use crate::{Confidence, Finding, Traits, Verdict};
+use visit::{Program, RefererClass};
 
 /// Fewer requests for media are somebody's link that was tried, not a page that many read.
 const MEDIA_REQUESTS_MIN: u64 = 20;

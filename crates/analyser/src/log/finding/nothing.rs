@@ -1,9 +1,9 @@
 //! Nothing stands out: said with what was looked at, so that a person can judge how much that is worth.
 
 use super::{Desk, Facts, finding, human, percent};
-use crate::log::referer::RefererClass;
 use crate::log::summary::{Dimension, Domain};
 use crate::{Confidence, Finding, Verdict};
+use visit::RefererClass;
 
 /// Fewer requests say nothing of what is usual.
 const REQUESTS_MIN: u64 = 100;

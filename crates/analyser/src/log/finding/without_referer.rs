@@ -2,13 +2,11 @@
 //! they are. Feeds, podcast apps and mail programs look the same by nature, so it takes more than the missing field.
 
 use super::{Desk, Facts, counted, finding, human, percent, percent_of};
-use crate::log::agent::Program;
 use crate::log::crowd::Crowd;
-use crate::log::kind::Kind;
-use crate::log::referer::RefererClass;
 use crate::log::scene::Group;
 use crate::log::summary::Dimension;
 use crate::{Confidence, Finding, PathTrait, Traits, Verdict};
+use visit::{Program, RefererClass, TargetKind};
 
 /// The share without a referer.
 const WITHOUT_MIN: f64 = 0.7;
@@ -57,7 +55,7 @@ pub(super) fn look(desk: &mut Desk<'_>) -> Vec<Finding> {
     found
 }
 
-fn judge(desk: &Desk<'_>, domain: u16, kind: Kind, crowd: &Crowd) -> Option<Finding> {
+fn judge(desk: &Desk<'_>, domain: u16, kind: TargetKind, crowd: &Crowd) -> Option<Finding> {
     let pages = desk.summary.without_referer?.of_pages;
     let all = desk.scene.domain(domain);
     let without = crowd.class_share(&[RefererClass::None]);
@@ -126,7 +124,7 @@ fn named_group(desk: &Desk<'_>, mut finding: Finding, group: &Group) -> Finding 
         Some(domain) => format!("{} below {folder} on {domain}", group.kind.plural()),
         None => format!("{} below {folder}", group.kind.plural()),
     };
-    let decoded = crate::log::referer::percent_decoded(&group.folder);
+    let decoded = visit::percent_decoded(&group.folder);
     if let Ok(folder) = std::str::from_utf8(&decoded)
         && folder.len() > 1
     {
@@ -136,7 +134,7 @@ fn named_group(desk: &Desk<'_>, mut finding: Finding, group: &Group) -> Finding 
 }
 
 /// Which share of the domain's increase this kind, or the most asked of these files, holds; `None` without an increase.
-fn share_of_increase(desk: &Desk<'_>, domain: u16, kind: Kind, crowd: &Crowd) -> Option<f64> {
+fn share_of_increase(desk: &Desk<'_>, domain: u16, kind: TargetKind, crowd: &Crowd) -> Option<f64> {
     let explained = &desk.domain_summary(domain)?.explained;
     let path = crowd.paths.first().map(|path| desk.path_name(path.0));
     explained

@@ -6,7 +6,7 @@ use serde::Serialize;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[repr(u8)]
-pub enum Kind {
+pub enum TargetKind {
     /// A page that a person opens.
     Page,
     /// What a page needs to look right: style, code, fonts, icons of the site.
@@ -32,11 +32,11 @@ pub enum Kind {
 }
 
 /// How many kinds there are.
-pub(super) const KINDS: usize = 11;
+pub const TARGET_KINDS: usize = 11;
 
-impl Kind {
+impl TargetKind {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Self; KINDS] = [
+    pub const ALL: [Self; TARGET_KINDS] = [
         Self::Page,
         Self::Trimming,
         Self::Image,
@@ -60,7 +60,7 @@ impl Kind {
     }
 
     /// The kind of a path without its query.
-    pub(super) fn of_path(path: &[u8]) -> Self {
+    pub fn of_path(path: &[u8]) -> Self {
         let path = path_of(path);
         if !path.starts_with(b"/") {
             return if path == b"*" { Self::Notice } else { Self::Garbage };
@@ -74,7 +74,8 @@ impl Kind {
     }
 
     /// A page whose query asks for a feed is one (`?feed=rss2`, `?flav=atom`).
-    pub(super) fn with_query(self, query: &[u8]) -> Self {
+    #[must_use]
+    pub fn with_query(self, query: &[u8]) -> Self {
         let asks = |mark: &[u8]| contains_without_case(query, mark);
         if self == Self::Page && !query.is_empty() && (asks(b"rss") || asks(b"atom") || asks(b"feed=")) {
             return Self::Feed;
@@ -178,7 +179,7 @@ impl Kind {
 const EXTENSION_MAX: usize = 11;
 
 /// The path of an absolute URL, else the text itself.
-pub(super) fn path_of(target: &[u8]) -> &[u8] {
+pub fn path_of(target: &[u8]) -> &[u8] {
     if target.starts_with(b"/") {
         return target;
     }
@@ -205,11 +206,11 @@ fn is_feed_name(name: &[u8]) -> bool {
         .any(|mark| contains_without_case(name, mark))
 }
 
-pub(super) fn starts_without_case(text: &[u8], start: &[u8]) -> bool {
+pub(crate) fn starts_without_case(text: &[u8], start: &[u8]) -> bool {
     text.get(..start.len()).is_some_and(|head| head.eq_ignore_ascii_case(start))
 }
 
-pub(super) fn contains_without_case(text: &[u8], part: &[u8]) -> bool {
+pub(crate) fn contains_without_case(text: &[u8], part: &[u8]) -> bool {
     text.windows(part.len()).any(|window| window.eq_ignore_ascii_case(part))
 }
 
@@ -219,42 +220,42 @@ mod tests {
 
     #[test]
     fn a_target_is_judged_by_its_last_part() {
-        let cases: [(&str, Kind); 26] = [
-            ("/", Kind::Page),
-            ("/blog/geekery/a-post", Kind::Page),
-            ("/blog/v1.0-release", Kind::Page),
-            ("/index.php?id=3", Kind::Page),
-            ("/a.html", Kind::Page),
-            ("/audio/Song.MP3", Kind::Audio),
-            ("/presentations/images/kibana-search.png", Kind::Image),
-            ("http://other.example/a.png?x", Kind::Image),
-            ("http://other.example", Kind::Page),
-            ("/misc/sample.log", Kind::Document),
-            ("/files/logstash.tar.gz", Kind::Archive),
-            ("/video/part-12.ts", Kind::Video),
-            ("/style2.css?v=2", Kind::Trimming),
-            ("/favicon.ico", Kind::Trimming),
-            ("/favicon-32.png", Kind::Trimming),
-            ("/robots.txt", Kind::Notice),
-            ("/sitemap-posts.xml", Kind::Notice),
-            ("/.well-known/security.txt", Kind::Notice),
-            ("/feed/", Kind::Feed),
-            ("/?flav=rss20", Kind::Feed),
-            ("/blog/tags/puppet?flav=rss20", Kind::Feed),
-            ("/podcast.xml", Kind::Feed),
-            ("/api/v2/users", Kind::Api),
-            ("/data.json", Kind::Api),
-            (r"\x16\x03\x01", Kind::Garbage),
-            ("*", Kind::Notice),
+        let cases: [(&str, TargetKind); 26] = [
+            ("/", TargetKind::Page),
+            ("/blog/geekery/a-post", TargetKind::Page),
+            ("/blog/v1.0-release", TargetKind::Page),
+            ("/index.php?id=3", TargetKind::Page),
+            ("/a.html", TargetKind::Page),
+            ("/audio/Song.MP3", TargetKind::Audio),
+            ("/presentations/images/kibana-search.png", TargetKind::Image),
+            ("http://other.example/a.png?x", TargetKind::Image),
+            ("http://other.example", TargetKind::Page),
+            ("/misc/sample.log", TargetKind::Document),
+            ("/files/logstash.tar.gz", TargetKind::Archive),
+            ("/video/part-12.ts", TargetKind::Video),
+            ("/style2.css?v=2", TargetKind::Trimming),
+            ("/favicon.ico", TargetKind::Trimming),
+            ("/favicon-32.png", TargetKind::Trimming),
+            ("/robots.txt", TargetKind::Notice),
+            ("/sitemap-posts.xml", TargetKind::Notice),
+            ("/.well-known/security.txt", TargetKind::Notice),
+            ("/feed/", TargetKind::Feed),
+            ("/?flav=rss20", TargetKind::Feed),
+            ("/blog/tags/puppet?flav=rss20", TargetKind::Feed),
+            ("/podcast.xml", TargetKind::Feed),
+            ("/api/v2/users", TargetKind::Api),
+            ("/data.json", TargetKind::Api),
+            (r"\x16\x03\x01", TargetKind::Garbage),
+            ("*", TargetKind::Notice),
         ];
         for (target, kind) in cases {
-            assert_eq!(Kind::of(target.as_bytes()), kind, "{target}");
+            assert_eq!(TargetKind::of(target.as_bytes()), kind, "{target}");
         }
     }
 
     #[test]
     fn every_kind_stands_at_its_number() {
-        for (number, kind) in Kind::ALL.iter().enumerate() {
+        for (number, kind) in TargetKind::ALL.iter().enumerate() {
             assert_eq!(*kind as usize, number);
         }
     }

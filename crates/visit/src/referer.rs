@@ -3,7 +3,7 @@
 //! The registrable domain comes from the public suffix list with its private section on: `a.blogspot.com` and
 //! `b.blogspot.com` are different people, `www.forum.co.nz` and `forum.co.nz` the same.
 
-use super::kind::{contains_without_case, starts_without_case};
+use crate::target::{contains_without_case, starts_without_case};
 use serde::Serialize;
 use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -212,7 +212,7 @@ impl Referer {
 
 impl RefererClass {
     /// All of them.
-    pub(super) const ALL: [Self; 9] = [
+    pub const ALL: [Self; 9] = [
         Self::None,
         Self::Own,
         Self::Search,
@@ -246,7 +246,7 @@ impl RefererClass {
 }
 
 /// A host as a name or an address.
-pub(super) enum Host {
+pub enum Host {
     /// An address, IPv4 in IPv6 undone.
     Address(IpAddr),
     /// A name in lower case and A-labels, without a dot at its end.
@@ -255,7 +255,7 @@ pub(super) enum Host {
 
 impl Host {
     /// Reads a host without port; `None` if it is none.
-    pub(super) fn of(host: &[u8]) -> Option<Self> {
+    pub fn of(host: &[u8]) -> Option<Self> {
         if let Some(inner) = host.strip_prefix(b"[").and_then(|rest| rest.strip_suffix(b"]")) {
             let address: Ipv6Addr = std::str::from_utf8(inner).ok()?.parse().ok()?;
             return Some(Self::Address(IpAddr::V6(address).to_canonical()));
@@ -287,7 +287,7 @@ impl Host {
 }
 
 /// The registrable domain of a host in lower case; the host itself where there is none.
-pub(super) fn registrable(host: &str) -> &str {
+pub fn registrable(host: &str) -> &str {
     psl::domain_str(host).unwrap_or(host)
 }
 
@@ -348,7 +348,7 @@ fn is_host_byte(byte: u8) -> bool {
 }
 
 /// `%hh` undone once; what is no such escape stands for itself.
-pub(super) fn percent_decoded(text: &[u8]) -> Cow<'_, [u8]> {
+pub fn percent_decoded(text: &[u8]) -> Cow<'_, [u8]> {
     if memchr::memchr(b'%', text).is_none() {
         return Cow::Borrowed(text);
     }
