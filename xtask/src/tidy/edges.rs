@@ -191,8 +191,9 @@ const ROOMS: [Room; 14] = [
 ];
 
 /// Outside crates that any room's tests may use.
-const FOR_TESTS: [&str; 10] = [
+const FOR_TESTS: [&str; 11] = [
     "proptest",
+    "rcgen",
     "insta",
     "tempfile",
     "regex",

@@ -175,20 +175,20 @@ pub(crate) struct Chooser(Arc<ServerTls>);
 
 impl Chooser {
     /// The first certificate that is for the name and whose kind the client can verify; for want of one, the first that
-    /// it can verify.
+    /// it can verify, and at last the first: then rustls tells the client what is missing.
     pub(crate) fn choose(
         &self,
         name: Option<&str>,
         schemes: &[SignatureScheme],
     ) -> Option<&Arc<Certificate>> {
         let name = name.map(str::to_ascii_lowercase);
-        let usable = || {
-            let can_verify =
-                |certificate: &&Arc<Certificate>| certificate.key.key.choose_scheme(schemes).is_some();
-            self.0.certificates.iter().filter(can_verify)
-        };
-        let wanted = name.and_then(|name| usable().find(|certificate| certificate.is_for(&name)));
-        wanted.or_else(|| usable().next())
+        let all = &self.0.certificates;
+        let can_verify =
+            |certificate: &&Arc<Certificate>| certificate.key.key.choose_scheme(schemes).is_some();
+        let is_for =
+            |certificate: &&Arc<Certificate>| name.as_deref().is_some_and(|name| certificate.is_for(name));
+        let wanted = all.iter().find(|certificate| is_for(certificate) && can_verify(certificate));
+        wanted.or_else(|| all.iter().find(can_verify)).or_else(|| all.first())
     }
 }
 

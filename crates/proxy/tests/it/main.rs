@@ -12,4 +12,5 @@ mod nodes;
 mod pacing;
 mod rules;
 mod settings;
+mod tls;
 mod waiting;
