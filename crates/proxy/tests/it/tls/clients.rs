@@ -135,8 +135,12 @@ fn who_must_show_a_certificate_is_not_served_without_and_rules_read_it() {
     );
     let say = "http.sendResponse( \"200 OK\", \"text/plain\", ssl.clientCertStatus() . \" \" . \
                ssl.clientCertCommonName() . \" \" . ssl.clientCertIssuer() . \" \" . ssl.clientCert(), \"\" );";
-    let files =
-        [("a.pem", certificate.as_str()), ("a.key", &key), ("ca.pem", &authority.pem()), ("rules/say.rts", say)];
+    let files = [
+        ("a.pem", certificate.as_str()),
+        ("a.key", &key),
+        ("ca.pem", &authority.pem()),
+        ("rules/say.rts", say),
+    ];
     let (running, address) = start(catalog(&text, &files));
     let alice = authority.vouch(&["alice"]);
     let answer = get(address, &Arc::new(authority.client_with(&alice)), "a.example").unwrap();

@@ -107,7 +107,8 @@ fn a_node_that_asks_who_we_are_is_shown_our_certificate() {
     let files = [("ca.pem", pem.as_str()), ("our.pem", &ours.0), ("our.key", &ours.1)];
     let (_running, address) = through(node, "tls.authorities = \"ca.pem\"", &files);
     assert!(get(address).starts_with("HTTP/1.1 50"));
-    let tls = "tls = { authorities = \"ca.pem\", certificate = { certificate = \"our.pem\", key = \"our.key\" } }";
+    let tls =
+        "tls = { authorities = \"ca.pem\", certificate = { certificate = \"our.pem\", key = \"our.key\" } }";
     let (_running, address) = through(node, tls, &files);
     assert!(get(address).starts_with("HTTP/1.1 200 "));
 }
