@@ -18,9 +18,12 @@ pub enum BodyKind {
     UntilClose,
 }
 
-/// Reads the framing fields; `None` where there are none.
+/// Reads the framing fields; [`BodyKind::None`] where there are none.
+///
+/// # Errors
+/// They can be read in two ways, or in none.
 #[inline]
-pub(crate) fn framing_of(fields: &Fields, version: Version) -> Result<BodyKind, BadFraming> {
+pub fn framing_of(fields: &Fields, version: Version) -> Result<BodyKind, BadFraming> {
     match (fields.has(Known::ContentLength), fields.has(Known::TransferEncoding)) {
         (false, false) => Ok(BodyKind::None),
         (true, true) => Err(BadFraming::LengthAndCoding),

@@ -41,12 +41,13 @@ mod words;
 pub use body::{BodyDecoder, BodyEvent};
 pub use connection::{ConnectionOptions, connection_options};
 pub use error::{BadBody, BadFraming, BadRequest, BadResponse, BadSyntax};
-pub use framing::BodyKind;
+pub use framing::{BodyKind, framing_of};
 pub use limits::Limits;
 pub use request::decode_request;
 pub use response::{RequestMethod, decode_response};
 pub use scan::HeadScan;
 pub use target::is_host;
+pub use trailers::keep_sound_trailers;
 
 /// What decoding a head gives.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

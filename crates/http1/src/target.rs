@@ -19,8 +19,8 @@ pub(crate) fn check_target(head: &RequestHead) -> Result<(), BadRequest> {
 fn the_host(head: &RequestHead) -> Result<Option<&[u8]>, BadRequest> {
     let mut hosts = head.fields().all_known(Known::Host);
     match (hosts.next(), head.version()) {
-        (None, Version::Http11) => Err(BadRequest::HostMissing),
         (None, Version::Http10) => Ok(None),
+        (None, Version::Http11 | Version::Http2) => Err(BadRequest::HostMissing),
         (Some(_), _) if hosts.next().is_some() => Err(BadRequest::HostRepeated),
         (Some(host), _) if is_host(host) => Ok(Some(host)),
         (Some(_), _) => Err(BadRequest::HostInvalid),

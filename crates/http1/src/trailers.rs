@@ -16,8 +16,13 @@ pub(crate) fn parse_trailers(lines: &[u8], fields_max: usize) -> Result<Fields, 
         Err(Stop::TooManyFields) => return Err(BadBody::TrailersTooLarge),
         _ => return Err(BadBody::Trailer(diagnose(lines, false).unwrap_or(BadSyntax::Name))),
     }
-    fields.remove_where(|name, _, known| is_forbidden(name, known));
+    keep_sound_trailers(&mut fields);
     Ok(fields)
+}
+
+/// Drops the fields that may not come behind a body.
+pub fn keep_sound_trailers(fields: &mut Fields) {
+    fields.remove_where(|name, _, known| is_forbidden(name, known));
 }
 
 /// Framing, routing, authentication and modifiers of the request have effect before the body; a trailer of that name

@@ -8,7 +8,7 @@ use crate::{Cookies, Fields, Known, Lines};
 /// Room kept for the first line by `clear`, in bytes.
 const KEPT_LINE_BYTES_MAX: usize = 4 * 1024;
 
-/// The version a message was sent in. HTTP/2 requests arrive here as [`Version::Http11`].
+/// The version a message was sent in.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub enum Version {
     /// HTTP/1.0: no chunked bodies, connections close unless asked.
@@ -16,6 +16,9 @@ pub enum Version {
     /// HTTP/1.1
     #[default]
     Http11,
+    /// HTTP/2: requests of clients only; it says all that HTTP/1.1 says, and connections and framing are not its
+    /// fields' affair.
+    Http2,
 }
 
 impl Version {
@@ -24,6 +27,7 @@ impl Version {
         match self {
             Self::Http10 => "HTTP/1.0",
             Self::Http11 => "HTTP/1.1",
+            Self::Http2 => "HTTP/2.0",
         }
     }
 }
@@ -105,6 +109,16 @@ impl RequestHead {
         self.line.extend_from_slice(line);
         (self.method_end, self.target_start) = (method_bytes, method_bytes + 1);
         self.fields.load_with(raw, read)
+    }
+
+    /// Begins anew with this line and no fields; keeps the memory (within bounds).
+    ///
+    /// # Errors
+    /// The method is no token, or the target holds what may not stand in a request line; the head is empty then.
+    pub fn begin(&mut self, method: &[u8], target: &[u8], version: Version) -> Result<(), InvalidLine> {
+        self.clear();
+        self.version = version;
+        self.rewrite_line(method, target)
     }
 
     /// The method as sent; letter case counts.

@@ -4,8 +4,9 @@
 //! accept ─▶ (PROXY header) ─▶ (TLS) ─▶ HTTP/1 or HTTP/2
 //! ```
 
+use crate::http2;
 use crate::node::connect::Tcp;
-use crate::tls::TlsStream;
+use crate::tls::{ALPN_HTTP2, TlsStream};
 use crate::tls::handshake::{self, Failed};
 use crate::wire::Wire;
 use crate::worker::{Ends, Worker};
@@ -28,8 +29,14 @@ pub(crate) async fn arrive(worker: Rc<Worker<Tcp>>, stream: TcpStream, ends: End
     }
     // The handshake's future is large, and over when requests come.
     let Some((stream, told)) = Box::pin(shake_hands(&worker, stream, &ends)).await else { return };
+    let speaks_http2 = told.alpn == Some(ALPN_HTTP2);
     facts.tls = Some(Arc::new(told));
-    Box::pin(worker.serve_as(stream, ends, facts)).await;
+    if speaks_http2 {
+        worker.shared.counters().connections.add_one();
+        Box::pin(http2::serve(worker, stream, (ends, facts), Vec::new())).await;
+    } else {
+        Box::pin(worker.serve_as(stream, ends, facts)).await;
+    }
 }
 
 /// Makes the TLS handshake. It has to be made in the time that a head has.

@@ -9,6 +9,7 @@
 //!                          ├ front      what stands before the first head of a connection
 //!                          ├ tls        handshakes with clients and nodes, streams under TLS
 //!                          ├ http       connection ─▶ exchange ─▶ engine::Transaction
+//!                          ├ http2      connection ─▶ streams, each ─▶ exchange
 //!                          ├ errands    what rules have done in the world while they wait
 //!                          ├ node       connect, idle connections of its own
 //!                          ├ timers     time-outs, one cell a connection
@@ -30,6 +31,7 @@ mod clock;
 mod errands;
 mod front;
 mod http;
+mod http2;
 mod listener;
 mod log_writer;
 mod messages;

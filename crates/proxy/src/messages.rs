@@ -4,6 +4,7 @@ use engine::catalog::Pool;
 use engine::{ErrorKind, Message, NodeIndex, TransactionError};
 use shaping::Tick;
 use std::cell::Cell;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 /// Messages of one sort that one worker passes on in a second; the others are counted, and the count is told.
@@ -53,6 +54,14 @@ impl Messages {
         }
     }
 
+    /// Logs that a client was told to go away, or counts it.
+    #[cold]
+    pub(crate) fn breach(&self, why: &str, client: SocketAddr, now: Tick) {
+        if self.admits(now) {
+            tracing::warn!(target: "client", %client, why, "a client of HTTP/2 spends more than it may");
+        }
+    }
+
     /// Whether one more may be told; those that may not are counted.
     fn admits(&self, now: Tick) -> bool {
         if now >= self.second_ends.get() {
@@ -60,7 +69,7 @@ impl Messages {
             self.passed.set(0);
             let left_out = self.left_out.take();
             if left_out > 0 {
-                tracing::warn!(left_out, "more messages of rules or nodes than a reader can take in");
+                tracing::warn!(left_out, "more messages of one sort than a reader can take in");
             }
         }
         if self.passed.get() >= PER_SECOND_MAX {

@@ -44,6 +44,7 @@ pub(crate) struct Watch {
     waker: RefCell<Option<Waker>>,
     /// Where it stands in the list of all.
     place: Cell<usize>,
+    holder: Holder,
     timers: Rc<Timers>,
 }
 
@@ -92,6 +93,15 @@ impl Watch {
     }
 }
 
+/// Whose time-out it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Holder {
+    /// A client connection.
+    Connection,
+    /// One of the streams of a connection.
+    Stream,
+}
+
 /// The watch of a connection that lives; dropped with it.
 pub(crate) struct Watched(Rc<Watch>);
 
@@ -118,6 +128,7 @@ pub(crate) struct Timers {
     awaited: Cell<u64>,
     moved: Notify,
     all: RefCell<Vec<Rc<Watch>>>,
+    connections: Cell<usize>,
 }
 
 impl Timers {
@@ -130,11 +141,20 @@ impl Timers {
             awaited: Cell::new(NOWHERE),
             moved: Notify::new(),
             all: RefCell::new(Vec::new()),
+            connections: Cell::new(0),
         })
     }
 
     /// A watch for a new connection.
     pub(crate) fn watch(self: &Rc<Self>) -> Watched {
+        self.watch_for(Holder::Connection)
+    }
+
+    /// A watch for a new connection, or for a stream of one.
+    pub(crate) fn watch_for(self: &Rc<Self>, holder: Holder) -> Watched {
+        if holder == Holder::Connection {
+            self.connections.set(self.connections.get() + 1);
+        }
         let mut all = self.all.borrow_mut();
         let watch = Rc::new(Watch {
             deadline: Cell::new(Tick::MAX),
@@ -144,6 +164,7 @@ impl Timers {
             idle_since: Cell::new(None),
             waker: RefCell::new(None),
             place: Cell::new(all.len()),
+            holder,
             timers: Rc::clone(self),
         });
         all.push(Rc::clone(&watch));
@@ -152,7 +173,7 @@ impl Timers {
 
     /// How many connections live.
     pub(crate) fn connections(&self) -> usize {
-        self.all.borrow().len()
+        self.connections.get()
     }
 
     /// Wakes every connection, so that it looks at what changed.
@@ -268,6 +289,9 @@ impl Timers {
 
     fn forget(&self, watch: &Watch) {
         self.take_out(watch);
+        if watch.holder == Holder::Connection {
+            self.connections.set(self.connections.get().saturating_sub(1));
+        }
         let mut all = self.all.borrow_mut();
         let place = watch.place.get();
         if place < all.len() {

@@ -1,6 +1,7 @@
 //! A stream of bytes to a client or a node, and what has been read from it and not yet used.
 
 use crate::buffers::{Buffers, Input, Size};
+use crate::http2::Stream;
 use crate::timers::{Alarm, Watch};
 use std::future::{Future, poll_fn};
 use std::io;
@@ -34,6 +35,11 @@ pub trait Wire: AsyncRead + AsyncWrite + Unpin + 'static {
 
     /// Both ends, ours first; `None` where there are no addresses.
     fn ends(&self) -> Option<(SocketAddr, SocketAddr)> {
+        None
+    }
+
+    /// The stream of HTTP/2 that this is, where it is one: heads go there as values, and its bytes are a body's.
+    fn http2(&mut self) -> Option<&mut Stream> {
         None
     }
 

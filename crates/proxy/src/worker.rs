@@ -76,6 +76,8 @@ pub struct Worker<D: Dial = Tcp> {
     messages: Messages,
     /// What nodes do; a limit of its own, so that a talkative rule does not hide it.
     pub(crate) node_messages: Messages,
+    /// What clients do.
+    pub(crate) client_messages: Messages,
     observer: RefCell<Option<Observer>>,
     pinned: RefCell<Rc<Pinned>>,
     heads: RefCell<Vec<Heads>>,
@@ -207,6 +209,7 @@ impl<D: Dial> Worker<D> {
             log,
             messages: Messages::default(),
             node_messages: Messages::default(),
+            client_messages: Messages::default(),
             observer: RefCell::new(None),
             pinned: RefCell::new(Rc::new(nothing)),
             heads: RefCell::new(Vec::new()),

@@ -10,7 +10,7 @@ use super::rules::{RuleFacts, RuleFolder, RuleStage, UNREADABLE};
 use super::said::{self, RuleUse};
 use super::select::{Clash, Selection};
 use super::tls::CertificateFolder;
-use super::virtual_server::{AccessLog, Attachment, Destination, Mode, Protocol, Timeouts, VirtualServer};
+use super::virtual_server::{AccessLog, Attachment, Destination, Http2, Mode, Protocol, Timeouts, VirtualServer};
 use super::{
     Admin, Catalog, ControlSocket, Files, Node, Pool, PoolId, RuleSettings, Settings, VirtualServerId,
 };
@@ -333,6 +333,7 @@ impl Checker<'_> {
             via: table.via.value()?.0,
             trusted_proxies: many(&table.trusted_proxies).iter().map(|network| network.value.0).collect(),
             timeouts: timeouts(table)?,
+            http2: http2(table),
             max_request_head: bytes(table.max_request_head.value()?.0),
             max_fields: usize::try_from(table.max_fields.value()?.0).unwrap_or(usize::MAX),
             max_body_buffer: bytes(table.max_body_buffer.value()?.0),
@@ -612,6 +613,20 @@ fn settings(said: Option<&said::Settings>) -> Settings {
         settings.grace_period = said.grace_period.value().map_or(settings.grace_period, |length| length.0);
     }
     settings
+}
+
+fn http2(table: &said::VirtualServer) -> Http2 {
+    let mut meant = Http2::default();
+    if let Some(said) = table.http2.said() {
+        let said = &said.value;
+        meant.enabled = said.enabled.value().map_or(meant.enabled, |flag| flag.0);
+        meant.cleartext = said.cleartext.value().map_or(meant.cleartext, |flag| flag.0);
+        meant.max_concurrent_streams =
+            said.max_concurrent_streams.value().map_or(meant.max_concurrent_streams, |count| count.0);
+        let bytes = said.stream_window_size.value().and_then(|size| u32::try_from(size.0).ok());
+        meant.stream_window = bytes.unwrap_or(meant.stream_window);
+    }
+    meant
 }
 
 fn timeouts(table: &said::VirtualServer) -> Option<Timeouts> {

@@ -42,7 +42,7 @@ pub use schema::schema;
 pub use tls::{ClientCheck, NodeTls, ServerTls, TlsVersion, Verification};
 pub use units::MemoryShare;
 pub use virtual_server::{
-    AccessLog, Attachment, Destination, HostPattern, Mode, OnRuleError, Protocol, QueueTimeoutAction,
+    AccessLog, Attachment, Destination, HostPattern, Http2, Mode, OnRuleError, Protocol, QueueTimeoutAction,
     RunFrequency, Timeouts, VirtualServer,
 };
 

@@ -181,6 +181,23 @@ said_table! {
         cookie_caching: CookieCaching => "private",
         /// How much of a request's or an answer's body is held for a rule that reads it.
         max_body_buffer: Size<1_024, 16_777_216> => "1 MiB",
+        /// HTTP/2 with clients.
+        http2: Http2 => optional,
+    }
+}
+
+said_table! {
+    /// HTTP/2 with clients. Connections are accepted before a Host is known: at an address that several virtual
+    /// servers share, what the one without `hosts` says holds.
+    "the HTTP/2 of a virtual server" Http2 {
+        /// Whether it is spoken at all.
+        enabled: Flag => true,
+        /// Whether it is spoken without TLS, with clients that begin with it unasked ("prior knowledge").
+        cleartext: Flag => true,
+        /// Requests that a client may have under way on one connection.
+        max_concurrent_streams: Count<1, 1_000> => 100,
+        /// How much of each request's body is taken in before it is wanted, and then at a time.
+        stream_window_size: Size<1_024, 1_048_576> => "64 KiB",
     }
 }
 

@@ -64,6 +64,27 @@ pub struct VirtualServer {
     pub marks: Marks,
     /// What becomes of an answer's Cache-Control when a rule sets a cookie on it.
     pub cookie_caching: CookieCaching,
+    /// HTTP/2 with clients.
+    pub http2: Http2,
+}
+
+/// HTTP/2 with clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Http2 {
+    /// Whether it is spoken at all.
+    pub enabled: bool,
+    /// Whether it is spoken without TLS, with clients that begin with it.
+    pub cleartext: bool,
+    /// Streams of one connection that may be under way.
+    pub max_concurrent_streams: u32,
+    /// Bytes of a body that a client may send before they are read.
+    pub stream_window: u32,
+}
+
+impl Default for Http2 {
+    fn default() -> Self {
+        Self { enabled: true, cleartext: true, max_concurrent_streams: 100, stream_window: 64 * 1024 }
+    }
 }
 
 impl VirtualServer {

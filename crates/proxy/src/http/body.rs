@@ -11,9 +11,11 @@
 
 use crate::buffers::{Buffers, Input, Size};
 use crate::clock::Clock;
+use crate::http2::Stream;
 use crate::timers::Watch;
 use crate::wire::{Link, Wire};
 use http1::{BadBody, BodyDecoder, BodyEvent, BodyKind, Limits, encode};
+use message::Fields;
 use shaping::{Flow, Tick};
 use std::future::Future;
 use std::io::{self, IoSlice};
@@ -102,6 +104,8 @@ pub(crate) struct Relay {
     payload: usize,
     /// All payload has been seen and its end is in `out`.
     complete: bool,
+    /// Trailers of a body that is not framed anew: whoever ends the stream sends them.
+    trailers: Option<Box<Fields>>,
     /// Where the sender's framing went wrong.
     fault: Option<BadBody>,
     /// The body waits for a word of the receiver; the head does not.
@@ -152,6 +156,23 @@ impl Relay {
         Self { decoder: Some(Box::new(decoder)), complete: false, ..Self::through(coding, out) }
     }
 
+    /// Counts a head that went another way.
+    pub(crate) fn count_head(&mut self, bytes: usize, clock: &Clock) {
+        if bytes > 0 {
+            self.note_written(bytes, clock);
+        }
+    }
+
+    /// Trailers that are to go behind all that was written.
+    pub(crate) fn take_trailers(&mut self) -> Option<Box<Fields>> {
+        self.trailers.take()
+    }
+
+    /// Keeps trailers for [`Self::take_trailers`].
+    pub(crate) fn put_trailers(&mut self, trailers: Option<Box<Fields>>) {
+        self.trailers = trailers;
+    }
+
     /// Counts payload that lies in `out`.
     pub(crate) fn count_payload(&mut self, bytes: usize) {
         self.payload_taken += bytes as u64;
@@ -181,6 +202,7 @@ impl Relay {
             out_at: 0,
             payload: 0,
             complete: true,
+            trailers: None,
             fault: None,
             held: false,
             pace: None,
@@ -330,6 +352,8 @@ impl Relay {
                     self.complete = true;
                     if self.coding == Coding::Chunked {
                         encode::last_chunk(&mut self.out, trailers.as_deref());
+                    } else {
+                        self.trailers = trailers;
                     }
                 }
             }
@@ -458,7 +482,10 @@ impl Relay {
         };
         around.buffers.settle(&mut reader.input);
         match ready!(reader.poll_fill(context, around.buffers, (size, self.read_limit))) {
-            Ok(0) => self.sender_ended(),
+            Ok(0) => {
+                let trailers = reader.stream.http2().and_then(Stream::take_trailers);
+                self.sender_ended(trailers.as_deref())
+            }
             Ok(count) => {
                 self.moved = true;
                 if count == self.read_limit && self.pace.is_none() {
@@ -470,13 +497,13 @@ impl Relay {
         }
     }
 
-    fn sender_ended(&mut self) -> Poll<Result<(), Failure>> {
+    fn sender_ended(&mut self, trailers: Option<&Fields>) -> Poll<Result<(), Failure>> {
         let ended = self.decoder.as_mut().map_or(Ok(()), |decoder| decoder.at_eof());
         Poll::Ready(match ended {
             Ok(()) => {
                 self.complete = true;
                 if self.coding == Coding::Chunked {
-                    encode::last_chunk(&mut self.out, None);
+                    encode::last_chunk(&mut self.out, trailers);
                 }
                 Ok(())
             }

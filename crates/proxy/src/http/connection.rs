@@ -3,16 +3,19 @@
 //! Between requests it holds a socket, a watch and this future: no buffer, no head, no transaction.
 
 use super::exchange::{self, After, Request};
-use super::forward::Peer;
+use super::forward::{Peer, Reply, write_response};
 use super::refuse;
 use crate::buffers::Size;
+use crate::http2::{self, Stream};
 use crate::node::connect::Dial;
 use crate::timers::{Alarm, Watched};
 use crate::wire::{Broken, Link, Wire};
 use crate::worker::{Ends, Pinned, Worker};
 use engine::catalog::VirtualServerId;
 use engine::{Arrival, Connection, ConnectionFacts, Heads, Knowledge, Now, Transaction};
+use ::http2::{Malformed, PREFACE};
 use http1::{BadRequest, BodyKind, Decoded, HeadScan, decode_request};
+use message::ResponseHead;
 use shaping::Tick;
 use std::future::poll_fn;
 use std::rc::Rc;
@@ -25,7 +28,7 @@ const HEAD_READ_BYTES: usize = crate::buffers::SMALL_BYTES;
 pub(crate) struct Client<S> {
     pub(crate) link: Link<S>,
     pub(crate) watch: Watched,
-    pub(crate) peer: Peer,
+    pub(crate) peer: Rc<Peer>,
     pub(crate) connection: Rc<Connection>,
     ends: Ends,
     /// The type-of-service byte of its packets, as a rule has set it; 0: as the system has it.
@@ -34,6 +37,38 @@ pub(crate) struct Client<S> {
     pub(crate) requests: u32,
     /// The time, where it was asked and nothing was waited for since.
     pub(crate) known_now: Option<Tick>,
+}
+
+impl<S: Wire> Client<S> {
+    /// The head of an answer: as bytes that go before the body, or sent at once where heads are values. Its size.
+    #[inline]
+    pub(crate) fn put_head(&mut self, head: &ResponseHead, reply: Reply, out: &mut Vec<u8>) -> usize {
+        match self.link.stream.http2() {
+            None => {
+                write_response(head, reply, out);
+                out.len()
+            }
+            Some(stream) => stream.put_head(head, reply),
+        }
+    }
+
+    /// Whether what it is sent is framed by a stream of HTTP/2.
+    #[inline]
+    pub(crate) fn is_stream(&mut self) -> bool {
+        self.link.stream.http2().is_some()
+    }
+}
+
+impl Client<Stream> {
+    /// Of one stream, which shares its connection with others.
+    pub(crate) fn of_stream(
+        (stream, watch): (Stream, Watched),
+        (connection, peer): (Rc<Connection>, Rc<Peer>),
+        (ends, number): (Ends, u32),
+    ) -> Self {
+        let (mark, requests, known_now) = (0, number, None);
+        Self { link: Link::new(stream), watch, peer, connection, ends, mark, requests, known_now }
+    }
 }
 
 /// A request that was taken in: its transaction has begun.
@@ -48,6 +83,8 @@ pub(crate) struct Taken {
 enum NoHead {
     /// Nothing is owed to the client.
     Over,
+    /// The client speaks HTTP/2.
+    Preface,
     /// It must be told.
     Refused(Box<Refused>),
 }
@@ -67,6 +104,8 @@ pub(crate) struct Refused {
 pub(crate) enum Refusal {
     /// It breaks the rules of the wire.
     Bad(BadRequest),
+    /// It breaks those of HTTP/2.
+    Malformed(Malformed),
     /// Its head did not come in time.
     TooSlow,
     /// No virtual server answers to its Host.
@@ -81,11 +120,11 @@ pub(crate) async fn serve<S: Wire, D: Dial>(
     stream: S,
     (ends, facts): (Ends, ConnectionFacts),
 ) {
-    let presence = Presence { worker: Rc::clone(&worker) };
+    let presence = Presence::new(&worker);
     let mut client = Client {
         link: Link::new(stream),
         watch: worker.timers.watch(),
-        peer: Peer::new(ends.peer.ip(), facts.tls.is_some()),
+        peer: Rc::new(Peer::new(ends.peer.ip(), facts.tls.is_some())),
         connection: Rc::new(Connection::new(facts)),
         ends,
         mark: 0,
@@ -101,6 +140,9 @@ pub(crate) async fn serve<S: Wire, D: Dial>(
                 After::Part
             }
             Err(NoHead::Over) => After::Close,
+            Err(NoHead::Preface) => {
+                return Box::pin(change_to_http2(worker, client)).await;
+            }
         };
         match after {
             After::Again => worker.buffers.settle(&mut client.link.input),
@@ -118,6 +160,16 @@ pub(crate) async fn serve<S: Wire, D: Dial>(
     worker.buffers.discard(&mut client.link.input);
     drop(client);
     drop(presence);
+}
+
+/// The client began with the preface of HTTP/2: what it has sent so far belongs to that.
+async fn change_to_http2<S: Wire, D: Dial>(worker: Rc<Worker<D>>, mut client: Client<S>) {
+    let ahead = client.link.input.bytes().to_vec();
+    worker.buffers.discard(&mut client.link.input);
+    let Client { link, connection, ends, watch, .. } = client;
+    drop(watch);
+    let facts = connection.facts().clone();
+    http2::serve(worker, link.stream, (ends, facts), ahead).await;
 }
 
 /// Reads until a head is whole.
@@ -150,8 +202,24 @@ async fn next_head<S: Wire, D: Dial>(worker: &Worker<D>, client: &mut Client<S>)
             accept((worker, client), (pinned, server, heads), (consumed, body))
         }
         Ok(Decoded::Partial) => Box::pin(rest_of_head(worker, client, (pinned, server), heads)).await,
+        Err(BadRequest::Version) if speaks_http2(client, &pinned, server) => Err(NoHead::Preface),
         Err(bad) => Err(refused((pinned, server), heads, Refusal::Bad(bad))),
     }
+}
+
+/// Whether a first line that is none of HTTP/1 is that of the preface of HTTP/2, and may be.
+#[cold]
+fn speaks_http2<S>(client: &Client<S>, pinned: &Pinned, server: VirtualServerId) -> bool {
+    let settings = pinned.catalog.virtual_server(server).http2;
+    let input = client.link.input.bytes();
+    let length = input.len().min(PREFACE.len());
+    // Over TLS the handshake tells which of the two is spoken.
+    let is_plain = client.connection.facts().tls.is_none();
+    client.requests == 0
+        && is_plain
+        && settings.enabled
+        && settings.cleartext
+        && input.get(..length) == PREFACE.get(..length)
 }
 
 /// Waits for the first bytes of a request, holding nothing.
@@ -212,39 +280,55 @@ async fn rest_of_head<S: Wire, D: Dial>(
                 return accept((worker, client), (pinned, server, heads), (consumed, body));
             }
             Ok(Decoded::Partial) => {}
+            Err(BadRequest::Version) if speaks_http2(client, &pinned, server) => {
+                return Err(NoHead::Preface);
+            }
             Err(bad) => return Err(refused((pinned, server), heads, Refusal::Bad(bad))),
         }
     }
 }
 
-/// A whole head: finds its virtual server, and begins.
+/// A whole head.
 fn accept<S, D: Dial>(
     (worker, client): (&Worker<D>, &mut Client<S>),
-    (pinned, default, heads): (Rc<Pinned>, VirtualServerId, Heads),
+    found: (Rc<Pinned>, VirtualServerId, Heads),
     (consumed, body): (usize, BodyKind),
 ) -> Result<Taken, NoHead> {
     client.link.input.consume(consumed);
+    let number = client.requests.saturating_add(1);
+    let taken = begin((worker, client), found, (consumed, body, number)).map_err(NoHead::Refused)?;
+    client.requests = number;
+    Ok(taken)
+}
+
+/// A head in hand: finds its virtual server, and begins.
+pub(crate) fn begin<S, D: Dial>(
+    (worker, client): (&Worker<D>, &Client<S>),
+    (pinned, default, heads): (Rc<Pinned>, VirtualServerId, Heads),
+    (head_bytes, body, number): (usize, BodyKind, u32),
+) -> Result<Taken, Box<Refused>> {
     let host = heads.request.host().or_else(|| heads.request.target_authority());
     let Some(virtual_server) = pinned.catalog.select(client.ends.listen, host) else {
-        return Err(refused((pinned, default), heads, Refusal::UnknownHost));
+        let refusal = Refusal::UnknownHost;
+        return Err(Box::new(Refused { refusal, pinned, virtual_server: default, heads }));
     };
     if !pinned.catalog.virtual_server(virtual_server).takes(client.connection.facts()) {
         worker.shared.counters().tls_misdirected.add_one();
-        return Err(refused((pinned, virtual_server), heads, Refusal::Misdirected));
+        let refusal = Refusal::Misdirected;
+        return Err(Box::new(Refused { refusal, pinned, virtual_server, heads }));
     }
-    client.requests = client.requests.saturating_add(1);
     let now = worker.clock.now();
     let arrival = Arrival {
         virtual_server,
         client: client.peer.client(&heads.request, pinned.catalog.virtual_server(virtual_server)),
-        request_number: client.requests,
-        id: worker.request_id(client.connection.facts().id, client.requests),
+        request_number: number,
+        id: worker.request_id(client.connection.facts().id, number),
         knowledge: Knowledge::All,
     };
     let connection = &client.connection;
     let transaction = Transaction::begin(&worker.shared, &pinned.catalog, arrival, (connection, heads), now);
     let patience = transaction.patience();
-    let request = Request { pinned, virtual_server, body, head_bytes: consumed, patience };
+    let request = Request { pinned, virtual_server, body, head_bytes, patience };
     Ok(Taken { request, transaction, now })
 }
 
@@ -258,8 +342,14 @@ fn refused(
 }
 
 /// That a connection is there; tells the worker when it goes, and whether it went by a defect of ours.
-struct Presence<D: Dial> {
+pub(crate) struct Presence<D: Dial> {
     worker: Rc<Worker<D>>,
+}
+
+impl<D: Dial> Presence<D> {
+    pub(crate) fn new(worker: &Rc<Worker<D>>) -> Self {
+        Self { worker: Rc::clone(worker) }
+    }
 }
 
 impl<D: Dial> Drop for Presence<D> {

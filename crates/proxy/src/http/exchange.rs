@@ -14,7 +14,7 @@
 
 use super::body::{Coding, Failure, FirstByte, Relay, Surroundings};
 use super::connection::{Client, Taken};
-use super::forward::{Framing, Reply, write_response};
+use super::forward::{Framing, Reply};
 use super::intake::Intake;
 use super::node_side::AtNode;
 use super::streaming::Streaming;
@@ -180,7 +180,7 @@ impl<'a, S: Wire, D: Dial> Exchange<'a, S, D> {
         let head = transaction.request();
         let options = connection_options(head.fields());
         let version = head.version();
-        let is_modern = version == Version::Http11;
+        let is_modern = version != Version::Http10;
         let expects_continue = is_modern
             && request.body != BodyKind::None
             && head
@@ -341,7 +341,7 @@ impl<'a, S: Wire, D: Dial> Exchange<'a, S, D> {
         let reply = self.reply_for(&at);
         let wants_body = !matches!(reply.framing, Framing::Bodiless | Framing::Nothing);
         let mut out = self.worker.buffers.output();
-        write_response(self.transaction.response(), reply, &mut out);
+        let head_bytes = self.client.put_head(self.transaction.response(), reply, &mut out) - out.len();
         let coding = if reply.framing == Framing::Chunked { Coding::Chunked } else { Coding::Plain };
         let kind = if wants_body { at.body } else { BodyKind::None };
         let limits = self.request.pinned.limits(self.request.virtual_server);
@@ -351,12 +351,16 @@ impl<'a, S: Wire, D: Dial> Exchange<'a, S, D> {
         };
         download.pace_by(self.transaction.response_flow(self.now), &self.worker.clock);
         download.first_byte = self.first_byte();
+        download.count_head(head_bytes, &self.worker.clock);
 
         let outcome = self.relay_both(&mut download, &mut at).await;
         self.note_sent(&mut download);
         let upload_over = self.request_is_through(&at);
         match outcome {
             Ok(()) => {
+                if let Some(stream) = self.client.link.stream.http2() {
+                    stream.finish(download.take_trailers().as_deref());
+                }
                 self.keep_node(at, kind);
                 match (reply.keep_alive, upload_over) {
                     (true, true) => After::Again,
@@ -368,7 +372,11 @@ impl<'a, S: Wire, D: Dial> Exchange<'a, S, D> {
             }
             Err(Halt::Sender) => {
                 self.worker.shared.counters().cut_responses.add_one();
-                if reply.framing == Framing::UntilClose { After::BreakOff } else { After::Close }
+                if reply.framing == Framing::UntilClose || self.client.is_stream() {
+                    After::BreakOff
+                } else {
+                    After::Close
+                }
             }
             Err(Halt::Receiver) => self.leave(Gone::Left),
             Err(Halt::Stopped) => After::BreakOff,
@@ -426,6 +434,7 @@ impl<'a, S: Wire, D: Dial> Exchange<'a, S, D> {
             _ if self.terms.is_head || status == 304 => Framing::Bodiless,
             BodyKind::Length(length) => Framing::Length(length),
             BodyKind::None => Framing::Length(0),
+            BodyKind::Chunked | BodyKind::UntilClose if self.client.is_stream() => Framing::Stream,
             BodyKind::Chunked | BodyKind::UntilClose if is_old => Framing::UntilClose,
             BodyKind::Chunked | BodyKind::UntilClose => Framing::Chunked,
         };
@@ -433,8 +442,9 @@ impl<'a, S: Wire, D: Dial> Exchange<'a, S, D> {
         self.reply(framing, is_through)
     }
 
-    pub(super) fn reply(&self, framing: Framing, request_is_read: bool) -> Reply {
-        let client_goes_on = !self.client.link.ended || !self.client.link.input.is_empty();
+    pub(super) fn reply(&mut self, framing: Framing, request_is_read: bool) -> Reply {
+        let client_goes_on =
+            self.client.is_stream() || !self.client.link.ended || !self.client.link.input.is_empty();
         Reply {
             framing,
             keep_alive: self.terms.keep_alive
@@ -484,8 +494,8 @@ impl<'a, S: Wire, D: Dial> Exchange<'a, S, D> {
         self.mark_client();
         let reply = self.reply(framing, request_is_read);
         let mut out = self.worker.buffers.output();
-        write_response(self.transaction.response(), reply, &mut out);
-        let head_bytes = out.len();
+        let head_bytes = self.client.put_head(self.transaction.response(), reply, &mut out);
+        let unwritten_head_bytes = out.len();
         match framing {
             _ if self.terms.is_head => {}
             Framing::Length(_) => out.extend_from_slice(self.transaction.body()),
@@ -495,12 +505,13 @@ impl<'a, S: Wire, D: Dial> Exchange<'a, S, D> {
                 }
                 encode::last_chunk(&mut out, None);
             }
-            Framing::Bodiless | Framing::Nothing | Framing::UntilClose => {}
+            Framing::Bodiless | Framing::Nothing | Framing::UntilClose | Framing::Stream => {}
         }
         let limits = self.request.pinned.limits(self.request.virtual_server);
         let mut download = Relay::new(BodyKind::None, Coding::Plain, limits, out);
         download.pace_by(self.transaction.response_flow(self.worker.clock.now()), &self.worker.clock);
         download.first_byte = self.first_byte();
+        download.count_head(head_bytes - unwritten_head_bytes, &self.worker.clock);
         let written = self.write_answer(&mut download).await;
         self.note_sent(&mut download);
         self.sent.body_bytes = self.sent.bytes.saturating_sub(head_bytes as u64);
@@ -533,7 +544,7 @@ impl<'a, S: Wire, D: Dial> Exchange<'a, S, D> {
         self.mark_client();
         let reply = Reply { upgrade: true, ..self.reply(Framing::Nothing, true) };
         let mut out = self.worker.buffers.output();
-        write_response(self.transaction.response(), reply, &mut out);
+        self.client.put_head(self.transaction.response(), reply, &mut out);
         let now = self.worker.clock.now();
         let limits = self.request.pinned.limits(self.request.virtual_server);
         let mut ways = tunnel::Ways {
@@ -644,6 +655,9 @@ pub(super) fn poll_gone<S: Wire, D: Dial>(
     ended: Ended,
     context: &mut Context<'_>,
 ) -> Poll<()> {
+    if let Some(stream) = client.link.stream.http2() {
+        return stream.poll_gone(context);
+    }
     loop {
         if client.link.ended {
             return if ended == Ended::MeansGone { Poll::Ready(()) } else { Poll::Pending };

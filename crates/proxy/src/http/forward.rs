@@ -194,6 +194,8 @@ pub(crate) enum Framing {
     Chunked,
     /// Until the connection ends.
     UntilClose,
+    /// Until the stream of HTTP/2 ends, which tells whether that was all.
+    Stream,
 }
 
 /// What an answer's head says beyond its fields.
@@ -226,7 +228,7 @@ pub(crate) fn write_response(head: &ResponseHead, reply: Reply, out: &mut Vec<u8
     match reply.framing {
         Framing::Length(length) => encode::content_length(out, length),
         Framing::Chunked => out.extend_from_slice(encode::CHUNKED),
-        Framing::Bodiless | Framing::Nothing | Framing::UntilClose => {}
+        Framing::Bodiless | Framing::Nothing | Framing::UntilClose | Framing::Stream => {}
     }
     if reply.upgrade {
         for protocol in fields.all_known(Known::Upgrade) {

@@ -5,6 +5,7 @@ use super::body::{Failure, SenderFault};
 use super::exchange::{Ended, Exchange, Gone, poll_gone};
 use super::node_side::{AtNode, Stop};
 use crate::buffers::{Input, Size};
+use crate::http2::Stream;
 use crate::node::connect::Dial;
 use crate::timers::Alarm;
 use crate::wire::{Broken, Wire};
@@ -143,13 +144,19 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
                 // Behind the head of an answer there is no place for an interim one; the answer itself tells the
                 // client that nobody holds it back.
                 if self.streaming.is_none() {
-                    self.say(b"HTTP/1.1 100 Continue\r\n\r\n").await?;
+                    self.say_continue().await?;
                 }
             }
             let until = self.worker.clock.tick().saturating_add(patience).min(self.ceiling);
             self.client.watch.set(until);
             let client = &mut *self.client;
             match client.link.fill(&client.watch, &self.worker.buffers, (Size::Large, READ_BYTES)).await {
+                // A stream of HTTP/2 whose length was not said.
+                Ok(0) if intake.decoder.at_eof().is_ok() => {
+                    intake.is_over = true;
+                    intake.trailers = client.link.stream.http2().and_then(Stream::take_trailers);
+                    return Ok(());
+                }
                 Ok(0) | Err(Broken::Ended | Broken::Io(_)) => return Err(Stop::Gone(Gone::Left)),
                 Ok(_) => {}
                 Err(Broken::Alarm(Alarm::Deadline)) => {

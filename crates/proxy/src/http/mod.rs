@@ -7,6 +7,6 @@ pub(crate) mod forward;
 pub(crate) mod intake;
 pub(crate) mod node_side;
 mod passing;
-mod refuse;
+pub(crate) mod refuse;
 mod streaming;
 pub(crate) mod tunnel;

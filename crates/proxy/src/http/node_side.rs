@@ -220,10 +220,12 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
             RequestBody::Written(written) => BodyKind::Length(written.len() as u64),
             RequestBody::AsItComes | RequestBody::Begun(_) => self.request.body,
         };
+        // Who knows the end of a body by the end of its stream; a node is told by chunks.
+        let body_to_node = if body == BodyKind::UntilClose { BodyKind::Chunked } else { body };
         let expects_continue = self.terms.expects_continue && source == RequestBody::AsItComes;
         let onward = Onward {
             head: self.transaction.request(),
-            body,
+            body: body_to_node,
             peer: &self.client.peer,
             asked_host: self.transaction.asked_host(),
             forwarding: self.transaction.forwarding(),
@@ -235,7 +237,7 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
             upgrade: self.terms.upgrade && self.transaction.request().fields().has(Known::Upgrade),
         };
         write_request(&onward, &mut out);
-        let coding = if body == BodyKind::Chunked { Coding::Chunked } else { Coding::Plain };
+        let coding = if body_to_node == BodyKind::Chunked { Coding::Chunked } else { Coding::Plain };
         let limits = self.request.pinned.limits(self.request.virtual_server);
         let mut upload = match source {
             RequestBody::AsItComes => Relay::new(body, coding, limits, out),
@@ -362,11 +364,16 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
         at.body = body;
         at.keep_alive = body != BodyKind::UntilClose
             && match head.version() {
-                Version::Http11 => !options.close,
+                Version::Http11 | Version::Http2 => !options.close,
                 Version::Http10 => options.keep_alive && !options.close,
             };
         match head.status() {
-            101 if asked_upgrade && is_sent => Ok(true),
+            101 if asked_upgrade && is_sent => match self.client.link.stream.http2() {
+                Some(stream) if !stream.is_accepted_by(self.transaction.response_slot()) => {
+                    Err(Stop::Kind(ErrorKind::NodeBadResponse("websocket-accept")))
+                }
+                _ => Ok(true),
+            },
             101 => Err(Stop::Kind(ErrorKind::NodeBadResponse("unasked-upgrade"))),
             status => Ok(status >= 200),
         }
@@ -380,7 +387,6 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
         if self.terms.version == Version::Http10 {
             return Ok(());
         }
-        let mut out = self.worker.buffers.output();
         let reply = Reply {
             framing: Framing::Nothing,
             keep_alive: true,
@@ -388,6 +394,11 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
             via: false,
             upgrade: false,
         };
+        if let Some(stream) = self.client.link.stream.http2() {
+            stream.put_interim(self.transaction.response_slot(), reply);
+            return Ok(());
+        }
+        let mut out = self.worker.buffers.output();
         write_response(self.transaction.response_slot(), reply, &mut out);
         self.say(&out).await?;
         self.worker.buffers.return_output(out);
@@ -397,10 +408,19 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
     /// Tells the client to send its body.
     async fn let_body_come(&mut self, at: &mut AtNode<D::Stream>) -> Result<(), Stop> {
         at.upload.held = false;
+        self.say_continue().await
+    }
+
+    /// Tells the client that its body is wanted.
+    pub(super) async fn say_continue(&mut self) -> Result<(), Stop> {
+        if let Some(stream) = self.client.link.stream.http2() {
+            stream.put_continue();
+            return Ok(());
+        }
         self.say(b"HTTP/1.1 100 Continue\r\n\r\n").await
     }
 
-    pub(super) async fn say(&mut self, bytes: &[u8]) -> Result<(), Stop> {
+    async fn say(&mut self, bytes: &[u8]) -> Result<(), Stop> {
         match self.client.link.write_all(&self.client.watch, bytes).await {
             Ok(()) => Ok(()),
             Err(Broken::Alarm(Alarm::Cut)) => Err(Stop::Gone(Gone::Stopped)),

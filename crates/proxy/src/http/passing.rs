@@ -108,8 +108,10 @@ pub(super) fn frame_begun(begun: &[u8], intake: Intake, coding: Coding, out: &mu
     if !intake.is_over {
         return Relay::going_on(intake.decoder, coding, Vec::new());
     }
-    if coding == Coding::Chunked {
-        encode::last_chunk(out, intake.trailers.as_deref());
+    let mut relay = Relay::through(coding, Vec::new());
+    match coding {
+        Coding::Chunked => encode::last_chunk(out, intake.trailers.as_deref()),
+        Coding::Plain => relay.put_trailers(intake.trailers),
     }
-    Relay::through(coding, Vec::new())
+    relay
 }

@@ -1,14 +1,14 @@
 //! Saying no to what could not be understood, and parting from a client that may still be sending.
 
 use super::connection::{Client, Refusal, Refused};
+use super::forward::{Framing, Reply};
 use crate::buffers::Size;
 use crate::node::connect::Dial;
 use crate::wire::Wire;
 use crate::worker::Worker;
 use accesslog::ConnectionState;
 use engine::{Delivery, Now};
-use http1::encode;
-use message::reason_of;
+use message::{ResponseHead, Version, reason_of};
 use std::time::Duration;
 
 /// What is read and thrown away after the last answer, so that closing does not reset the connection and lose it.
@@ -23,6 +23,7 @@ impl Refusal {
     pub(crate) const fn status(self) -> u16 {
         match self {
             Self::Bad(bad) => bad.status(),
+            Self::Malformed(why) => why.status(),
             Self::TooSlow => 408,
             Self::UnknownHost | Self::Misdirected => 421,
         }
@@ -32,6 +33,7 @@ impl Refusal {
     const fn code(self) -> &'static str {
         match self {
             Self::Bad(bad) => bad.code(),
+            Self::Malformed(why) => why.code(),
             Self::TooSlow => "head-too-slow",
             Self::UnknownHost => "unknown-host",
             Self::Misdirected => "misdirected",
@@ -42,6 +44,7 @@ impl Refusal {
     const fn reason(self) -> &'static str {
         match self {
             Self::Bad(bad) => bad.reason(),
+            Self::Malformed(why) => why.reason(),
             Self::TooSlow => "the head did not come in time",
             Self::UnknownHost => "no site of that name is served here",
             Self::Misdirected => "this site wants a connection of its own, made for its name",
@@ -55,15 +58,23 @@ pub(crate) async fn refuse<S: Wire, D: Dial>(worker: &Worker<D>, client: &mut Cl
     worker.shared.counters().bad_requests.add_one();
     let refusal = refused.refusal;
     let body = format!("{}\n", refusal.reason());
+    let mut head = ResponseHead::default();
+    let is_sound = head.set_status(refusal.status(), reason_of(refusal.status()).as_bytes()).is_ok()
+        && head.fields_mut().add(b"Content-Type", b"text/plain; charset=utf-8").is_ok();
+    debug_assert!(is_sound, "both are ours");
+    let reply = Reply {
+        framing: Framing::Length(body.len() as u64),
+        keep_alive: false,
+        client_version: Version::Http11,
+        via: false,
+        upgrade: false,
+    };
     let mut out = worker.buffers.output();
-    encode::status_line(&mut out, refusal.status(), reason_of(refusal.status()).as_bytes());
-    out.extend_from_slice(b"Content-Type: text/plain; charset=utf-8\r\nConnection: close\r\n");
-    encode::content_length(&mut out, body.len() as u64);
-    encode::end_head(&mut out);
+    let head_bytes = client.put_head(&head, reply, &mut out);
     out.extend_from_slice(body.as_bytes());
     client.watch.set(arrived.tick.saturating_add(ANSWER_TIME));
     let is_told = client.link.write_all(&client.watch, &out).await.is_ok();
-    let (all, payload) = if is_told { (out.len(), body.len()) } else { (0, 0) };
+    let (all, payload) = if is_told { (head_bytes + body.len(), body.len()) } else { (0, 0) };
     worker.buffers.return_output(out);
     log(worker, client, &refused, (all as u64, payload as u64, arrived));
     worker.return_heads(refused.heads);

@@ -3,7 +3,7 @@
 
 use super::body::{Coding, Relay};
 use super::exchange::{After, Exchange, Gone, Halt};
-use super::forward::{Framing, write_response};
+use super::forward::Framing;
 use crate::node::connect::Dial;
 use crate::wire::Wire;
 use engine::Next;
@@ -47,7 +47,7 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
         match written {
             Ok(()) if is_cut => {
                 self.worker.shared.counters().cut_responses.add_one();
-                if is_open_end { After::BreakOff } else { After::Close }
+                if is_open_end || self.client.is_stream() { After::BreakOff } else { After::Close }
             }
             Ok(()) if keep_alive => After::Again,
             Ok(()) if is_read && !self.terms.keep_alive => After::Close,
@@ -117,22 +117,24 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
             (status, _) if status < 200 => Framing::Nothing,
             (_, Some(length)) => Framing::Length(length),
             (_, None) if is_old => Framing::UntilClose,
+            (_, None) if self.client.is_stream() => Framing::Stream,
             (_, None) => Framing::Chunked,
         };
         let reply = self.reply(framing, request_is_read);
         let mut out = self.worker.buffers.output();
-        write_response(self.transaction.response(), reply, &mut out);
-        let head_bytes = out.len() as u64;
+        let head_bytes = self.client.put_head(self.transaction.response(), reply, &mut out);
+        let unwritten_head_bytes = out.len();
         let mut relay = Relay::through(Coding::Plain, out);
         relay.pace_by(self.transaction.response_flow(self.now), &self.worker.clock);
         relay.first_byte = self.first_byte();
+        relay.count_head(head_bytes - unwritten_head_bytes, &self.worker.clock);
         Streaming {
             relay,
             class: self.transaction.response_class_id(),
             framing,
             keep_alive: reply.keep_alive,
             request_is_read,
-            head_bytes,
+            head_bytes: head_bytes as u64,
             payload_bytes: 0,
         }
     }

@@ -13,5 +13,5 @@ mod stream;
 
 pub(crate) use stream::TlsStream;
 
-/// Whether clients are offered HTTP/2.
-pub(crate) const OFFERS_HTTP2: bool = false;
+/// How HTTP/2 is called in handshakes.
+pub(crate) const ALPN_HTTP2: &str = "h2";

@@ -1,6 +1,6 @@
 //! What rustls needs to know, made of a catalog: once for each catalog and worker, never for a connection.
 
-use super::OFFERS_HTTP2;
+use super::ALPN_HTTP2;
 use engine::Certificate;
 use engine::catalog::{Catalog, ClientCheck, NodeTls, ServerTls, TlsVersion, Verification};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -66,7 +66,7 @@ impl Keeper {
     }
 
     /// How a virtual server speaks TLS.
-    pub(crate) fn server(&self, tls: &Arc<ServerTls>) -> Result<Served, rustls::Error> {
+    pub(crate) fn server(&self, tls: &Arc<ServerTls>, http2: Http2) -> Result<Served, rustls::Error> {
         let chooser = Arc::new(Chooser(Arc::clone(tls)));
         let builder = ServerConfig::builder_with_provider(Arc::clone(&self.provider));
         let builder = builder.with_protocol_versions(versions(tls.min_version))?;
@@ -75,8 +75,8 @@ impl Keeper {
             Some(check) => builder.with_client_cert_verifier(self.client_verifier(check)?),
         };
         let mut config = builder.with_cert_resolver(Arc::clone(&chooser) as Arc<dyn ResolvesServerCert>);
-        if OFFERS_HTTP2 {
-            config.alpn_protocols.push(b"h2".to_vec());
+        if http2.enabled {
+            config.alpn_protocols.push(ALPN_HTTP2.as_bytes().to_vec());
         }
         config.alpn_protocols.push(b"http/1.1".to_vec());
         if tls.session_tickets {
@@ -163,7 +163,7 @@ pub(crate) struct Served {
 /// By virtual server of a catalog; nothing where one speaks no TLS, or where rustls refuses its settings.
 pub(crate) fn of_catalog(catalog: &Catalog, keeper: &Keeper) -> Vec<Option<Served>> {
     let served = |server: &engine::catalog::VirtualServer| {
-        let made = keeper.server(server.tls.as_ref()?);
+        let made = keeper.server(server.tls.as_ref()?, server.http2);
         made.inspect_err(|error| tracing::error!(server = &*server.name, %error, "TLS cannot be set up")).ok()
     };
     catalog.virtual_servers.iter().map(served).collect()

@@ -1,0 +1,3 @@
+//! Tests over the crate's door.
+
+mod downgrade;

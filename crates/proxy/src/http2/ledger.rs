@@ -1,0 +1,93 @@
+//! What one connection of HTTP/2 is charged with. Shared by its tap, which sees frames, its task, which ends it, and
+//! its streams.
+
+use http2::{Breach, Budget, Frame};
+use std::cell::{Cell, RefCell};
+use std::task::{Context, Waker};
+
+/// See the module.
+pub(super) struct Ledger {
+    budget: RefCell<Budget>,
+    breach: Cell<Option<Breach>>,
+    /// Streams whose work is not over, open or reset.
+    running: Cell<u32>,
+    /// The type-of-service byte that packets are to have.
+    pub(super) mark: Cell<u8>,
+    connection: RefCell<Option<Waker>>,
+}
+
+impl Ledger {
+    pub(super) fn new(block_bytes_max: u32) -> Self {
+        Self {
+            budget: RefCell::new(Budget::new(block_bytes_max)),
+            breach: Cell::new(None),
+            running: Cell::new(0),
+            mark: Cell::new(0),
+            connection: RefCell::new(None),
+        }
+    }
+
+    /// Counts a frame of the client's; whether it may be read.
+    pub(super) fn received(&self, frame: &Frame, now_nanos: u64) -> bool {
+        let counted = self.budget.borrow_mut().received(frame, now_nanos);
+        self.note(counted)
+    }
+
+    /// Counts a frame of ours.
+    pub(super) fn sent(&self, frame: &Frame, now_nanos: u64) {
+        let counted = self.budget.borrow_mut().sent(frame, now_nanos);
+        self.note(counted);
+    }
+
+    fn note(&self, counted: Result<(), Breach>) -> bool {
+        if let Err(breach) = counted {
+            self.accuse(breach);
+        }
+        counted.is_ok()
+    }
+
+    /// The connection is to end for this.
+    pub(super) fn accuse(&self, breach: Breach) {
+        if self.breach.get().is_none() {
+            self.breach.set(Some(breach));
+            self.wake();
+        }
+    }
+
+    pub(super) fn breach(&self) -> Option<Breach> {
+        self.breach.get()
+    }
+
+    pub(super) fn block_open_since_nanos(&self) -> Option<u64> {
+        self.budget.borrow().block_open_since_nanos()
+    }
+
+    pub(super) fn running(&self) -> u32 {
+        self.running.get()
+    }
+
+    pub(super) fn stream_begins(&self) {
+        self.running.set(self.running.get() + 1);
+    }
+
+    pub(super) fn stream_is_over(&self) {
+        self.running.set(self.running.get().saturating_sub(1));
+        self.wake();
+    }
+
+    /// Who is woken when something is to be done for the connection.
+    pub(super) fn watch(&self, context: &Context<'_>) {
+        let mut waker = self.connection.borrow_mut();
+        match &mut *waker {
+            Some(waker) => waker.clone_from(context.waker()),
+            none => *none = Some(context.waker().clone()),
+        }
+    }
+
+    pub(super) fn wake(&self) {
+        let waker = self.connection.borrow().clone();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}
