@@ -44,7 +44,7 @@ pub enum StreamState {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Asked {
     /// How the body is to be read: [`BodyKind::Length`] where its length was said, [`BodyKind::UntilClose`] until the
-    /// stream ends, [`BodyKind::None`].
+    /// stream ends (the head says `chunked` then, as a node will be told), [`BodyKind::None`].
     pub body: BodyKind,
     /// An extended `CONNECT`: the head asks for the upgrade as HTTP/1.1 does, its key is still to be added, and what
     /// follows on the stream is no body.
@@ -102,6 +102,10 @@ pub fn read_request<'a>(
         return Err(BadRequest::HostMissing.into());
     }
     let body = body_of(into, state, is_tunnel)?;
+    if body == BodyKind::UntilClose {
+        // As the node will be told, and so that rules see that a body comes.
+        add(into, b"Transfer-Encoding", b"chunked")?;
+    }
     Ok(Asked { body, is_tunnel, head_bytes })
 }
 
@@ -133,9 +137,8 @@ fn begin(pseudo: &Pseudo<'_>, limits: &Limits, into: &mut RequestHead) -> Result
     }
     let method = if is_tunnel { b"GET" } else { pseudo.method };
     into.begin(method, path, Version::Http2).map_err(|_| Malformed::Path)?;
-    let is_web = |scheme: &[u8]| {
-        scheme.eq_ignore_ascii_case(b"http") || scheme.eq_ignore_ascii_case(b"https")
-    };
+    let is_web =
+        |scheme: &[u8]| scheme.eq_ignore_ascii_case(b"http") || scheme.eq_ignore_ascii_case(b"https");
     if !pseudo.scheme.is_none_or(is_web) {
         return Err(Malformed::Scheme);
     }

@@ -6,8 +6,8 @@
 
 use crate::http2;
 use crate::node::connect::Tcp;
-use crate::tls::{ALPN_HTTP2, TlsStream};
 use crate::tls::handshake::{self, Failed};
+use crate::tls::{ALPN_HTTP2, TlsStream};
 use crate::wire::Wire;
 use crate::worker::{Ends, Worker};
 use engine::TlsFacts;

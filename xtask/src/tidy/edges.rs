@@ -49,6 +49,8 @@ const ROOMS: [Room; 14] = [
     Room { name: "visit", ours: &[], outside: &["aho-corasick", "idna", "memchr", "psl", "serde"] },
     // memchr: the end of a head in one pass
     Room { name: "http1", ours: &["message"], outside: &["memchr"] },
+    // http1: hosts, lengths and trailers are refused for the same reasons; base64, sha1: the handshake of WebSocket
+    Room { name: "http2", ours: &["message", "http1"], outside: &["base64", "sha1"] },
     Room {
         name: "engine",
         // rewrite: a virtual server's .htaccess files
@@ -110,7 +112,7 @@ const ROOMS: [Room; 14] = [
     },
     Room {
         name: "proxy",
-        ours: &["engine", "http1", "message", "shaping", "accesslog"],
+        ours: &["engine", "http1", "http2", "message", "shaping", "accesslog"],
         // thiserror: what cannot be bound or opened, as a type; memchr: fields; jiff: local time of log lines;
         // hyper and its kin, rustls and its kin, dns-lookup, ldap3: what rules have done in the world;
         // rustls also for clients and nodes, h2 (and http, its types) for HTTP/2; rcgen: certificates of tests

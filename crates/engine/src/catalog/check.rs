@@ -10,7 +10,9 @@ use super::rules::{RuleFacts, RuleFolder, RuleStage, UNREADABLE};
 use super::said::{self, RuleUse};
 use super::select::{Clash, Selection};
 use super::tls::CertificateFolder;
-use super::virtual_server::{AccessLog, Attachment, Destination, Http2, Mode, Protocol, Timeouts, VirtualServer};
+use super::virtual_server::{
+    AccessLog, Attachment, Destination, Http2, Mode, Protocol, Timeouts, VirtualServer,
+};
 use super::{
     Admin, Catalog, ControlSocket, Files, Node, Pool, PoolId, RuleSettings, Settings, VirtualServerId,
 };

@@ -28,20 +28,25 @@ fn read_in(
 }
 
 fn refused(pseudo: Pseudo<'_>, fields: &[(&str, &str)]) -> Malformed {
-    read(pseudo, fields).expect_err(&format!("{pseudo:?} {fields:?}"))
+    match read(pseudo, fields) {
+        Err(why) => why,
+        Ok((_, head)) => panic!("let through: {head:?}"),
+    }
 }
 
 fn written(head: &RequestHead) -> String {
     let mut out = Vec::new();
     encode::request_head(&mut out, head, |_, _, _| true);
     encode::end_head(&mut out);
-    String::from_utf8(out).unwrap()
+    String::from_utf8_lossy(&out).into_owned()
 }
 
 #[test]
 fn a_request_becomes_the_same_request_of_http_1() {
-    let (asked, head) = read(GET, &[("accept", "*/*"), ("cookie", "a=1"), ("x-b", ""), ("cookie", "b=2")]).unwrap();
-    let expected = "GET /song?a=1 HTTP/1.1\r\nHost: a.example\r\naccept: */*\r\nx-b: \r\ncookie: a=1; b=2\r\n\r\n";
+    let (asked, head) =
+        read(GET, &[("accept", "*/*"), ("cookie", "a=1"), ("x-b", ""), ("cookie", "b=2")]).unwrap();
+    let expected =
+        "GET /song?a=1 HTTP/1.1\r\nHost: a.example\r\naccept: */*\r\nx-b: \r\ncookie: a=1; b=2\r\n\r\n";
     assert_eq!(written(&head), expected);
     assert_eq!((asked.body, asked.is_tunnel), (BodyKind::None, false));
     assert_eq!(head.version(), message::Version::Http2);
@@ -61,19 +66,25 @@ fn the_host_is_the_authority_or_the_host_field_and_never_two_things() {
     assert_eq!(refused(alone, &[]), BadRequest::HostMissing.into());
     assert_eq!(refused(alone, &[("host", "a, b")]), BadRequest::HostInvalid.into());
     for bad in ["", "a b", "user@a.example", "a.example/x", "a\r\nX: 1", "a,b", "a:99999", "[::1"] {
-        assert_eq!(refused(Pseudo { authority: Some(bad.as_bytes()), ..GET }, &[]), Malformed::Authority, "{bad:?}");
+        assert_eq!(
+            refused(Pseudo { authority: Some(bad.as_bytes()), ..GET }, &[]),
+            Malformed::Authority,
+            "{bad:?}"
+        );
     }
 }
 
 #[test]
 fn a_path_is_a_path() {
-    for bad in ["", "song", "http://a.example/", "/a b", "/a\tb", "/a#b", "/a\r\nX: 1", "/a\0", "/\u{e4}", "*", "?a"] {
+    for bad in
+        ["", "song", "http://a.example/", "/a b", "/a\tb", "/a#b", "/a\r\nX: 1", "/a\0", "/\u{e4}", "*", "?a"]
+    {
         assert_eq!(refused(Pseudo { path: Some(bad.as_bytes()), ..GET }, &[]), Malformed::Path, "{bad:?}");
     }
     assert_eq!(refused(Pseudo { path: None, ..GET }, &[]), Malformed::Path);
     let (_, head) = read(Pseudo { method: b"OPTIONS", path: Some(b"*"), ..GET }, &[]).unwrap();
     assert!(written(&head).starts_with("OPTIONS * HTTP/1.1\r\n"));
-    let long = [b"/".as_slice(), &[b'a'; 32 * 1024]].concat();
+    let long = [b"/".as_slice(), &vec![b'a'; 32 * 1024]].concat();
     assert_eq!(refused(Pseudo { path: Some(&long), ..GET }, &[]), BadRequest::TargetTooLong.into());
 }
 
@@ -86,7 +97,11 @@ fn methods_and_schemes_are_what_they_may_be() {
     assert_eq!(refused(Pseudo { method: &[b'A'; 65], ..GET }, &[]).status(), 501);
     assert_eq!(refused(Pseudo { method: b"CONNECT", ..GET }, &[]), BadRequest::Connect.into());
     for bad in ["ftp", "", "https://a", "http\r\n", "file"] {
-        assert_eq!(refused(Pseudo { scheme: Some(bad.as_bytes()), ..GET }, &[]), Malformed::Scheme, "{bad:?}");
+        assert_eq!(
+            refused(Pseudo { scheme: Some(bad.as_bytes()), ..GET }, &[]),
+            Malformed::Scheme,
+            "{bad:?}"
+        );
     }
     assert!(read(Pseudo { scheme: Some(b"HTTP"), ..GET }, &[]).is_ok());
     assert!(read(Pseudo { scheme: None, ..GET }, &[]).is_ok());
@@ -132,7 +147,8 @@ fn a_length_is_one_number_and_agrees_with_the_stream() {
 #[test]
 fn an_extended_connect_asks_the_node_for_an_upgrade() {
     let connect = Pseudo { method: b"CONNECT", protocol: Some(b"websocket"), ..GET };
-    let fields = [("sec-websocket-version", "13"), ("sec-websocket-key", "mine"), ("origin", "https://a.example")];
+    let fields =
+        [("sec-websocket-version", "13"), ("sec-websocket-key", "mine"), ("origin", "https://a.example")];
     let (asked, head) = read_in(connect, &fields, StreamState::Open).unwrap();
     assert!(asked.is_tunnel && asked.body == BodyKind::None);
     assert_eq!(

@@ -146,7 +146,13 @@ impl<S: Wire, D: Dial> Serving<S, D> {
             self.judge();
             match self.h2.poll_accept(context) {
                 Poll::Ready(Some(Ok((request, respond)))) => self.take(request, respond),
-                Poll::Ready(_) => return Poll::Ready(()),
+                Poll::Ready(Some(Err(error))) => {
+                    if error.is_library() && error.reason() == Some(Reason::ENHANCE_YOUR_CALM) {
+                        self.tell_of("library");
+                    }
+                    return Poll::Ready(());
+                }
+                Poll::Ready(None) => return Poll::Ready(()),
                 Poll::Pending if self.common.ledger.breach().is_some() && self.state != State::Ending => {}
                 Poll::Pending => break,
             }
@@ -172,16 +178,20 @@ impl<S: Wire, D: Dial> Serving<S, D> {
         let worker = &self.common.worker;
         if let Some(breach) = self.common.ledger.breach() {
             self.state = State::Ending;
-            let now = worker.clock.tick();
-            worker.shared.counters().http2_breaches.add_one();
-            worker.client_messages.breach(breach.code(), self.common.ends.peer, now);
+            self.watch.set(worker.clock.tick().saturating_add(FAREWELL_TIME));
+            self.tell_of(breach.code());
             self.h2.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
-            self.watch.set(now.saturating_add(FAREWELL_TIME));
             return;
         }
         if self.state == State::Open && (worker.draining.get() || self.is_unlistened()) {
             self.leave();
         }
+    }
+
+    fn tell_of(&self, breach: &str) {
+        let worker = &self.common.worker;
+        worker.shared.counters().http2_breaches.add_one();
+        worker.client_messages.breach(breach, self.common.ends.peer, worker.clock.tick());
     }
 
     /// Nobody listens any more where it came in, or HTTP/2 was switched off.
@@ -221,9 +231,9 @@ impl<S: Wire, D: Dial> Serving<S, D> {
         if self.idle == Idle::Busy && self.since == since {
             return;
         }
-        let until = since.zip(self.timeouts()).map_or(Tick::MAX, |(since, times)| {
-            Tick::from_nanos(since).saturating_add(times.connect)
-        });
+        let until = since
+            .zip(self.timeouts())
+            .map_or(Tick::MAX, |(since, times)| Tick::from_nanos(since).saturating_add(times.connect));
         self.watch.set(until);
         self.watch.set_idle(None);
         (self.idle, self.since) = (Idle::Busy, since);
@@ -295,8 +305,7 @@ async fn serve_stream<D: Dial>(
     let Some(server) = pinned.at_listener(common.ends.listen) else { return };
     let state = if request.body().is_end_stream() { StreamState::Ended } else { StreamState::Open };
     let (parts, receiver) = request.into_parts();
-    let stream =
-        Stream::new((respond, receiver), pinned.limits(server).clone(), Rc::clone(&common.ledger));
+    let stream = Stream::new((respond, receiver), pinned.limits(server).clone(), Rc::clone(&common.ledger));
     let mut client = Client::of_stream(
         (stream, worker.timers.watch_for(Holder::Stream)),
         (Rc::clone(&common.connection), Rc::clone(&common.peer)),

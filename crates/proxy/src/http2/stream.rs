@@ -172,13 +172,11 @@ impl AsyncRead for Stream {
 }
 
 impl AsyncWrite for Stream {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        let Some(sender) = &mut this.sender else { return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())) };
+        let Some(sender) = &mut this.sender else {
+            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        };
         if this.is_over || bytes.is_empty() {
             // Nothing may follow; nothing to be written is nobody's fault.
             let written = if bytes.is_empty() { Ok(0) } else { Err(io::ErrorKind::BrokenPipe.into()) };

@@ -103,11 +103,7 @@ impl<S: Wire> AsyncRead for Tap<S> {
 }
 
 impl<S: Wire> AsyncWrite for Tap<S> {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         this.mark_packets();
         let count = ready!(Pin::new(&mut this.stream).poll_write(context, bytes))?;

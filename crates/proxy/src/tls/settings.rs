@@ -2,7 +2,7 @@
 
 use super::ALPN_HTTP2;
 use engine::Certificate;
-use engine::catalog::{Catalog, ClientCheck, NodeTls, ServerTls, TlsVersion, Verification};
+use engine::catalog::{Catalog, ClientCheck, Http2, NodeTls, ServerTls, TlsVersion, Verification};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{ClientSessionMemoryCache, Resumption};
 use rustls::crypto::CryptoProvider;

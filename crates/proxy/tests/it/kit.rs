@@ -218,6 +218,12 @@ impl Far {
         String::from_utf8(std::mem::take(&mut self.seen)).unwrap()
     }
 
+    /// Everything up to the end of a stream that says more than text.
+    pub(crate) async fn rest_of_bytes(&mut self) -> Vec<u8> {
+        let _broken = self.stream.read_to_end(&mut self.seen).await;
+        std::mem::take(&mut self.seen)
+    }
+
     /// Says that nothing more comes.
     pub(crate) async fn half_close(&mut self) {
         self.stream.shutdown().await.unwrap();
