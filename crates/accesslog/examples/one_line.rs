@@ -74,6 +74,7 @@ fn entry(request: u32) -> Entry<'static> {
         marks: "",
         kind: "image",
         environment: &[],
+        tls: None,
         request_fields: &Visitor,
         response_fields: &NoFields,
     }

@@ -97,6 +97,8 @@ pub(crate) enum Directive {
     ArrivalMicros,
     /// What no proxy can know; always `-`. The text says why.
     Unknowable(&'static str),
+    /// `%{SSL_PROTOCOL}x`, `%{version}c` and their kin.
+    Tls(TlsPart),
 }
 
 /// How a length of time is counted; the remainder is dropped, as Apache does.
@@ -162,4 +164,16 @@ impl Statuses {
     pub(crate) fn admit(&self, status: u16) -> bool {
         self.listed.contains(&status) != self.all_but
     }
+}
+
+/// A part of what a TLS handshake told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TlsPart {
+    Protocol,
+    Cipher,
+    ServerName,
+    /// `Resumed` or `Initial`.
+    Session,
+    /// `SUCCESS` or `NONE`.
+    ClientVerify,
 }

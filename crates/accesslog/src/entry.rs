@@ -81,10 +81,27 @@ pub struct Entry<'a> {
     /// The environment that `.htaccess` has given the request: names and values. Names are compared with regard to
     /// case, as Apache does.
     pub environment: &'a [(Vec<u8>, Vec<u8>)],
+    /// What was agreed on for the client's connection; `None` in the clear.
+    pub tls: Option<TlsEntry<'a>>,
     /// The fields of the request.
     pub request_fields: &'a dyn FieldLookup,
     /// The fields of the response.
     pub response_fields: &'a dyn FieldLookup,
+}
+
+/// What a TLS handshake told.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct TlsEntry<'a> {
+    /// Such as `TLSv1.3`.
+    pub protocol: &'a str,
+    /// The cipher suite.
+    pub cipher: &'a str,
+    /// The name that the client asked for.
+    pub server_name: &'a str,
+    /// An earlier session was taken up.
+    pub is_resumed: bool,
+    /// The client showed a certificate, and it is good.
+    pub has_client_certificate: bool,
 }
 
 /// How a client connection stood when the answer ended (`%X`).

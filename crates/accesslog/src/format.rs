@@ -27,7 +27,10 @@ pub const FORMAT_BYTES_MAX: usize = 8_192;
 /// | `%U` | percent-decoded as by Apache; dot segments and double slashes stay as the client sent them |
 /// | `%p` | the port the client connected to |
 /// | `%L` | the request's id, by which the process log speaks of it |
-/// | `%f %l %e %n %P %R %^ti %^to`, `%{SSL_..}x`, `%{..}c` | always `-`, see [`Format::unknowable`] |
+/// | `%{SSL_PROTOCOL}x`, `%{SSL_CIPHER}x` | as agreed with the client, the cipher suite by its name at the IANA; also `%{version}c`, `%{cipher}c` |
+/// | `%{SSL_TLS_SNI}x` | the name that the client asked for in its handshake |
+/// | `%{SSL_SESSION_RESUMED}x`, `%{SSL_CLIENT_VERIFY}x` | `Initial` or `Resumed`; `NONE` or `SUCCESS` |
+/// | `%f %l %e %n %P %R %^ti %^to`, other `%{SSL_..}x`, `%{..}c` | always `-`, see [`Format::unknowable`] |
 ///
 /// # Our own
 ///

@@ -51,7 +51,7 @@ mod text;
 mod timestamp;
 mod write;
 
-pub use entry::{ConnectionState, Entry, FieldLookup, NoFields};
+pub use entry::{ConnectionState, Entry, FieldLookup, NoFields, TlsEntry};
 pub use escape::{escape, unescape};
 pub use format::{BadFormat, FORMAT_BYTES_MAX, Format, Unknowable};
 pub use layout::{Json, Layout, NginxEscape};

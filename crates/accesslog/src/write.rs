@@ -1,8 +1,8 @@
 //! From an entry to a line.
 
 use crate::digits::{address, decimal, padded, signed};
-use crate::directive::{Directive, Moment, Piece, TimeShape};
-use crate::entry::Entry;
+use crate::directive::{Directive, Moment, Piece, TimeShape, TlsPart};
+use crate::entry::{Entry, TlsEntry};
 use crate::escape::{escape, escape_byte, hex_digit};
 use crate::strftime;
 use crate::target::split_target;
@@ -59,7 +59,22 @@ fn write_directive(directive: &Directive, entry: &Entry<'_>, out: &mut Vec<u8>) 
         Directive::BytesSent => decimal(entry.bytes_sent, out),
         Directive::BytesBoth => decimal(entry.bytes_received.saturating_add(entry.bytes_sent), out),
         Directive::Unknowable(_) => out.push(b'-'),
+        Directive::Tls(part) => text(tls_text(*part, entry.tls.as_ref()).as_bytes(), out),
         _ => write_own(directive, entry, out),
+    }
+}
+
+/// In the clear nothing.
+fn tls_text<'a>(part: TlsPart, tls: Option<&TlsEntry<'a>>) -> &'a str {
+    let Some(tls) = tls else { return "" };
+    match part {
+        TlsPart::Protocol => tls.protocol,
+        TlsPart::Cipher => tls.cipher,
+        TlsPart::ServerName => tls.server_name,
+        TlsPart::Session if tls.is_resumed => "Resumed",
+        TlsPart::Session => "Initial",
+        TlsPart::ClientVerify if tls.has_client_certificate => "SUCCESS",
+        TlsPart::ClientVerify => "NONE",
     }
 }
 

@@ -186,6 +186,7 @@ impl Collector for Numbers {
             ConstCounter::new(value).encode(metric)?;
         }
         let left_out = self.rules(&mut encoder)? + self.classes(&mut encoder)? + self.marks(&mut encoder)?;
+        let left_out = left_out + self.certificates(&mut encoder)?;
         let help = "Rules, classes and virtual servers beyond those that are told of one by one.";
         let metric = encoder.encode_descriptor("left_out", help, None, MetricType::Gauge)?;
         ConstGauge::new(i64::try_from(left_out).unwrap_or(i64::MAX)).encode(metric)
@@ -211,6 +212,18 @@ impl Numbers {
             }
         }
         Ok(rules.len() - shown.len())
+    }
+
+    fn certificates(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<usize, fmt::Error> {
+        let catalog = self.shared.catalog();
+        let certificates: Vec<_> = catalog.certificates().collect();
+        let columns: [Column<'_, &engine::Certificate>; 1] = [(
+            "tls_certificate_ends",
+            "Until when a certificate is valid, in seconds since 1970.",
+            MetricType::Gauge,
+            &|certificate| u64::try_from(certificate.valid_until).unwrap_or_default(),
+        )];
+        table(encoder, &certificates, |certificate| ("certificate", &certificate.name), &columns)
     }
 
     fn marks(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<usize, fmt::Error> {

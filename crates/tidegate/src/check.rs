@@ -1,5 +1,6 @@
 //! `tidegate check`: everything that is wrong with a catalog, its rules or an `.htaccess`, at once.
 
+use crate::certificates;
 use crate::command_line::{CheckOptions, CheckedAs, Fix, OutputFormat, rule_stage};
 use crate::disk::{Disk, replace, words};
 use crate::htaccess;
@@ -53,7 +54,7 @@ pub(crate) fn run(options: &CheckOptions) -> anyhow::Result<Verdict> {
     let mut marks = Vec::new();
     for path in catalogs {
         if has_suffix(path, "toml") {
-            let loaded = Catalog::load(path, &Disk, builtins());
+            let loaded = certificates::load(path, &Disk);
             diagnostics.extend(loaded.diagnostics);
             marks.extend(loaded.catalog.iter().flat_map(Catalog::describe_marks));
             known = known.or(loaded.catalog);

@@ -2,6 +2,7 @@
 
 mod admin;
 mod apply;
+mod certificates;
 mod check;
 mod command_line;
 mod demo;

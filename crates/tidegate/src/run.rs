@@ -4,6 +4,7 @@ mod signals;
 mod welcome;
 
 use crate::admin::Admin;
+use crate::certificates;
 use crate::check::{DEFAULT_CATALOG, colours};
 use crate::command_line::{GuardMode, OutputFormat, RunOptions};
 use crate::disk::Disk;
@@ -117,7 +118,9 @@ fn origin(options: &RunOptions) -> anyhow::Result<(Origin, Option<Site>)> {
 fn node_of(url: &str) -> Result<String, String> {
     let Some(rest) = url.strip_prefix("http://") else {
         return Err(match url.strip_prefix("https://") {
-            Some(_) => format!("--to {url}: nodes are spoken to in the clear; TLS is not there yet"),
+            Some(_) => {
+                format!("--to {url}: for TLS to a node write a catalog, with `tls = true` in its pool")
+            }
             None => format!("--to {url}: expected http://host:port"),
         });
     };
@@ -132,7 +135,7 @@ fn node_of(url: &str) -> Result<String, String> {
 
 fn load(origin: &Origin) -> Loaded {
     match origin {
-        Origin::File(path) => Catalog::load(path, &Disk, builtins()),
+        Origin::File(path) => certificates::load(path, &Disk),
         Origin::BuiltIn(options) => {
             let mut loaded = Catalog::embedded(options, builtins());
             let servers = loaded.catalog.iter_mut().flat_map(|catalog| &mut catalog.virtual_servers);
@@ -157,7 +160,7 @@ pub(crate) fn tell(diagnostics: &[Diagnostic], format: OutputFormat) -> std::io:
 }
 
 /// One mistake, in a line of the log.
-fn log(diagnostic: &Diagnostic) {
+pub(crate) fn log(diagnostic: &Diagnostic) {
     match diagnostic.severity {
         source::Severity::Error => tracing::error!("{}", diagnostic.one_line()),
         source::Severity::Warning => tracing::warn!("{}", diagnostic.one_line()),

@@ -2,7 +2,7 @@
 
 use super::BadFormat;
 use super::parse::Argument;
-use crate::directive::{Directive, Moment, TimeShape, TimeUnit};
+use crate::directive::{Directive, Moment, TimeShape, TimeUnit, TlsPart};
 use crate::strftime;
 
 /// A directive, and how many bytes its letter takes.
@@ -73,7 +73,7 @@ fn with_argument(letter: char, argument: Argument<'_>) -> Result<Option<Directiv
     Ok(Some(match letter {
         'a' | 'h' => one_of(argument, &[("c", Directive::PeerAddress)])?,
         'C' => Directive::Cookie(named(argument)?),
-        'c' => Directive::Unknowable(WHY_NO_TLS),
+        'c' => tls(name),
         'e' => Directive::Environment(named(argument)?),
         'i' => Directive::RequestField(named(argument)?),
         'n' => Directive::Unknowable("notes exist between the modules of the web server behind only"),
@@ -100,10 +100,22 @@ fn with_argument(letter: char, argument: Argument<'_>) -> Result<Option<Directiv
                 ("us", Directive::Duration(TimeUnit::Micros)),
             ],
         )?,
-        'x' if name.starts_with("SSL_") => Directive::Unknowable(WHY_NO_TLS),
+        'x' if name.starts_with("SSL_") => tls(name),
         'x' => one_of(argument, &own())?,
         _ => return Ok(None),
     }))
+}
+
+/// What was agreed on for an encrypted connection, by mod_ssl's names, the old ones too.
+fn tls(name: &str) -> Directive {
+    Directive::Tls(match name {
+        "SSL_PROTOCOL" | "version" => TlsPart::Protocol,
+        "SSL_CIPHER" | "cipher" => TlsPart::Cipher,
+        "SSL_TLS_SNI" => TlsPart::ServerName,
+        "SSL_SESSION_RESUMED" => TlsPart::Session,
+        "SSL_CLIENT_VERIFY" => TlsPart::ClientVerify,
+        _ => return Directive::Unknowable(WHY_NO_TLS),
+    })
 }
 
 /// What `%{...}x` knows.
@@ -266,7 +278,7 @@ fn bad(at: usize, why: String, help: Option<String>) -> BadFormat {
 }
 
 const WHY_NO_PROCESS: &str = "one process serves all requests; its number says nothing";
-const WHY_NO_TLS: &str = "what was agreed for the encrypted connection is not part of a log entry";
+const WHY_NO_TLS: &str = "of encrypted connections SSL_PROTOCOL, SSL_CIPHER, SSL_TLS_SNI, SSL_SESSION_RESUMED and SSL_CLIENT_VERIFY are known";
 
 #[cfg(test)]
 mod tests {

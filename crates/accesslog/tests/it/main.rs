@@ -70,6 +70,7 @@ pub(crate) fn entry<'a>(request_fields: &'a Fields, response_fields: &'a Fields)
         marks: "busy",
         kind: "media",
         environment: &[],
+        tls: None,
         request_fields,
         response_fields,
     }

@@ -142,7 +142,8 @@ fn server_line(catalog: &Catalog, server: &VirtualServer) -> String {
         }
         None => "discards what no rule sends elsewhere".to_owned(),
     };
-    format!("virtual server {}: {listen}{hosts}, {pool}", server.name)
+    let tls = if server.tls.is_some() { " under TLS" } else { "" };
+    format!("virtual server {}: {listen}{tls}{hosts}, {pool}", server.name)
 }
 
 fn rule_line(server: &VirtualServer, stage: &str, attachment: &Attachment) -> String {

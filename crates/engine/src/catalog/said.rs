@@ -122,7 +122,8 @@ said_table! {
         protocol: Protocol => optional,
         /// The certificates, and what else TLS to clients needs.
         tls: Tls => optional,
-        /// Whether every request is answered with its own address under `https://`, at the usual port.
+        /// Whether requests are answered with their own address under `https://`, at the usual port: all those that no
+        /// rule answers or sends to a pool.
         redirect_to_https: Flag => false,
         /// The pool of requests for which no rule chose one; `"discard"` closes their connections.
         pool: Text => required,

@@ -28,7 +28,7 @@ pub struct VirtualServer {
     pub protocol: Protocol,
     /// How they speak TLS; `Some` where `protocol` is [`Protocol::Https`].
     pub tls: Option<Arc<ServerTls>>,
-    /// Every request is answered with its own address under `https://`.
+    /// Requests that no rule answers or sends to a pool are answered with their own address under `https://`.
     pub redirect_to_https: bool,
     /// The pool of requests for which no rule chose one; `None` discards them (`pool = "discard"`).
     pub pool: Option<PoolId>,

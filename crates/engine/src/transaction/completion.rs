@@ -46,8 +46,12 @@ impl Transaction {
             (Origin::ClientLeft, _) => Completion::ClientClosed,
             (Origin::Nobody | Origin::Undecided, _) => Completion::Discarded,
             (Origin::Error(word), _) => Completion::of_error(word),
-            (Origin::Node | Origin::Rule | Origin::Htaccess, Ending::Whole) => Completion::Complete,
-            (Origin::Node | Origin::Rule | Origin::Htaccess, Ending::Cut) => Completion::ServerClosed,
+            (Origin::Node | Origin::Rule | Origin::Htaccess | Origin::Secured, Ending::Whole) => {
+                Completion::Complete
+            }
+            (Origin::Node | Origin::Rule | Origin::Htaccess | Origin::Secured, Ending::Cut) => {
+                Completion::ServerClosed
+            }
         }
     }
 }

@@ -6,7 +6,8 @@ use crate::connection::ConnectionFacts;
 use crate::host::{Note, Noted};
 use crate::settings::AskedLine;
 use crate::time::Now;
-use accesslog::{ConnectionState, Entry, FieldLookup, NoFields};
+use crate::tls::TlsFacts;
+use accesslog::{ConnectionState, Entry, FieldLookup, NoFields, TlsEntry};
 use message::{Fields, RequestHead};
 use shaping::Tick;
 use std::borrow::Cow;
@@ -46,7 +47,9 @@ impl Transaction {
         match self.origin {
             Origin::ClientLeft => CLIENT_LEFT,
             Origin::Nobody | Origin::Undecided => DISCARDED,
-            Origin::Node | Origin::Rule | Origin::Htaccess | Origin::Error(_) => self.host.response.status(),
+            Origin::Node | Origin::Rule | Origin::Htaccess | Origin::Secured | Origin::Error(_) => {
+                self.host.response.status()
+            }
         }
     }
 
@@ -99,6 +102,7 @@ impl Transaction {
             Origin::Node => "forward",
             Origin::Rule => "respond",
             Origin::Htaccess => "htaccess",
+            Origin::Secured => "redirect",
             Origin::Error(word) => word,
             Origin::Nobody => "discard",
             Origin::ClientLeft => "client-left",
@@ -191,6 +195,16 @@ impl Texts {
     }
 }
 
+fn tls_entry(tls: &TlsFacts) -> TlsEntry<'_> {
+    TlsEntry {
+        protocol: tls.version,
+        cipher: tls.cipher_suite,
+        server_name: tls.server_name.as_deref().unwrap_or_default(),
+        is_resumed: tls.is_resumed,
+        has_client_certificate: !tls.client_chain.is_empty(),
+    }
+}
+
 /// A line as far as arrival and delivery tell; what was decided is filled in by the caller.
 fn entry<'a>(arrived: &'a Arrived<'a>, texts: &'a Texts, delivery: &Delivery<'a>, now: Now) -> Entry<'a> {
     let micros = |to: Tick| u64::try_from(to.since(arrived.at.tick).as_micros()).unwrap_or(u64::MAX);
@@ -232,6 +246,7 @@ fn entry<'a>(arrived: &'a Arrived<'a>, texts: &'a Texts, delivery: &Delivery<'a>
         marks: "",
         kind: "",
         environment: &[],
+        tls: arrived.facts.tls.as_deref().map(tls_entry),
         request_fields: &NoFields,
         response_fields: &NoFields,
     }

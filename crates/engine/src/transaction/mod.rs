@@ -19,6 +19,7 @@ mod node;
 mod outcome;
 mod record;
 mod rules;
+mod secure;
 mod through;
 mod told;
 
@@ -127,6 +128,8 @@ enum Origin {
     Node,
     Rule,
     Htaccess,
+    /// It is to come again under TLS.
+    Secured,
     Error(&'static str),
     Nobody,
     ClientLeft,
@@ -352,6 +355,9 @@ impl Transaction {
             Some(End::Close { data, reads_on }) => self.close_with(data, reads_on),
             Some(End::QueueRefused { retry_after }) => self.queue_refused(retry_after),
             Some(End::Fault) => self.rule_error(),
+            Some(End::Pool | End::Complete | End::Retry) | None if self.is_to_come_secured() => {
+                self.send_to_https()
+            }
             Some(End::Pool | End::Complete | End::Retry) | None => self.request_goes_on(),
         }
     }

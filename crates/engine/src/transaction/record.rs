@@ -57,6 +57,7 @@ impl Transaction {
             Origin::Node => Outcome::Forward { pool: self.pool_name().to_owned(), status },
             Origin::Rule => Outcome::Respond { status, reason: Cow::Borrowed("rule") },
             Origin::Htaccess => Outcome::Respond { status, reason: Cow::Borrowed("htaccess") },
+            Origin::Secured => Outcome::Respond { status, reason: Cow::Borrowed("redirect") },
             Origin::Error(word) => Outcome::Respond { status, reason: Cow::Borrowed(word) },
             Origin::Nobody | Origin::Undecided => Outcome::Discard,
             Origin::ClientLeft => Outcome::ClientLeft,

@@ -2,11 +2,10 @@
 //! counted, TERM and QUIT end gracefully, INT at once.
 
 use super::log;
+use crate::certificates::{self, CertificateWatch};
 use crate::disk::Disk;
 use crate::mark_keys::KeyStore;
 use crate::verdict::Verdict;
-use engine::Catalog;
-use engine::builtins::builtins;
 use proxy::Running;
 use std::path::Path;
 use std::time::Duration;
@@ -63,6 +62,8 @@ impl Signals {
     /// Does what signals say until one ends it.
     pub(super) async fn serve(mut self, mut running: Running, file: Option<&Path>) -> Verdict {
         let clock = running.clock().clone();
+        let mut certificates = CertificateWatch::default();
+        certificates.look(&mut running, file);
         let grace = loop {
             let told = tokio::select! {
                 told = self.next() => told,
@@ -75,7 +76,10 @@ impl Signals {
                     tracing::info!("the logs are opened again");
                 }
                 Told::Count => tell_counters(&running),
-                Told::Keys => renew_mark_keys(&running),
+                Told::Keys => {
+                    renew_mark_keys(&running);
+                    certificates.look(&mut running, file);
+                }
                 Told::Stop => break running.shared().catalog().settings.grace_period,
                 Told::StopNow => break Duration::ZERO,
             }
@@ -119,7 +123,7 @@ fn reload(running: &mut Running, file: Option<&Path>) {
         tracing::info!("there is nothing to read again: the catalog is the built-in one");
         return;
     };
-    let loaded = Catalog::load(path, &Disk, builtins());
+    let loaded = certificates::load(path, &Disk);
     loaded.diagnostics.iter().for_each(log);
     let Some(catalog) = loaded.catalog else { return refused(running, path) };
     let (old, new) = (running.shared().catalog().settings, catalog.settings);

@@ -22,4 +22,5 @@ mod same_from_log;
 mod seeds;
 mod stores;
 mod story;
+mod tls;
 mod trying;

@@ -94,7 +94,7 @@ fn what_cannot_start_says_why_and_what_to_do() {
         (&["-c", "broken.toml"], "broken.toml:1:"),
         (&[], "tidegate.toml:2:"),
         (&["--guard", "enforce"], "does not go with tidegate.toml"),
-        (&["--to", "https://a"], "TLS is not there yet"),
+        (&["--to", "https://a"], "tls = true"),
         (&["--to", "http://a", "-c", "b.toml"], "cannot be used with"),
         (&["--to", "http://127.0.0.1:9", "--listen", "nonsense"], "nonsense"),
         (&["--to", "http://127.0.0.1:9", "--host", "no host", "--listen", "127.0.0.1:0"], "not a host name"),

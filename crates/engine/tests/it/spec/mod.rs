@@ -79,6 +79,7 @@ files! {
     catalog_marks = "catalog/marks.md",
     catalog_mistakes = "catalog/mistakes.md",
     catalog_attachments = "catalog/attachments.md",
+    catalog_tls = "catalog/tls.md",
     seeds = "seeds.md",
     htaccess = "htaccess.md",
 }
