@@ -42,6 +42,8 @@ pub enum Breach {
     FieldBlock,
     /// A block of fields is begun and not ended in time.
     SlowFieldBlock,
+    /// More of a body came than may come before it is wanted.
+    Window,
 }
 
 impl Breach {
@@ -54,6 +56,7 @@ impl Breach {
             Self::Controls => "control-frames",
             Self::FieldBlock => "field-block",
             Self::SlowFieldBlock => "slow-field-block",
+            Self::Window => "window",
         }
     }
 }

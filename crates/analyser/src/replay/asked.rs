@@ -124,6 +124,8 @@ pub(super) fn write_head(
     }
     let version = if line.protocol == b"HTTP/1.0" || line.protocol.is_empty() && line.target.raw.is_empty() {
         Version::Http10
+    } else if line.protocol.starts_with(b"HTTP/2") {
+        Version::Http2
     } else {
         Version::Http11
     };

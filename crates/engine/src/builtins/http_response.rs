@@ -41,7 +41,7 @@ pub(super) const ROWS: [Builtin<Host>; 13] = [
         (),
         String, ANSWERED, Reads, GIVEN,
         ["http.getResponseVersion()" => "HTTP/1.1"],
-        "`HTTP/1.1` or `HTTP/1.0`; `HTTP/1.1` for an answer built here. The client is answered in HTTP/1.1 in any case.",
+        "`HTTP/1.1` or `HTTP/1.0`; `HTTP/1.1` for an answer built here. The client is answered in HTTP/2 or HTTP/1.1 in any case.",
         |call| call.host.response.version().as_str().into(),
     ),
     row!(

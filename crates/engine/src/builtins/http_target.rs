@@ -34,7 +34,7 @@ pub(super) const ROWS: [Builtin<Host>; 14] = [
         (),
         String, HTTP, Reads, GIVEN,
         ["http.getVersion()" => "HTTP/1.1"],
-        "`HTTP/1.1` or `HTTP/1.0`. Nodes are always spoken to in HTTP/1.1.",
+        "`HTTP/2.0`, `HTTP/1.1` or `HTTP/1.0`. Nodes are always spoken to in HTTP/1.1.",
         |call| call.host.request.version().as_str().into(),
     ),
     row!(

@@ -197,8 +197,8 @@ said_table! {
         cleartext: Flag => true,
         /// Requests that a client may have under way on one connection.
         max_concurrent_streams: Count<1, 1_000> => 100,
-        /// How much of each request's body is taken in before it is wanted, and then at a time.
-        stream_window_size: Size<1_024, 1_048_576> => "64 KiB",
+        /// How much of each request's body is taken in before it is wanted; then it is 256 KiB.
+        stream_window_size: Size<1_024, 262_144> => "16 KiB",
     }
 }
 

@@ -77,13 +77,13 @@ pub struct Http2 {
     pub cleartext: bool,
     /// Streams of one connection that may be under way.
     pub max_concurrent_streams: u32,
-    /// Bytes of a body that a client may send before they are read.
+    /// Bytes of a body that a client may send before it is wanted.
     pub stream_window: u32,
 }
 
 impl Default for Http2 {
     fn default() -> Self {
-        Self { enabled: true, cleartext: true, max_concurrent_streams: 100, stream_window: 64 * 1024 }
+        Self { enabled: true, cleartext: true, max_concurrent_streams: 100, stream_window: 16 * 1024 }
     }
 }
 

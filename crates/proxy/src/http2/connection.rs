@@ -5,6 +5,7 @@ use super::head;
 use super::ledger::Ledger;
 use super::stream::{Stream, UNWRITTEN_BYTES_MAX};
 use super::tap::Tap;
+use super::windows::{WIDE_BYTES, Windows};
 use crate::http::connection::{Client, Presence, Refusal, Refused, Taken, begin};
 use crate::http::exchange::{self, After};
 use crate::http::forward::Peer;
@@ -30,8 +31,6 @@ use std::time::Duration;
 /// Fields of a request and of its trailers, uncompressed, in bytes: the library refuses a longer list with 431. Each
 /// field counts for 32 bytes more than it has.
 const FIELD_LIST_BYTES_MAX: u32 = 64 * 1024;
-/// What is held of the bodies of all streams of a connection together.
-const CONNECTION_WINDOW_BYTES_MAX: u32 = 8 * 1024 * 1024;
 /// How long a client that is told to go gets to read it.
 const FAREWELL_TIME: Duration = Duration::from_secs(1);
 /// Streams that a client may reset before we have looked at them. All lie in what was read at once; beyond, the library
@@ -62,7 +61,7 @@ pub(crate) async fn serve<S: Wire, D: Dial>(
     let patience = pinned.timeouts(server).connect;
     drop(pinned);
     worker.shared.counters().http2_connections.add_one();
-    let ledger = Rc::new(Ledger::new(FIELD_LIST_BYTES_MAX));
+    let ledger = Rc::new(Ledger::new(FIELD_LIST_BYTES_MAX, settings.stream_window));
     let watch = worker.timers.watch();
     watch.set(worker.clock.tick().saturating_add(patience));
     let tap = Tap::new(stream, ahead, Rc::clone(&ledger), worker.clock.clone());
@@ -85,11 +84,11 @@ pub(crate) async fn serve<S: Wire, D: Dial>(
 
 fn builder(settings: Http2) -> Builder {
     let mut builder = Builder::new();
-    let windows = settings.stream_window.saturating_mul(settings.max_concurrent_streams);
+    let window = Windows::of_connection(settings.stream_window, settings.max_concurrent_streams);
     builder
         .max_concurrent_streams(settings.max_concurrent_streams)
-        .initial_window_size(settings.stream_window)
-        .initial_connection_window_size(windows.clamp(65_535, CONNECTION_WINDOW_BYTES_MAX))
+        .initial_window_size(WIDE_BYTES)
+        .initial_connection_window_size(window)
         .max_header_list_size(FIELD_LIST_BYTES_MAX)
         .max_send_buffer_size(UNWRITTEN_BYTES_MAX)
         .max_pending_accept_reset_streams(PENDING_RESETS_MAX)
@@ -180,7 +179,11 @@ impl<S: Wire, D: Dial> Serving<S, D> {
             self.state = State::Ending;
             self.watch.set(worker.clock.tick().saturating_add(FAREWELL_TIME));
             self.tell_of(breach.code());
-            self.h2.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
+            let reason = match breach {
+                Breach::Window => Reason::FLOW_CONTROL_ERROR,
+                _ => Reason::ENHANCE_YOUR_CALM,
+            };
+            self.h2.abrupt_shutdown(reason);
             return;
         }
         if self.state == State::Open && (worker.draining.get() || self.is_unlistened()) {

@@ -1,6 +1,7 @@
 //! What one connection of HTTP/2 is charged with. Shared by its tap, which sees frames, its task, which ends it, and
 //! its streams.
 
+use super::windows::Windows;
 use http2::{Breach, Budget, Frame};
 use std::cell::{Cell, RefCell};
 use std::task::{Context, Waker};
@@ -9,6 +10,7 @@ use std::task::{Context, Waker};
 pub(super) struct Ledger {
     budget: RefCell<Budget>,
     breach: Cell<Option<Breach>>,
+    pub(super) windows: RefCell<Windows>,
     /// Streams whose work is not over, open or reset.
     running: Cell<u32>,
     /// The type-of-service byte that packets are to have.
@@ -17,10 +19,11 @@ pub(super) struct Ledger {
 }
 
 impl Ledger {
-    pub(super) fn new(block_bytes_max: u32) -> Self {
+    pub(super) fn new(block_bytes_max: u32, narrow_window: u32) -> Self {
         Self {
             budget: RefCell::new(Budget::new(block_bytes_max)),
             breach: Cell::new(None),
+            windows: RefCell::new(Windows::new(narrow_window)),
             running: Cell::new(0),
             mark: Cell::new(0),
             connection: RefCell::new(None),
@@ -29,7 +32,10 @@ impl Ledger {
 
     /// Counts a frame of the client's; whether it may be read.
     pub(super) fn received(&self, frame: &Frame, now_nanos: u64) -> bool {
-        let counted = self.budget.borrow_mut().received(frame, now_nanos);
+        let mut counted = self.budget.borrow_mut().received(frame, now_nanos);
+        if !self.windows.borrow_mut().takes(frame) {
+            counted = Err(Breach::Window);
+        }
         self.note(counted)
     }
 
@@ -64,6 +70,13 @@ impl Ledger {
 
     pub(super) fn running(&self) -> u32 {
         self.running.get()
+    }
+
+    /// The body of this stream is wanted.
+    pub(super) fn widen(&self, stream: u32) {
+        if self.windows.borrow_mut().widen(stream) {
+            self.wake();
+        }
     }
 
     pub(super) fn stream_begins(&self) {

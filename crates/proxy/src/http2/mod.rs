@@ -12,6 +12,7 @@ mod head;
 mod ledger;
 mod stream;
 mod tap;
+mod windows;
 
 pub(crate) use connection::serve;
 pub(crate) use stream::Stream;

@@ -36,7 +36,14 @@ pub struct Stream {
     is_over: bool,
     /// What a node must answer to open a tunnel.
     accept: Option<String>,
+    number: u32,
     ledger: Rc<Ledger>,
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        self.ledger.windows.borrow_mut().end(self.number);
+    }
 }
 
 impl Stream {
@@ -45,7 +52,10 @@ impl Stream {
         limits: Limits,
         ledger: Rc<Ledger>,
     ) -> Self {
+        let number = respond.stream_id().as_u32();
+        ledger.windows.borrow_mut().begin(number);
         Self {
+            number,
             respond,
             sender: None,
             receiver,
@@ -156,7 +166,11 @@ impl AsyncRead for Stream {
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         while this.chunk.is_empty() {
-            match ready!(this.receiver.poll_data(context)) {
+            let Poll::Ready(data) = this.receiver.poll_data(context) else {
+                this.ledger.widen(this.number);
+                return Poll::Pending;
+            };
+            match data {
                 Some(Ok(chunk)) => this.chunk = chunk,
                 Some(Err(error)) => return Poll::Ready(Err(io::Error::other(error))),
                 None => return this.poll_end(context),

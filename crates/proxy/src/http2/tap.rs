@@ -18,6 +18,10 @@ pub(super) struct Tap<S> {
     ahead: Vec<u8>,
     received: Scan,
     sent: Scan,
+    /// Frames of ours on their way; nothing of the library's goes between.
+    ours: Vec<u8>,
+    /// The library has written its settings.
+    has_settings: bool,
     ledger: Rc<Ledger>,
     clock: Clock,
     mark: u8,
@@ -26,7 +30,8 @@ pub(super) struct Tap<S> {
 impl<S: Wire> Tap<S> {
     pub(super) fn new(stream: S, ahead: Vec<u8>, ledger: Rc<Ledger>, clock: Clock) -> Self {
         let (received, sent) = (Scan::of_client(), Scan::of_server());
-        Self { stream, ahead, received, sent, ledger, clock, mark: 0 }
+        let (ours, has_settings) = (Vec::new(), false);
+        Self { stream, ahead, received, sent, ours, has_settings, ledger, clock, mark: 0 }
     }
 
     /// Counts the frames that begin in `bytes`; how much of them may be read.
@@ -60,6 +65,38 @@ impl<S: Wire> Tap<S> {
         }
     }
 
+    /// Writes what is ours, where a frame ends.
+    fn poll_ours(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        loop {
+            if self.ours.is_empty() {
+                if !self.sent.is_between_frames() {
+                    return Poll::Ready(Ok(()));
+                }
+                self.ours = self.ledger.windows.borrow_mut().take_updates();
+                if self.ours.is_empty() {
+                    return Poll::Ready(Ok(()));
+                }
+            }
+            let count = ready!(Pin::new(&mut self.stream).poll_write(context, &self.ours))?;
+            if count == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            let written: Vec<u8> = self.ours.drain(..count).collect();
+            self.count_sent(&written);
+        }
+    }
+
+    /// Sends these settings instead of the library's, which are as long.
+    fn begin_with(&mut self, settings: Vec<u8>, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let count = settings.len();
+        self.ours = settings;
+        // What does not go out now goes out before anything else.
+        match self.poll_ours(context) {
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Ready(Ok(())) | Poll::Pending => Poll::Ready(Ok(count)),
+        }
+    }
+
     fn mark_packets(&mut self) {
         let mark = self.ledger.mark.get();
         if mark != self.mark {
@@ -79,6 +116,13 @@ impl<S: Wire> AsyncRead for Tap<S> {
         // Whoever broke the rules is not read any more; the connection's task has been woken to end it.
         if this.ledger.breach().is_some() {
             return Poll::Pending;
+        }
+        // A window that was widened while the library has nothing to write.
+        if !this.ours.is_empty() || this.sent.is_between_frames() {
+            match this.poll_ours(context) {
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Ready(Ok(())) | Poll::Pending => {}
+            }
         }
         let before = into.filled().len();
         if this.ahead.is_empty() {
@@ -106,6 +150,13 @@ impl<S: Wire> AsyncWrite for Tap<S> {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         this.mark_packets();
+        if !std::mem::replace(&mut this.has_settings, true) {
+            let told = this.ledger.windows.borrow_mut().settings(bytes);
+            if let Some(settings) = told {
+                return this.begin_with(settings, context);
+            }
+        }
+        ready!(this.poll_ours(context))?;
         let count = ready!(Pin::new(&mut this.stream).poll_write(context, bytes))?;
         this.count_sent(bytes.get(..count).unwrap_or_default());
         Poll::Ready(Ok(count))
@@ -117,7 +168,12 @@ impl<S: Wire> AsyncWrite for Tap<S> {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
+        if !this.has_settings {
+            let first = slices.iter().find(|slice| !slice.is_empty()).map_or(&[][..], |slice| slice);
+            return Pin::new(this).poll_write(context, first);
+        }
         this.mark_packets();
+        ready!(this.poll_ours(context))?;
         let count = ready!(Pin::new(&mut this.stream).poll_write_vectored(context, slices))?;
         this.wrote(slices, count);
         Poll::Ready(Ok(count))
@@ -128,7 +184,9 @@ impl<S: Wire> AsyncWrite for Tap<S> {
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_flush(context)
+        let this = self.get_mut();
+        ready!(this.poll_ours(context))?;
+        Pin::new(&mut this.stream).poll_flush(context)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -238,28 +238,61 @@ fn a_queued_stream_holds_up_no_other_and_leaves_the_queue_with_its_reset() {
     });
 }
 
+/// Begins a request with a body to come.
+async fn upload_of(raw: &mut Raw) -> u32 {
+    let stream = raw.number();
+    let [_, scheme, authority, path] = crate::http2_kit::GET;
+    let head = block(&[(":method", "POST"), scheme, authority, path]);
+    raw.say(&frame(HEADERS, END_HEADERS, stream, &head)).await;
+    stream
+}
+
+const FLOW_CONTROL_ERROR: u32 = 3;
+
 #[test]
-fn of_a_queued_request_no_more_than_a_window_is_taken_in() {
+fn of_a_queued_request_no_more_than_a_narrow_window_is_taken_in() {
     on_paused_time(async {
         let site = site_with("rate.use( \"one\" );", "[rate_classes.one]\nmax_rate_per_minute = 1\n");
-        let mut raw = Raw::connect(&site).await;
-        raw.ask(&crate::http2_kit::GET).await;
-        site.node().await.head().await;
-        let stream = raw.number();
-        let [_, scheme, authority, path] = crate::http2_kit::GET;
-        raw.say(&frame(
-            HEADERS,
-            END_HEADERS,
-            stream,
-            &block(&[(":method", "POST"), scheme, authority, path]),
-        ))
-        .await;
-        // A client that is not kept to the window gets its stream reset.
-        for _ in 0..5 {
-            raw.say(&frame(crate::http2_kit::DATA, 0, stream, &vec![0; 16_000])).await;
+        for (is_settled, fits) in [(true, 16_384), (false, 65_535)] {
+            let mut raw = Raw::connect(&site).await;
+            let settings = raw.hear(crate::http2_kit::SETTINGS).await;
+            assert!(settings.payload.chunks(6).any(|setting| setting == [0, 4, 0, 0, 64, 0]), "{settings:?}");
+            if is_settled {
+                raw.say(&frame(crate::http2_kit::SETTINGS, 1, 0, &[])).await;
+            }
+            raw.ask(&crate::http2_kit::GET).await;
+            let stream = upload_of(&mut raw).await;
+            for _ in 0..20 {
+                tokio::task::yield_now().await;
+            }
+            let mut left = fits;
+            while left > 0 {
+                let piece = left.min(16_000);
+                raw.say(&frame(crate::http2_kit::DATA, 0, stream, &vec![0; piece])).await;
+                left -= piece;
+            }
+            raw.say(&frame(crate::http2_kit::PING, 0, 0, &[7; 8])).await;
+            assert_eq!(raw.hear(crate::http2_kit::PING).await.payload, [7; 8], "so much is allowed");
+            raw.say(&frame(crate::http2_kit::DATA, 0, stream, &[0])).await;
+            assert_eq!(raw.end().await, Some(FLOW_CONTROL_ERROR));
         }
-        let flow_control_error = 3;
-        assert_eq!(raw.outcome(stream).await, Err(flow_control_error));
+    });
+}
+
+#[test]
+fn the_window_of_a_stream_is_widened_when_its_body_is_wanted() {
+    on_paused_time(async {
+        let site = Site::new(PLAIN);
+        let mut raw = Raw::connect(&site).await;
+        let stream = upload_of(&mut raw).await;
+        site.node().await.head().await;
+        loop {
+            let update = raw.hear(crate::http2_kit::WINDOW_UPDATE).await;
+            if update.stream == stream {
+                assert_eq!(update.payload, (256 * 1024 - 16 * 1024_u32).to_be_bytes());
+                break;
+            }
+        }
     });
 }
 
