@@ -476,6 +476,7 @@ impl Replay {
             peer: SocketAddr::new(asker.client, asker.port),
             local: listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 80))),
             tls: None,
+            admission: None,
         };
         let Some((id, nth)) = asker.connection else { return Rc::new(Connection::new(facts(number))) };
         if self.connections.len() >= CONNECTIONS_MAX && !self.connections.contains_key(&id) {

@@ -79,7 +79,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let shared = shared(rule, now)?;
     let catalog = shared.catalog();
     let address = SocketAddr::from(([192, 0, 2, 1], 50_000));
-    let facts = ConnectionFacts { id: 1, peer: address, local: address, tls: None };
+    let facts = ConnectionFacts { id: 1, peer: address, local: address, tls: None, admission: None };
     let connection = Rc::new(Connection::new(facts));
     let (request, reply) = (request(referer.parse()?)?, ResponseHead::new(200, b"OK", Version::Http11)?);
     let mut heads = Heads::default();

@@ -1,6 +1,7 @@
 //! What outlives a transaction: the client's connection.
 
 use crate::host::Stage;
+use crate::protection::{Admission, ProtectionClass};
 use crate::stores::ConnectionData;
 use crate::tls::TlsFacts;
 use std::cell::RefCell;
@@ -19,6 +20,8 @@ pub struct ConnectionFacts {
     pub local: SocketAddr,
     /// What the handshake told, where the client side is encrypted; `None` in the clear.
     pub tls: Option<Arc<TlsFacts>>,
+    /// That the protection class of its address let it in; `None` where nobody was asked.
+    pub admission: Option<Arc<Admission>>,
 }
 
 /// One client connection. Held as `Rc<Connection>` by the shell and by every transaction on it (one after the
@@ -30,6 +33,8 @@ pub struct Connection {
     ran: RefCell<BTreeSet<AttachmentName>>,
     /// What rules keep here.
     data: ConnectionData,
+    /// That further protection classes let it in, one for each virtual server it has asked at most.
+    admissions: RefCell<Vec<Admission>>,
 }
 
 /// An attachment by names, which outlive a reload and tell the virtual servers of one address apart.
@@ -44,12 +49,28 @@ pub(crate) struct AttachmentName {
 impl Connection {
     /// A connection that has carried nothing yet.
     pub fn new(facts: ConnectionFacts) -> Self {
-        Self { facts, ran: RefCell::default(), data: ConnectionData::default() }
+        Self {
+            facts,
+            ran: RefCell::default(),
+            data: ConnectionData::default(),
+            admissions: RefCell::default(),
+        }
     }
 
     /// What was known at accept.
     pub fn facts(&self) -> &ConnectionFacts {
         &self.facts
+    }
+
+    /// Whether this protection class has let it in.
+    pub(crate) fn is_admitted(&self, class: &ProtectionClass) -> bool {
+        self.facts.admission.as_ref().is_some_and(|admission| admission.is_of(class))
+            || self.admissions.borrow().iter().any(|admission| admission.is_of(class))
+    }
+
+    /// A further protection class has let it in.
+    pub(crate) fn hold(&self, admission: Admission) {
+        self.admissions.borrow_mut().push(admission);
     }
 
     /// Whether the client side is encrypted.

@@ -18,8 +18,10 @@ pub enum ErrorKind {
     NoNode,
     /// The client sent a request body whose framing is wrong.
     ClientBody,
-    /// The client stopped sending its request body.
+    /// The client stopped sending its request body, or sent it more slowly than it may.
     ClientStalled,
+    /// The client's request body is longer than its protection class lets it be.
+    ClientBodyTooLong,
     /// The transaction took longer than the virtual server's limit.
     TransactionTimeout,
 }
@@ -57,7 +59,10 @@ impl TransactionError {
     /// Whose fault.
     pub fn side(self) -> Side {
         match self.kind {
-            ErrorKind::ClientBody | ErrorKind::ClientStalled | ErrorKind::TransactionTimeout => Side::Client,
+            ErrorKind::ClientBody
+            | ErrorKind::ClientStalled
+            | ErrorKind::ClientBodyTooLong
+            | ErrorKind::TransactionTimeout => Side::Client,
             _ => Side::Node,
         }
     }
@@ -95,6 +100,7 @@ impl TransactionError {
             ErrorKind::NoNode => (503, "No server is ready for this site. Please try again in a moment."),
             ErrorKind::ClientBody => (400, "The request body could not be read."),
             ErrorKind::ClientStalled => (408, "The rest of the request did not come in time."),
+            ErrorKind::ClientBodyTooLong => (413, "The body of the request is too long."),
             ErrorKind::TransactionTimeout => (503, "The request took too long."),
         }
     }
@@ -110,6 +116,7 @@ impl TransactionError {
             ErrorKind::NoNode => "no-node",
             ErrorKind::ClientBody => "client-body",
             ErrorKind::ClientStalled => "client-stalled",
+            ErrorKind::ClientBodyTooLong => "client-body-too-long",
             ErrorKind::TransactionTimeout => "transaction-timeout",
         }
     }

@@ -22,11 +22,14 @@ mod error;
 mod geo;
 mod host;
 mod htaccess;
+mod least_rate;
 pub mod limits;
 mod log_text;
 mod machine;
 mod marks;
+mod memory;
 mod nodes;
+mod protection;
 mod random;
 mod raw;
 mod rehearsal;
@@ -45,11 +48,17 @@ pub use connection::{Connection, ConnectionFacts};
 pub use counters::{Counter, Counters, RuleCounters};
 pub use error::{ErrorKind, Progress, Side, TransactionError};
 pub use geo::GeoDatabase;
+pub use least_rate::LeastRate;
 pub use machine::Machine;
 #[doc(hidden)]
 pub use marks::open_any as open_any_mark;
 pub use marks::{BadMarkKeys, MARK_KEY_BYTES, MARK_KEYS_TEXT_BYTES_MAX, MarkKeys, MarkMemory};
+pub use memory::{MemoryStage, MemoryStages};
 pub use nodes::{InFlight, NodeIndex, NodeReading, Nodes};
+pub use protection::{
+    AddressLists, Admission, ConnectionLimits, ProtectionClass, ProtectionCounters, ProtectionLive,
+    ProtectionRefusal, ProtectionReport, RequestChecks, Standing,
+};
 pub use raw::{RawEnd, RawNext, RawRehearsal, RawTransaction, RawVisit, RawVisited};
 pub use rehearsal::{Rehearsal, Visit, Visited};
 pub use resources::Resources;

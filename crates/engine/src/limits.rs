@@ -132,6 +132,12 @@ pub const AVOIDED_NODES_MAX: usize = 64;
 /// Seconds of a time-out that a rule sets, at most; as in the catalog.
 pub const TIMEOUT_SECONDS_MAX: u64 = 86_400;
 
+/// Protection classes in a catalog. The table of clients of each takes 6 MiB when it is full.
+pub const PROTECTIONS_MAX: usize = 100;
+
+/// How long a client may fall behind the least rate of its body: a phone in a tunnel comes out again.
+pub const BODY_RATE_GRACE: core::time::Duration = core::time::Duration::from_secs(20);
+
 /// Authenticators in a catalog.
 pub const AUTHENTICATORS_MAX: usize = 1_000;
 

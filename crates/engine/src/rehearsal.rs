@@ -257,6 +257,7 @@ impl Rehearsal {
                 .copied()
                 .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 80))),
             tls: visit.tls.then(Arc::default),
+            admission: None,
         };
         let known = self.connections.entry(visit.connection);
         let (connection, requests) = known.or_insert_with(|| (Rc::new(Connection::new(facts)), 0));

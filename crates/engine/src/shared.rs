@@ -4,7 +4,9 @@ use crate::catalog::{Catalog, MarkMemoryBy};
 use crate::counters::{Counters, RuleCounters};
 use crate::machine::Machine;
 use crate::marks::{MarkKeys, MarkMemory};
+use crate::memory::MemoryStages;
 use crate::nodes::Nodes;
+use crate::protection::ProtectionLive;
 use crate::stores::DataStore;
 use crate::time::Now;
 use shaping::{Bounds, Registry, Tick, TicketId};
@@ -74,6 +76,9 @@ pub struct Shared {
     mark_keys: RwLock<Arc<MarkKeys>>,
     /// By virtual server, of those in force.
     mark_memories: Mutex<BTreeMap<Arc<str>, Arc<MarkMemory>>>,
+    /// By name, of those in force.
+    protections: Mutex<BTreeMap<Arc<str>, Arc<ProtectionLive>>>,
+    memory: MemoryStages,
     data: DataStore,
     data_local: DataStore,
     machine: Machine,
@@ -102,6 +107,8 @@ impl Shared {
             stopwatch: options.stopwatch.clone(),
             mark_keys: RwLock::new(Arc::new(MarkKeys::of_seed(options.seed))),
             mark_memories: Mutex::default(),
+            protections: Mutex::default(),
+            memory: MemoryStages::default(),
             data: DataStore::new(0),
             data_local: DataStore::new(0),
             machine: options.machine.clone(),
@@ -136,6 +143,9 @@ impl Shared {
         self.nodes.adopt(&mut catalog);
         self.adopt_rule_counters(&mut catalog);
         self.adopt_mark_memories(&mut catalog);
+        self.adopt_protections(&mut catalog);
+        let memory_bytes = self.machine.memory_bytes;
+        self.memory.limit(catalog.settings.max_memory.map(|share| share.bytes(memory_bytes)));
         self.data.limit(catalog.data.max.bytes(self.machine.memory_bytes));
         self.data_local.limit(catalog.data.local_max.bytes(self.machine.memory_bytes));
         *self.catalog.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(catalog);
@@ -170,6 +180,28 @@ impl Shared {
             known.insert(Arc::clone(&server.name), Arc::clone(&memory));
             server.marks.memory = Some(memory);
         }
+    }
+
+    /// Protection classes that keep their names keep who is connected, and what was counted.
+    fn adopt_protections(&self, catalog: &mut Catalog) {
+        let mut known = self.protections.lock().unwrap_or_else(PoisonError::into_inner);
+        let old = std::mem::take(&mut *known);
+        for class in &mut catalog.protections {
+            let fresh = || Arc::new(ProtectionLive::new(self.seed[0]));
+            class.live = old.get(&class.name).cloned().unwrap_or_else(fresh);
+            known.insert(Arc::clone(&class.name), Arc::clone(&class.live));
+        }
+    }
+
+    /// The live state of the protection classes, in the order of names.
+    pub fn protections(&self) -> Vec<(Arc<str>, Arc<ProtectionLive>)> {
+        let known = self.protections.lock().unwrap_or_else(PoisonError::into_inner);
+        known.iter().map(|(name, live)| (Arc::clone(name), Arc::clone(live))).collect()
+    }
+
+    /// How short memory is.
+    pub fn memory(&self) -> &MemoryStages {
+        &self.memory
     }
 
     /// The memories of marks, by virtual server, in the order of names.

@@ -1,7 +1,7 @@
 //! Memory for bytes on their way: each worker has a few buffers and lends them to connections that have something
 //! to hold. A connection that waits for its next bytes holds none.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 /// Room for a usual head, or for a piece of a paced body.
 pub(crate) const SMALL_BYTES: usize = 16 * 1024;
@@ -20,6 +20,8 @@ pub(crate) struct Buffers {
     small: RefCell<Vec<Vec<u8>>>,
     large: RefCell<Vec<Vec<u8>>>,
     outputs: RefCell<Vec<Vec<u8>>>,
+    /// Memory is short: only small ones are lent, and none is kept.
+    lean: Cell<bool>,
 }
 
 /// Which size is borrowed.
@@ -30,11 +32,22 @@ pub(crate) enum Size {
 }
 
 impl Buffers {
+    /// Whether memory is short. What is kept is given back to the system then.
+    pub(crate) fn set_lean(&self, lean: bool) {
+        if lean {
+            self.small.take();
+            self.large.take();
+            self.outputs.take();
+        }
+        self.lean.set(lean);
+    }
+
     /// Fills an empty `input` with memory of at least this size.
     #[inline]
     fn lend(&self, input: &mut Input, size: Size) {
         let (shelf, bytes) = match size {
             Size::Small => (&self.small, SMALL_BYTES),
+            Size::Large if self.lean.get() => (&self.small, SMALL_BYTES),
             Size::Large => (&self.large, LARGE_BYTES),
         };
         input.memory = shelf.borrow_mut().pop().unwrap_or_else(|| vec![0; bytes]);
@@ -64,7 +77,7 @@ impl Buffers {
             _ => return,
         };
         let mut shelf = shelf.borrow_mut();
-        if shelf.len() < kept {
+        if shelf.len() < kept && !self.lean.get() {
             shelf.push(memory);
         }
     }

@@ -11,6 +11,7 @@
 //!                          ├ http       connection ─▶ exchange ─▶ engine::Transaction
 //!                          ├ http2      connection ─▶ streams, each ─▶ exchange
 //!                          ├ errands    what rules have done in the world while they wait
+//!                          ├ housekeeping   memory, and what is told once in a while
 //!                          ├ node       connect, idle connections of its own
 //!                          ├ timers     time-outs, one cell a connection
 //!                          └ log lines ──▶ log_writer, one thread for all
@@ -30,6 +31,7 @@ mod buffers;
 mod clock;
 mod errands;
 mod front;
+mod housekeeping;
 mod http;
 mod http2;
 mod listener;
@@ -46,6 +48,8 @@ mod worker;
 
 pub use clock::Clock;
 pub use errands::{Looked, Lookup, look_at_file};
+#[doc(hidden)]
+pub use front::proxy_header::{BadProxyHeader, Told, decode_proxy_header};
 pub use listener::{ListenError, ListeningSockets};
 pub use log_writer::LogOpenError;
 pub use node::connect::{Dial, NodeStream, Tcp};

@@ -15,9 +15,6 @@ const BACKLOG: i32 = 4096;
 const REAPED_AT_ONCE: usize = 32;
 /// How long accepting pauses when nothing could be freed.
 const PAUSE: Duration = Duration::from_millis(50);
-/// What a client is told whom we cannot serve.
-const NO_ROOM: &[u8] =
-    b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 
 /// An address that could not be listened on.
 #[derive(Debug, thiserror::Error)]
@@ -154,7 +151,7 @@ impl Listener {
 
     fn admit(&self, worker: &Rc<Worker>, stream: TcpStream, peer: SocketAddr) {
         if worker.connections() >= worker.connections_max && worker.reap(REAPED_AT_ONCE) == 0 {
-            refuse(stream);
+            refuse(stream, 503);
             worker.shared.counters().accept_pauses.add_one();
             return;
         }
@@ -182,7 +179,7 @@ impl Listener {
         }
         reserve.give();
         if let Some(Ok((stream, _))) = self.accept_now().await {
-            refuse(stream);
+            refuse(stream, 503);
         }
         *reserve = Reserve::take();
         let until = worker.clock.tick().saturating_add(PAUSE);
@@ -201,13 +198,17 @@ fn is_of_one_client(error: &io::Error) -> bool {
     )
 }
 
-/// Says 503 with what fits into the socket at once. What the client may have sent already is taken first, or closing
+/// Answers with a status without a body, with what fits into the socket at once, and closes. What the client may have sent already is taken first, or closing
 /// would reset the connection and lose the answer.
-fn refuse(stream: TcpStream) {
+pub(crate) fn refuse(stream: TcpStream, status: u16) {
     let Ok(mut stream) = stream.into_std() else { return };
     let mut waste = [0; 4096];
     let _whatever_came = stream.read(&mut waste);
-    let _best_effort = stream.write(NO_ROOM);
+    let reason = message::reason_of(status);
+    let retry_after = if matches!(status, 429 | 503) { "Retry-After: 1\r\n" } else { "" };
+    let answer =
+        format!("HTTP/1.1 {status} {reason}\r\n{retry_after}Content-Length: 0\r\nConnection: close\r\n\r\n");
+    let _best_effort = stream.write(answer.as_bytes());
 }
 
 /// A descriptor kept to be able to say that there are none.

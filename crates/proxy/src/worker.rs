@@ -4,7 +4,6 @@
 use crate::buffers::Buffers;
 use crate::clock::Clock;
 use crate::errands::{Desk, Errands, Lookup};
-use crate::front;
 use crate::http::connection;
 use crate::log_writer::{BATCH_BYTES, LogTarget, LogWriter};
 use crate::messages::Messages;
@@ -15,6 +14,7 @@ use crate::tls::handshake::Handshakes;
 use crate::tls::settings::{self, Keeper, Served};
 use crate::wakes::Wakes;
 use crate::wire::Wire;
+use crate::{front, housekeeping};
 use engine::catalog::{Catalog, Node, NodeTls, Timeouts, Verification, VirtualServer, VirtualServerId};
 use engine::{ConnectionFacts, Heads, RequestId, Shared, Transaction};
 use rustls::ClientConnection;
@@ -226,6 +226,7 @@ impl<D: Dial> Worker<D> {
         tokio::task::spawn_local(Rc::clone(&worker).sweep_idle());
         if worker.log.is_some() {
             tokio::task::spawn_local(Rc::clone(&worker).hand_over_lines());
+            tokio::task::spawn_local(housekeeping::keep(Rc::clone(&worker), index == 0));
         }
         worker
     }
@@ -238,7 +239,8 @@ impl<D: Dial> Worker<D> {
 
     /// What is known of a connection when it is accepted.
     pub(crate) fn facts(&self, ends: &Ends) -> ConnectionFacts {
-        ConnectionFacts { id: self.next_connection_id(), peer: ends.peer, local: ends.local, tls: None }
+        let id = self.next_connection_id();
+        ConnectionFacts { id, peer: ends.peer, local: ends.local, tls: None, admission: None }
     }
 
     /// Serves a connection of which more is known by now.

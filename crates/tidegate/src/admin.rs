@@ -3,7 +3,7 @@
 
 use anyhow::Context;
 use engine::catalog::Admin as Settings;
-use engine::{MarkMemory, Shared, Stopwatch};
+use engine::{MarkMemory, ProtectionLive, Shared, Stopwatch};
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{ALLOW, CONTENT_TYPE};
@@ -185,8 +185,11 @@ impl Collector for Numbers {
             let metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
             ConstCounter::new(value).encode(metric)?;
         }
-        let left_out = self.rules(&mut encoder)? + self.classes(&mut encoder)? + self.marks(&mut encoder)?;
-        let left_out = left_out + self.certificates(&mut encoder)?;
+        let left_out = self.rules(&mut encoder)?
+            + self.classes(&mut encoder)?
+            + self.marks(&mut encoder)?
+            + self.certificates(&mut encoder)?
+            + self.protections(&mut encoder)?;
         let help = "Rules, classes and virtual servers beyond those that are told of one by one.";
         let metric = encoder.encode_descriptor("left_out", help, None, MetricType::Gauge)?;
         ConstGauge::new(i64::try_from(left_out).unwrap_or(i64::MAX)).encode(metric)
@@ -194,7 +197,7 @@ impl Collector for Numbers {
 }
 
 /// A column: name, help, kind, and its value for each row.
-type Column<'a, Row> = (&'static str, &'static str, MetricType, &'a dyn Fn(&Row) -> u64);
+type Column<'a, Row> = (&'a str, &'static str, MetricType, &'a dyn Fn(&Row) -> u64);
 
 impl Numbers {
     fn rules(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<usize, fmt::Error> {
@@ -243,6 +246,27 @@ impl Numbers {
             ),
         ];
         table(encoder, &memories, |(name, _)| ("virtual_server", name), &columns)
+    }
+
+    fn protections(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<usize, fmt::Error> {
+        type Row = (Arc<str>, Arc<ProtectionLive>);
+        let classes = self.shared.protections();
+        let counter = |place: usize| {
+            move |(_, live): &Row| live.counters().list().get(place).map_or(0, |(_, _, value)| *value)
+        };
+        let list = engine::ProtectionCounters::default().list();
+        let names: Vec<String> = list.iter().map(|(name, _, _)| format!("protection_{name}")).collect();
+        for (place, (_, help, _)) in list.iter().enumerate() {
+            let column: [Column<'_, Row>; 1] = [(&names[place], help, MetricType::Counter, &counter(place))];
+            table(encoder, &classes, |(name, _)| ("class", name), &column)?;
+        }
+        let clients: [Column<'_, Row>; 1] = [(
+            "protection_clients",
+            "Clients that a protection class counts now.",
+            MetricType::Gauge,
+            &|(_, live)| live.clients() as u64,
+        )];
+        table(encoder, &classes, |(name, _)| ("class", name), &clients)
     }
 
     fn classes(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<usize, fmt::Error> {

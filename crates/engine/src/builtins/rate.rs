@@ -2,10 +2,14 @@
 //! `rate.use.noQueue` that lets through spends a place; `rate.peek` never does (ours).
 
 use super::{EVERYWHERE, LIVE};
+use crate::MemoryStage;
 use crate::decision::RateResult;
 use crate::host::{End, Host, Note, Waiting};
 use shaping::{ClientNetwork, Entry, RateClassId, Registry, ShadowEntry};
 use trafficscript::{Answer, Builtin, ByteString, Call, Effect, Example, Kind, Param};
+
+/// When to come again if memory is too short for anybody to wait.
+const SHORT_OF_MEMORY: core::time::Duration = core::time::Duration::from_secs(1);
 
 const PARAMS: &[Param] = &[
     Param::string("class", "Name of the rate class; may be computed."),
@@ -118,6 +122,15 @@ fn use_class(call: &mut Call<'_, Host>) -> Answer {
         Entry::Started => {
             note(call, 0, RateResult::Started, 0);
             1.into()
+        }
+        Entry::Queued { ticket, displaced, .. }
+            if call.host.shared.memory().stage() >= MemoryStage::Scarce =>
+        {
+            call.host.shared.wake(displaced);
+            call.host.shared.wake(call.host.shared.registry().withdraw(ticket, now));
+            note(call, 0, RateResult::Refused, 0);
+            call.host.end = Some(End::QueueRefused { retry_after: SHORT_OF_MEMORY });
+            Answer::EndRule
         }
         Entry::Queued { ticket, place, displaced, .. } => {
             call.host.shared.wake(displaced);

@@ -170,6 +170,9 @@ impl Checker<'_> {
             let class = bandwidth_class(&class.value);
             catalog.bandwidth_classes.extend(class.map(|class| (name.value.clone(), class)));
         }
+        for (name, class) in self.tables(&said.protection, "protection classes", limits::PROTECTIONS_MAX) {
+            catalog.protections.extend(self.protection(name, &class.value));
+        }
         let state_folder = said.settings.value().and_then(|settings| settings.state_folder.value());
         catalog.state_folder = state_folder.map(|folder| self.folder.join(&folder.0));
         let control = said.settings.value().and_then(|settings| settings.control_socket.value());
@@ -184,7 +187,7 @@ impl Checker<'_> {
             self.nothing_to_do();
         }
         for (name, server) in servers {
-            let server = self.virtual_server(name, server, &catalog.pools, rules);
+            let server = self.virtual_server(name, server, &catalog, rules);
             catalog.virtual_servers.extend(server);
         }
         catalog
@@ -295,9 +298,10 @@ impl Checker<'_> {
         &mut self,
         name: &At<String>,
         said: &At<said::VirtualServer>,
-        pools: &[Pool],
+        catalog: &Catalog,
         rules: &mut RuleFolder<'_, H>,
     ) -> Option<VirtualServer> {
+        let pools = &catalog.pools;
         let table = &said.value;
         let listen = self.required(&table.listen, "listen", name, said.span);
         let listen = listen.map_or(Vec::new(), |listen| self.listen(listen));
@@ -313,6 +317,7 @@ impl Checker<'_> {
         let tls = self.server_tls(name, table, &hosts).map(Arc::new);
         let bandwidth_class = self.bandwidth_class(&table.bandwidth_class);
         let access_log = self.access_log(&table.access_log);
+        let protection = self.protection_class(&table.protection_class, &catalog.protections);
         let rules_of_server = std::mem::take(&mut self.rules_of_server);
         let marks = self.marks(table, &rules_of_server)?;
         let bytes = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
@@ -334,6 +339,8 @@ impl Checker<'_> {
             access_log,
             via: table.via.value()?.0,
             trusted_proxies: many(&table.trusted_proxies).iter().map(|network| network.value.0).collect(),
+            proxy_protocol: many(&table.proxy_protocol).iter().map(|network| network.value.0).collect(),
+            protection,
             timeouts: timeouts(table)?,
             http2: http2(table),
             max_request_head: bytes(table.max_request_head.value()?.0),
@@ -612,6 +619,7 @@ fn settings(said: Option<&said::Settings>) -> Settings {
         settings.mark_key_age = said.mark_key_age.value().map_or(settings.mark_key_age, |length| length.0);
         settings.upgrade_grace_period =
             said.upgrade_grace_period.value().map_or(settings.upgrade_grace_period, |length| length.0);
+        settings.max_memory = said.max_memory.value().copied();
         settings.grace_period = said.grace_period.value().map_or(settings.grace_period, |length| length.0);
     }
     settings
@@ -637,6 +645,8 @@ fn timeouts(table: &said::VirtualServer) -> Option<Timeouts> {
         connect: table.connect_timeout.value()?.0,
         idle: table.timeout.value()?.0,
         keepalive: table.keepalive_timeout.value()?.0,
+        send: table.send_timeout.value()?.0,
+        min_body_rate: table.min_body_rate.value()?.0,
         transaction: (transaction > Duration::ZERO).then_some(transaction),
     })
 }
@@ -650,7 +660,7 @@ pub(super) fn many<T>(slot: &Slot<OneOrMany<T>>) -> &[At<T>] {
 }
 
 /// A name as it stands in a table header: quoted where it must be.
-fn toml_key(name: &str) -> String {
+pub(super) fn toml_key(name: &str) -> String {
     let bare =
         !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
     if bare { name.to_owned() } else { format!("{:?}", shown(name)) }

@@ -19,6 +19,7 @@ mod marks;
 mod outgoing;
 mod outline;
 mod pool;
+mod protection;
 mod read;
 mod rules;
 mod said;
@@ -48,6 +49,7 @@ pub use virtual_server::{
 
 use crate::geo::GeoDatabase;
 use crate::limits;
+use crate::protection::ProtectionClass;
 use crate::resources::Resources;
 use crate::time::WallTime;
 use crate::tls::Certificate;
@@ -79,6 +81,8 @@ pub struct Catalog {
     pub rate_classes: Vec<(String, RateClass)>,
     /// By name, in the order written.
     pub bandwidth_classes: Vec<(String, BandwidthClass)>,
+    /// In the order written.
+    pub protections: Vec<ProtectionClass>,
     /// Where rules may go.
     pub outgoing: Outgoing,
     /// Who knows users, in the order written.
@@ -126,6 +130,10 @@ pub struct VirtualServerId(pub u32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PoolId(pub u32);
 
+/// A protection class, by its place in [`Catalog::protections`]; means nothing in another catalog.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ProtectionId(pub u32);
+
 impl VirtualServerId {
     /// The place.
     pub const fn index(self) -> usize {
@@ -166,6 +174,8 @@ pub struct Settings {
     pub waiting_max: usize,
     /// How long a key signs marks.
     pub mark_key_age: Duration,
+    /// How much memory the process may take.
+    pub max_memory: Option<MemoryShare>,
 }
 
 impl Settings {
@@ -190,6 +200,7 @@ impl Default for Settings {
             contexts_bytes_max: bounds.contexts_bytes_max,
             waiting_max: bounds.tickets_max,
             mark_key_age: Duration::from_hours(24),
+            max_memory: None,
         }
     }
 }
@@ -262,6 +273,12 @@ impl Catalog {
     /// If the id is of another catalog and out of range here.
     pub fn pool(&self, id: PoolId) -> &Pool {
         &self.pools[id.index()]
+    }
+
+    /// The protection class of a virtual server.
+    pub fn protection(&self, id: VirtualServerId) -> Option<&ProtectionClass> {
+        let place = self.virtual_server(id).protection?;
+        self.protections.get(place.0 as usize)
     }
 
     /// The pool of a name, as written; `None` if there is none. Looks through all pools: for few, or for once.

@@ -37,6 +37,8 @@ said_table! {
         rate_classes: Named<RateClass> => optional,
         /// Limits on bits per second.
         bandwidth_classes: Named<BandwidthClass> => optional,
+        /// Who is served at all: addresses, connections of one client, sizes of requests.
+        protection: Named<ProtectionClass> => optional,
         /// What rules keep with `data.set` and `data.local.set`.
         data: Data => optional,
         /// Where rules may send requests and open connections.
@@ -71,6 +73,10 @@ said_table! {
         state_folder: Text => optional,
         /// How long a key signs marks; for as long again it verifies them.
         mark_key_age: Length<60_000> => "24h",
+        /// Memory of the process, as a part of the machine's or a size such as `"512 MiB"`: from 80 % of it on buffers
+        /// shrink and idle connections close, from 90 % on connections are not kept and nobody new may wait in a rate
+        /// class, from 95 % on newcomers get 503. Without it nothing of this happens.
+        max_memory: MemoryShare => optional,
         /// The variables of the environment that rules may read with `sys.getenv`; it often holds secrets.
         environment: OneOrMany<Text> => optional,
     }
@@ -155,8 +161,19 @@ said_table! {
         via: Flag => false,
         /// Networks of proxies whose X-Forwarded-For, -Proto and -Host are believed; those of others are replaced.
         trusted_proxies: OneOrMany<Network> => optional,
-        /// How long a client may take for a request's head.
+        /// Networks of balancers in front of us that begin each connection with a PROXY header (version 1 or 2), which
+        /// names the client. From them it is demanded; from others it is no HTTP.
+        proxy_protocol: OneOrMany<Network> => optional,
+        /// The protection class: who is served at all.
+        protection_class: Text => optional,
+        /// How long a client may take for a request's head, from its connection on (or its first byte, on a connection
+        /// that has carried requests) to the empty line.
         connect_timeout: Positive => "10s",
+        /// Bytes a second that a client has to send of a request's body, when it is the client that is waited for; it may
+        /// fall behind by 20 seconds. 0 sets no limit.
+        min_body_rate: Count<0, 1_000_000_000> => 240,
+        /// How long a client may take no byte of an answer that lies ready for it. The wait for a bandwidth class does not count.
+        send_timeout: Positive => "60s",
         /// How long a request may last without any byte moving; the wait in rate classes counts.
         timeout: Positive => "300s",
         /// How long a connection is kept open for the next request.
@@ -327,6 +344,50 @@ said_table! {
         /// How much at the head of each response goes unshaped, so that pages open; 0 shapes all of it. Short answers go
         /// unshaped as a whole.
         burst: Size<0, 1_073_741_824> => 0,
+        /// For people.
+        note: Text => "",
+    }
+}
+
+said_table! {
+    /// Who is served at all, before any rule is asked; used by virtual servers. A client is an IPv4 address, or the first
+    /// 64 bits of an IPv6 address, and is counted on the whole machine. In each limit 0 means none.
+    "a protection class" ProtectionClass {
+        /// A class that is not enabled refuses nobody.
+        enabled: Flag => true,
+        /// Networks that are let in past the limits on connections. Of all networks that hold an address, in this list
+        /// or in `banned`, the smallest decides.
+        allowed: OneOrMany<Network> => optional,
+        /// Networks that are not served.
+        banned: OneOrMany<Network> => optional,
+        /// Connections that one client may have at the same time.
+        max_1_connections: Count<0, 1_000_000> => 30,
+        /// Connections that the ten busiest clients may have together.
+        max_10_connections: Count<0, 1_000_000> => 200,
+        /// Whoever has no more connections than this does not feel `max_10_connections`.
+        min_connections: Count<0, 1_000_000> => 4,
+        /// Connections, and further requests on them, that one client may begin in any `rate_timer`.
+        max_connection_rate: Count<0, 1_000_000> => 0,
+        /// The time of `max_connection_rate`, in whole seconds.
+        rate_timer: Count<1, 99_999> => 60,
+        /// Whether addresses of requests may hold only what RFC 2396 lets stand in them.
+        check_rfc2396: Flag => false,
+        /// Whether control bytes, and what is no UTF-8, are refused in addresses (decoded) and fields of requests.
+        reject_binary: Flag => false,
+        /// The longest address of a request (path and query), in bytes.
+        max_url_length: Size<0, 1_048_576> => 0,
+        /// The longest field of a request, name and value, in bytes.
+        max_header_length: Size<0, 1_048_576> => 0,
+        /// All fields of a request, in bytes.
+        max_request_length: Size<0, 1_048_576> => 0,
+        /// The longest body of a request, in bytes.
+        max_body_length: Size<0, 1_099_511_627_776> => 0,
+        /// Whether who is refused is told so; else the connection is closed.
+        send_error_page: Flag => true,
+        /// What would be refused is counted and told of in the log, and let in.
+        testing: Flag => false,
+        /// How often the log is told of refusals, with their number.
+        log_time: Length<0> => "60s",
         /// For people.
         note: Text => "",
     }

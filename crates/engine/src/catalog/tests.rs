@@ -158,8 +158,14 @@ fn what_is_not_said_is_what_the_traffic_manager_says() {
         load("[virtual_servers.v]\nlisten=\":1\"\npool=\"p\"\n[pools.p]\nnodes=\"n:1\"\n").catalog.unwrap();
     let server = &catalog.virtual_servers[0];
     let seconds = Duration::from_secs;
-    let expected =
-        Timeouts { connect: seconds(10), idle: seconds(300), keepalive: seconds(10), transaction: None };
+    let expected = Timeouts {
+        connect: seconds(10),
+        idle: seconds(300),
+        keepalive: seconds(10),
+        send: seconds(60),
+        min_body_rate: 240,
+        transaction: None,
+    };
     assert_eq!(server.timeouts, expected);
     assert_eq!(
         (server.on_rule_error, server.queue_timeout_action),

@@ -1,12 +1,13 @@
 //! A virtual server, as meant: where clients connect, and what is done with their requests.
 
-use super::PoolId;
 use super::htaccess::Htaccess;
 use super::marks::{CookieCaching, Marks};
 use super::read::said_choice;
 use super::rules::Rule;
 use super::tls::ServerTls;
+use super::{PoolId, ProtectionId};
 use crate::connection::ConnectionFacts;
+
 use crate::counters::RuleCounters;
 use ipnet::IpNet;
 use std::net::SocketAddr;
@@ -52,6 +53,10 @@ pub struct VirtualServer {
     pub via: bool,
     /// Peers whose `X-Forwarded-*` fields are believed and extended; those of others are replaced.
     pub trusted_proxies: Vec<IpNet>,
+    /// Peers that begin their connections with a PROXY header.
+    pub proxy_protocol: Vec<IpNet>,
+    /// Who is served at all.
+    pub protection: Option<ProtectionId>,
     /// How long things may take.
     pub timeouts: Timeouts,
     /// Bytes of a request's head (request line and fields), at most; a longer one is refused with 431.
@@ -102,6 +107,12 @@ impl VirtualServer {
         Arc::ptr_eq(ours, made_for) || ours.is_satisfied_by(made_for, tls.version)
     }
 
+    /// Whether the peer's connections begin with a PROXY header.
+    pub fn expects_proxy_header(&self, peer: std::net::IpAddr) -> bool {
+        let peer = peer.to_canonical();
+        self.proxy_protocol.iter().any(|network| network.contains(&peer))
+    }
+
     /// What it is called where a request names no host: its first host name, else its address.
     pub(crate) fn first_host(&self) -> String {
         match self.hosts.first() {
@@ -120,6 +131,10 @@ pub struct Timeouts {
     pub idle: Duration,
     /// Between the end of a response and the first byte of the next request on the connection.
     pub keepalive: Duration,
+    /// Without a client taking any byte that could be written to it.
+    pub send: Duration,
+    /// Bytes a second that a client has to send of a body; 0 for any number.
+    pub min_body_rate: u32,
     /// From a request's first byte to its response's last; `None` sets no such limit.
     pub transaction: Option<Duration>,
 }

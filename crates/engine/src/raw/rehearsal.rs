@@ -103,7 +103,8 @@ impl RawRehearsal {
         let catalog = self.shared.catalog();
         let listen = &catalog.virtual_server(visit.virtual_server).listen;
         let local = listen.first().copied().unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 80)));
-        let facts = ConnectionFacts { id: self.connections, peer: visit.client, local, tls: None };
+        let facts =
+            ConnectionFacts { id: self.connections, peer: visit.client, local, tls: None, admission: None };
         let arrival = Arrival {
             virtual_server: visit.virtual_server,
             client: visit.client.ip(),

@@ -17,6 +17,7 @@ mod errands;
 mod htaccess;
 mod node;
 mod outcome;
+mod protection;
 mod record;
 mod rules;
 mod secure;
@@ -37,6 +38,7 @@ use crate::connection::Connection;
 use crate::decision::RateResult;
 use crate::error::{Side, TransactionError};
 use crate::host::{Built, ClassChoice, End, Host, Stage};
+use crate::protection::ProtectionRefusal;
 use crate::shared::Shared;
 use crate::time::Now;
 use message::{RequestHead, ResponseHead};
@@ -109,6 +111,8 @@ pub enum Ask {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
+    /// By its protection class.
+    TurnedAway(ProtectionRefusal),
     RequestRules,
     /// The `.htaccess` files have questions.
     Htaccess,
@@ -162,6 +166,9 @@ impl Transaction {
             rules: Runner::new(Stage::Request),
             origin: Origin::Undecided,
         });
+        if let Some(refused) = transaction.is_turned_away() {
+            transaction.state = State::TurnedAway(refused);
+        }
         transaction.host.set_deadline();
         if !transaction.virtual_server().marks.is_empty() {
             transaction.host.open_marks();
@@ -173,6 +180,7 @@ impl Transaction {
     pub fn advance(&mut self, now: Now) -> Next {
         self.host.now = now;
         let next = match self.state {
+            State::TurnedAway(refused) => self.turn_away(refused),
             State::RequestRules => self.request_rules(),
             State::Htaccess => self.htaccess(),
             State::ResponseRules => self.response_rules(),

@@ -22,10 +22,15 @@ pub(super) fn page(status: u16, sentence: &str) -> Built {
 
 /// 503 or 429 with the time after which a place would have been free, in whole seconds, at least one.
 pub(super) fn try_later(status: u16, retry_after: Duration) -> Built {
-    let seconds = retry_after.as_millis().div_ceil(1000).max(1);
     let mut built = page(status, "Too many visitors are coming in at this moment. Please try again shortly.");
-    built.fields.push((b"Retry-After".to_vec(), seconds.to_string().into_bytes()));
+    built.fields.push(self::retry_after(retry_after));
     built
+}
+
+/// The field that tells when to come again, in whole seconds, at least one.
+pub(super) fn retry_after(length: Duration) -> (Vec<u8>, Vec<u8>) {
+    let seconds = length.as_millis().div_ceil(1000).max(1);
+    (b"Retry-After".to_vec(), seconds.to_string().into_bytes())
 }
 
 /// Writes a built answer's head (with its length) and gives back its body. Fields were checked when they were

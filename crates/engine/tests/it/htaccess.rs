@@ -127,7 +127,7 @@ fn unanswered(server: &str, file: &str) -> (Next, Duration, Arc<Shared>) {
     let start = at(Duration::ZERO);
     let shared = Shared::new(catalog(server, file), &SharedOptions::default(), Box::new(Nobody), start);
     let address = SocketAddr::from(([192, 0, 2, 1], 50_000));
-    let facts = ConnectionFacts { id: 1, peer: address, local: address, tls: None };
+    let facts = ConnectionFacts { id: 1, peer: address, local: address, tls: None, admission: None };
     let arrival = Arrival {
         virtual_server: VirtualServerId(0),
         client: address.ip(),

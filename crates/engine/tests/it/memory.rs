@@ -40,7 +40,7 @@ fn allocations_of_a_run(rule: &str, referer: &str, requests: u32) -> u64 {
     let shared = Shared::new(catalog, &SharedOptions::default(), Box::new(Nobody), now);
     let catalog = shared.catalog();
     let client = SocketAddr::from(([192, 0, 2, 1], 50_000));
-    let facts = ConnectionFacts { id: 1, peer: client, local: client, tls: None };
+    let facts = ConnectionFacts { id: 1, peer: client, local: client, tls: None, admission: None };
     let connection = Rc::new(Connection::new(facts));
     let mut counted = 0;
     for number in 1..=requests {

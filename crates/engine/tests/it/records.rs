@@ -126,7 +126,7 @@ fn what_is_never_answered_is_logged_without_the_answer_that_stood_in_its_head_be
     let shared =
         Shared::new(catalog("connection.discard();", ""), &SharedOptions::default(), Box::new(Nobody), now);
     let address = SocketAddr::from(([192, 0, 2, 1], 50_000));
-    let facts = ConnectionFacts { id: 1, peer: address, local: address, tls: None };
+    let facts = ConnectionFacts { id: 1, peer: address, local: address, tls: None, admission: None };
     let mut heads = Heads::default();
     heads.response.fields_mut().add(b"Set-Cookie", b"secret=of-another").unwrap();
     let arrival = Arrival {

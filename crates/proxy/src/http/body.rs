@@ -14,6 +14,7 @@ use crate::clock::Clock;
 use crate::http2::Stream;
 use crate::timers::Watch;
 use crate::wire::{Link, Wire};
+use engine::LeastRate;
 use http1::{BadBody, BodyDecoder, BodyEvent, BodyKind, Limits, encode};
 use message::Fields;
 use shaping::{Flow, Tick};
@@ -54,15 +55,37 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) watch: &'a Rc<Watch>,
     /// Without a byte moving for so long, the transfer is given up.
     pub(crate) patience: Duration,
-    /// The transaction's last moment.
+    /// The transaction's last moment, or an earlier one by which another relay must have moved.
     pub(crate) ceiling: Tick,
 }
 
 impl Surroundings<'_> {
-    /// The present wait may take `patience` from now on.
-    pub(crate) fn rearm(&self) {
-        self.watch.set(self.clock.tick().saturating_add(self.patience).min(self.ceiling));
+    /// The present wait may take `patience` from now on, and last until `due` at most.
+    fn rearm_until(&self, now: Tick, due: Tick) {
+        self.watch.set(now.saturating_add(self.patience).min(self.ceiling).min(due));
     }
+}
+
+/// What a relay that is not through waits for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum WaitsFor {
+    /// A word of the receiver, or its turn in a bandwidth class.
+    Leave,
+    /// Bytes of the sender.
+    Sender,
+    /// Room at the receiver.
+    Receiver,
+}
+
+/// What a relay demands of the client at one of its ends.
+#[derive(Debug)]
+pub(crate) enum Demand {
+    /// Nothing.
+    Nothing,
+    /// The client sends: at a least rate.
+    Rate(LeastRate),
+    /// The client receives: something within this time, if something is there for it.
+    Room(Duration),
 }
 
 /// Why a body did not get through.
@@ -81,6 +104,8 @@ pub(crate) enum SenderFault {
     Cut,
     /// The body's framing is malformed.
     Bad,
+    /// The body is longer than it may be.
+    TooLong,
 }
 
 /// When the first byte was written, for who wants to know.
@@ -114,7 +139,15 @@ pub(crate) struct Relay {
     read_limit: usize,
     /// Something moved since the time-out was set.
     moved: bool,
+    waits_for: WaitsFor,
+    demand: Demand,
+    /// By when the client must have done its part.
+    due: Tick,
+    /// Bytes read since the time-out was set.
+    came: u64,
     payload_taken: u64,
+    /// The most payload that goes through.
+    payload_max: u64,
     /// Bytes of the sender's that were taken, framing too.
     taken: u64,
     /// Bytes written, head and framing included.
@@ -208,7 +241,12 @@ impl Relay {
             pace: None,
             read_limit: FIRST_READ_BYTES,
             moved: true,
+            waits_for: WaitsFor::Leave,
+            demand: Demand::Nothing,
+            due: Tick::MAX,
+            came: 0,
             payload_taken: 0,
+            payload_max: u64::MAX,
             taken: 0,
             bytes_written: 0,
             first_byte: FirstByte::Unwanted,
@@ -226,15 +264,41 @@ impl Relay {
         }
     }
 
+    /// From now on the client at one end has to keep up.
+    pub(crate) fn demand(&mut self, demand: Demand) {
+        self.demand = demand;
+        self.due = Tick::MAX;
+    }
+
+    /// By when the client must have done its part.
+    pub(crate) fn due(&self) -> Tick {
+        self.due
+    }
+
     /// Everything has been written.
     #[inline]
     pub(crate) fn is_over(&self) -> bool {
         self.complete && self.unwritten() == 0
     }
 
+    /// Whether nothing more of the sender is wanted.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.complete
+    }
+
     /// Whether the receiver is what it waits for.
     pub(crate) fn is_waiting_to_write(&self) -> bool {
         self.unwritten() > 0
+    }
+
+    /// From now on the sender's fault is a body of more than so many bytes.
+    pub(crate) fn limit_payload(&mut self, bytes: u64) {
+        self.payload_max = bytes;
+    }
+
+    /// Whether the body has passed its limit.
+    pub(crate) fn is_too_long(&self) -> bool {
+        self.payload_taken > self.payload_max
     }
 
     /// Whether any of the sender's body was taken, so that it cannot be taken once more.
@@ -263,15 +327,33 @@ impl Relay {
         (reader, writer): (&mut Link<R>, &mut Link<W>),
         around: &Surroundings<'_>,
     ) -> Poll<Result<(), Failure>> {
+        let waited_for = self.waits_for;
         let moved = if self.complete && self.payload == 0 && self.pace.is_none() {
             self.poll_rest(context, writer, around.clock)
         } else {
             self.drive(context, (reader, writer), around)
         };
-        if moved.is_pending() && std::mem::take(&mut self.moved) {
-            around.rearm();
+        if moved.is_pending() && (std::mem::take(&mut self.moved) || self.waits_for != waited_for) {
+            let now = around.clock.tick();
+            self.due = self.due_from(now);
+            around.rearm_until(now, self.due);
         }
         moved
+    }
+
+    /// By when the client must have done its part, as things stand now.
+    fn due_from(&mut self, now: Tick) -> Tick {
+        let came = std::mem::take(&mut self.came);
+        let waits_for = self.waits_for;
+        match &mut self.demand {
+            Demand::Rate(rate) => {
+                rate.rests(now);
+                rate.came(came);
+                if waits_for == WaitsFor::Sender { rate.waits(now) } else { Tick::MAX }
+            }
+            Demand::Room(patience) if waits_for == WaitsFor::Receiver => now.saturating_add(*patience),
+            _ => Tick::MAX,
+        }
     }
 
     /// All is in `out`, and nothing paces it: what most requests and short answers are from the start.
@@ -286,6 +368,7 @@ impl Relay {
             if rest.is_empty() {
                 return Poll::Ready(Ok(()));
             }
+            self.waits_for = WaitsFor::Receiver;
             match ready!(Pin::new(&mut writer.stream).poll_write(context, rest)) {
                 Ok(0) | Err(_) => return Poll::Ready(Err(Failure::Receiver)),
                 Ok(count) => {
@@ -306,6 +389,9 @@ impl Relay {
             if !self.held && !self.complete && self.fault.is_none() {
                 // What was good before a fault still goes out.
                 self.fault = self.stage(reader).err();
+                if self.is_too_long() {
+                    return Poll::Ready(Err(Failure::Sender(SenderFault::TooLong)));
+                }
             }
             if self.unwritten() > 0 {
                 ready!(self.poll_write(context, (reader, writer), around))?;
@@ -318,8 +404,10 @@ impl Relay {
                 return Poll::Ready(Ok(()));
             }
             if self.held {
+                self.waits_for = WaitsFor::Leave;
                 return Poll::Pending;
             }
+            self.waits_for = WaitsFor::Sender;
             ready!(self.poll_read(context, reader, around))?;
         }
     }
@@ -402,10 +490,12 @@ impl Relay {
         around: &Surroundings<'_>,
     ) -> Poll<Result<(), Failure>> {
         let wanted = self.unwritten();
+        self.waits_for = WaitsFor::Leave;
         let granted = match &mut self.pace {
             None => wanted,
             Some(pace) => ready!(pace.poll_grant(context, around.clock, wanted)).min(wanted),
         };
+        self.waits_for = WaitsFor::Receiver;
         let first = self.out.get(self.out_at..).unwrap_or_default();
         let first = first.get(..granted).unwrap_or(first);
         let second = reader.input.bytes().get(..granted - first.len()).unwrap_or_default();
@@ -488,6 +578,7 @@ impl Relay {
             }
             Ok(count) => {
                 self.moved = true;
+                self.came += count as u64;
                 if count == self.read_limit && self.pace.is_none() {
                     self.read_limit = (self.read_limit * 2).min(LARGEST_READ_BYTES);
                 }

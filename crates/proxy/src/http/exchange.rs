@@ -12,7 +12,7 @@
 //!          Close   ── nothing                                └──▶ finish: log line, heads back
 //! ```
 
-use super::body::{Coding, Failure, FirstByte, Relay, Surroundings};
+use super::body::{Coding, Demand, Failure, FirstByte, Relay, Surroundings};
 use super::connection::{Client, Taken};
 use super::forward::{Framing, Reply};
 use super::intake::Intake;
@@ -30,7 +30,9 @@ use crate::worker::{Pinned, Worker};
 use accesslog::ConnectionState;
 use engine::catalog::VirtualServerId;
 use engine::errand::ErrandError;
-use engine::{Ask, Delivery, Ending, ErrorKind, Next, Now, Progress, Transaction, TransactionError};
+use engine::{
+    Ask, Delivery, Ending, ErrorKind, MemoryStage, Next, Now, Progress, Transaction, TransactionError,
+};
 use http1::{BodyKind, connection_options, encode};
 use message::{Known, Version};
 use shaping::Tick;
@@ -352,6 +354,9 @@ impl<'a, S: Wire, D: Dial> Exchange<'a, S, D> {
         download.pace_by(self.transaction.response_flow(self.now), &self.worker.clock);
         download.first_byte = self.first_byte();
         download.count_head(head_bytes, &self.worker.clock);
+        download.demand(self.room_at_client());
+        // The node has answered: how the rest of the request comes is between the two of them.
+        at.upload.demand(Demand::Nothing);
 
         let outcome = self.relay_both(&mut download, &mut at).await;
         self.note_sent(&mut download);
@@ -396,6 +401,7 @@ impl<'a, S: Wire, D: Dial> Exchange<'a, S, D> {
                 Poll::Ready(Err(Failure::Receiver)) => return Poll::Ready(Err(Halt::Receiver)),
                 Poll::Pending => client.known_now = None,
             }
+            let around = Surroundings { ceiling: around.ceiling.min(download.due()), ..around };
             if !at.upload_failed
                 && !at.upload.is_over()
                 && let Poll::Ready(Err(_)) =
@@ -414,6 +420,11 @@ impl<'a, S: Wire, D: Dial> Exchange<'a, S, D> {
             }
         })
         .await
+    }
+
+    /// What the client has to keep to while it gets an answer.
+    pub(super) fn room_at_client(&self) -> Demand {
+        Demand::Room(self.request.pinned.timeouts(self.request.virtual_server).send)
     }
 
     /// Only log lines tell it, and asking the time costs.
@@ -451,7 +462,8 @@ impl<'a, S: Wire, D: Dial> Exchange<'a, S, D> {
                 && request_is_read
                 && client_goes_on
                 && framing != Framing::UntilClose
-                && !self.worker.draining.get(),
+                && !self.worker.draining.get()
+                && self.worker.shared.memory().stage() < MemoryStage::Scarce,
             client_version: self.terms.version,
             via: self.request.pinned.catalog.virtual_server(self.request.virtual_server).via,
             upgrade: false,
@@ -512,6 +524,7 @@ impl<'a, S: Wire, D: Dial> Exchange<'a, S, D> {
         download.pace_by(self.transaction.response_flow(self.worker.clock.now()), &self.worker.clock);
         download.first_byte = self.first_byte();
         download.count_head(head_bytes - unwritten_head_bytes, &self.worker.clock);
+        download.demand(self.room_at_client());
         let written = self.write_answer(&mut download).await;
         self.note_sent(&mut download);
         self.sent.body_bytes = self.sent.bytes.saturating_sub(head_bytes as u64);

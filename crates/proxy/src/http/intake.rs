@@ -9,7 +9,7 @@ use crate::http2::Stream;
 use crate::node::connect::Dial;
 use crate::timers::Alarm;
 use crate::wire::{Broken, Wire};
-use engine::{BodyEnd, BodySide, ErrorKind, Next};
+use engine::{BodyEnd, BodySide, ErrorKind, LeastRate, Next};
 use http1::{BadBody, BodyDecoder, BodyEvent, BodyKind, Limits};
 use message::Fields;
 use std::future::poll_fn;
@@ -130,10 +130,15 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
     }
 
     async fn fill_from_client(&mut self, intake: &mut Intake, bounds: (usize, usize)) -> Result<(), Stop> {
-        let patience = self.request.pinned.timeouts(self.request.virtual_server).idle;
+        let timeouts = self.request.pinned.timeouts(self.request.virtual_server);
+        let (patience, mut rate) = (timeouts.idle, LeastRate::new(timeouts.min_body_rate));
+        let most = self.transaction.body_bytes_max().unwrap_or(u64::MAX);
         loop {
             let slot = self.transaction.body_slot(BodySide::Request);
             match intake.take(&mut self.client.link.input, slot, bounds) {
+                Ok(Held::Enough) if slot.len() as u64 > most && self.transaction.body_is_too_long() => {
+                    return Err(Stop::Kind(ErrorKind::ClientBodyTooLong));
+                }
                 Ok(Held::Enough) => return Ok(()),
                 Ok(Held::TooLittle) => {}
                 Err(_) => return Err(Stop::Kind(ErrorKind::ClientBody)),
@@ -147,7 +152,8 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
                     self.say_continue().await?;
                 }
             }
-            let until = self.worker.clock.tick().saturating_add(patience).min(self.ceiling);
+            let now = self.worker.clock.tick();
+            let until = now.saturating_add(patience).min(self.ceiling).min(rate.waits(now));
             self.client.watch.set(until);
             let client = &mut *self.client;
             match client.link.fill(&client.watch, &self.worker.buffers, (Size::Large, READ_BYTES)).await {
@@ -158,7 +164,10 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
                     return Ok(());
                 }
                 Ok(0) | Err(Broken::Ended | Broken::Io(_)) => return Err(Stop::Gone(Gone::Left)),
-                Ok(_) => {}
+                Ok(count) => {
+                    rate.rests(self.worker.clock.tick());
+                    rate.came(count as u64);
+                }
                 Err(Broken::Alarm(Alarm::Deadline)) => {
                     return Err(Stop::Kind(self.or_too_long(ErrorKind::ClientStalled)));
                 }

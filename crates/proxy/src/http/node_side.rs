@@ -1,7 +1,7 @@
 //! The request at a node: choosing one, sending head and body, reading the head of the answer, and trying another
 //! node where that is safe.
 
-use super::body::{Coding, Failure, Relay, SenderFault, is_out_of_descriptors};
+use super::body::{Coding, Demand, Failure, Relay, SenderFault, is_out_of_descriptors};
 use super::exchange::{Ended, Exchange, Gone, poll_gone};
 use super::forward::{Framing, Onward, Reply, write_request, write_response};
 use super::intake::Intake;
@@ -13,7 +13,8 @@ use crate::timers::Alarm;
 use crate::wire::{Broken, Link, Wire};
 use engine::catalog::{Pool, PoolId};
 use engine::{
-    Attempts, ErrorKind, InFlight, Next, NodeEnds, NodeIndex, Progress, RequestBody, TransactionError,
+    Attempts, ErrorKind, InFlight, LeastRate, Next, NodeEnds, NodeIndex, Progress, RequestBody,
+    TransactionError,
 };
 use http1::{BodyKind, Decoded, HeadScan, RequestMethod, connection_options, decode_response};
 use message::{Known, Version};
@@ -245,6 +246,7 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
         };
         upload.held = expects_continue && self.client.link.input.is_empty();
         upload.pace_by(self.transaction.request_flow(place.pool, self.now), &self.worker.clock);
+        self.demand_of(&mut upload);
         if let Some(mark) = self.transaction.mark_to_node() {
             stream.mark(mark);
         }
@@ -258,6 +260,22 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
             keep_alive: false,
             _in_flight: pool.enter(place.node),
         })
+    }
+
+    /// What the client has to keep to while it sends its body.
+    fn demand_of(&self, upload: &mut Relay) {
+        if upload.is_whole() {
+            return;
+        }
+        let rate = self.request.pinned.timeouts(self.request.virtual_server).min_body_rate;
+        upload.demand(Demand::Rate(LeastRate::new(rate)));
+        if let Some(most) = self.transaction.body_bytes_max() {
+            let begun = match self.transaction.request_body() {
+                RequestBody::Begun(begun) => begun.len() as u64,
+                RequestBody::AsItComes | RequestBody::Written(_) => 0,
+            };
+            upload.limit_payload(most.saturating_sub(begun));
+        }
     }
 
     /// A request whose body rules have read or written.
@@ -310,6 +328,9 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
                 Event::NodeClosed => return Err(Stop::Kind(ErrorKind::NodeClosed)),
                 Event::ClientFault(SenderFault::Cut) | Event::ClientGone => {
                     return Err(Stop::Gone(Gone::Left));
+                }
+                Event::ClientFault(SenderFault::TooLong) => {
+                    return Err(Stop::Kind(ErrorKind::ClientBodyTooLong));
                 }
                 Event::ClientFault(SenderFault::Bad) => return Err(Stop::Kind(ErrorKind::ClientBody)),
                 Event::Alarm(Alarm::Deadline) if at.upload.held => {
@@ -438,7 +459,13 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
         if !at.upload_failed && !at.upload.is_over() {
             let watch = std::rc::Rc::clone(&self.client.watch);
             let around = Self::around(worker, &watch, (&self.request, self.ceiling));
-            match at.upload.poll(context, (&mut self.client.link, &mut at.link), &around) {
+            let mut moved = at.upload.poll(context, (&mut self.client.link, &mut at.link), &around);
+            if at.upload.is_too_long() && !self.transaction.body_is_too_long() {
+                // The protection class is only being tested.
+                at.upload.limit_payload(u64::MAX);
+                moved = at.upload.poll(context, (&mut self.client.link, &mut at.link), &around);
+            }
+            match moved {
                 Poll::Ready(Ok(())) if !*is_sent => {
                     *is_sent = true;
                     return Poll::Ready(Event::Sent);

@@ -128,6 +128,7 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
         relay.pace_by(self.transaction.response_flow(self.now), &self.worker.clock);
         relay.first_byte = self.first_byte();
         relay.count_head(head_bytes - unwritten_head_bytes, &self.worker.clock);
+        relay.demand(self.room_at_client());
         Streaming {
             relay,
             class: self.transaction.response_class_id(),

@@ -10,6 +10,7 @@ mod http2_abuse;
 mod http2_downgrade;
 mod http2_kit;
 mod kit;
+mod limits;
 mod loopback;
 mod marks;
 mod nodes;

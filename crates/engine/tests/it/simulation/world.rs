@@ -277,6 +277,7 @@ impl World {
             peer,
             local: SocketAddr::from(([192, 0, 2, 80], 80)),
             tls: None,
+            admission: None,
         };
         let fresh = || (Rc::new(Connection::new(facts)), 0);
         let (connection, requests) = self.connections.entry(guest.connection).or_insert_with(fresh);

@@ -277,6 +277,7 @@ impl Drive<'_> {
                 peer: SocketAddr::new(request.client, 50_000),
                 local: SocketAddr::from(([127, 0, 0, 1], 8080)),
                 tls: request.tls.then(Arc::default),
+                admission: None,
             }))
         };
         let Some(name) = &request.visitor else { return (connection(), 1, None) };
