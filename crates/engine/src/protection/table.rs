@@ -383,8 +383,9 @@ mod tests {
             }
         }
         assert_eq!(table.enter(client(3), &limits, after(0)), Err(Over::Ten));
-        for _ in 0..4 {
-            table.enter(client(77), &limits, after(0)).expect("at most 4 are exempt");
+        for _ in 0..5 {
+            // Four are exempt, and with five it is no busier than the others.
+            table.enter(client(77), &limits, after(0)).expect("within 50");
         }
         assert_eq!(table.enter(client(77), &limits, after(0)), Err(Over::Ten));
     }
