@@ -106,6 +106,10 @@ pub fn read_request<'a>(
         // As the node will be told, and so that rules see that a body comes.
         add(into, b"Transfer-Encoding", b"chunked")?;
     }
+    // With those that are ours: the head has to fit where it is read again.
+    if into.fields().len() > limits.fields_max {
+        return Err(BadRequest::TooManyFields.into());
+    }
     Ok(Asked { body, is_tunnel, head_bytes })
 }
 

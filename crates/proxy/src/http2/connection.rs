@@ -324,11 +324,25 @@ async fn serve_stream<D: Dial>(
     };
     match after {
         After::BreakOff => client.link.stream.break_off(),
-        After::Again | After::Close | After::Part => client.link.stream.finish(None),
+        After::Again | After::Close | After::Part => {
+            client.link.stream.finish(None);
+            part(worker, &mut client).await;
+        }
     }
     worker.buffers.discard(&mut client.link.input);
     drop(client);
     drop(running);
+}
+
+/// An upload that was answered early is stopped a moment later: some clients take the reset that stops it for a failure
+/// and lose the answer, if they have not read it yet.
+async fn part<D: Dial>(worker: &Worker<D>, client: &mut Client<Stream>) {
+    client.watch.set(worker.clock.tick().saturating_add(FAREWELL_TIME));
+    poll_fn(|context| match client.link.stream.poll_discard(context) {
+        Poll::Ready(()) => Poll::Ready(()),
+        Poll::Pending => client.watch.poll_alarm(context).map(|_| ()),
+    })
+    .await;
 }
 
 /// The head of a stream as a request, begun; or why it is refused.

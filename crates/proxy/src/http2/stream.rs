@@ -20,6 +20,9 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 /// What a stream hands over at once, at most; the library holds no more of it that is not written.
 pub(super) const UNWRITTEN_BYTES_MAX: usize = 64 * 1024;
 
+/// What is taken and thrown away of a body behind its request's answer.
+const DISCARDED_BYTES_MAX: usize = 64 * 1024;
+
 /// See the module.
 pub struct Stream {
     respond: SendResponse<Bytes>,
@@ -37,6 +40,8 @@ pub struct Stream {
     /// What a node must answer to open a tunnel.
     accept: Option<String>,
     number: u32,
+    /// Bytes of the request's body that nobody wanted.
+    discarded: usize,
     ledger: Rc<Ledger>,
 }
 
@@ -56,6 +61,7 @@ impl Stream {
         ledger.windows.borrow_mut().begin(number);
         Self {
             number,
+            discarded: 0,
             respond,
             sender: None,
             receiver,
@@ -137,6 +143,20 @@ impl Stream {
             Some(sender) => sender.poll_reset(context).map(|_| ()),
             None => self.respond.poll_reset(context).map(|_| ()),
         }
+    }
+
+    /// Throws away what still comes of a request that is answered. Ready when that is all, or enough.
+    pub(super) fn poll_discard(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        while self.discarded < DISCARDED_BYTES_MAX {
+            match ready!(self.receiver.poll_data(context)) {
+                Some(Ok(chunk)) => {
+                    self.discarded += chunk.len();
+                    let _gone = self.receiver.flow_control().release_capacity(chunk.len());
+                }
+                Some(Err(_)) | None => break,
+            }
+        }
+        Poll::Ready(())
     }
 
     /// The end of the body: trailers may have come behind it.

@@ -280,6 +280,22 @@ fn of_a_queued_request_no_more_than_a_narrow_window_is_taken_in() {
 }
 
 #[test]
+fn an_upload_that_is_answered_early_is_stopped_when_the_answer_had_time_to_be_read() {
+    on_paused_time(async {
+        let site = site_with("http.sendResponse( 403, \"text/plain\", \"no\", \"\" );", "");
+        let mut raw = Raw::connect(&site).await;
+        let stream = upload_of(&mut raw).await;
+        raw.say(&frame(crate::http2_kit::DATA, 0, stream, b"some")).await;
+        let answer = raw.hear(crate::http2_kit::DATA).await;
+        assert_eq!((answer.stream, &answer.payload[..]), (stream, &b"no"[..]));
+        let reset = raw.hear(crate::http2_kit::RST_STREAM).await;
+        assert_eq!((reset.stream, reset.error()), (stream, 0));
+        let took = site.elapsed();
+        assert!(took >= Duration::from_secs(1) && took < Duration::from_millis(1_200), "{took:?}");
+    });
+}
+
+#[test]
 fn the_window_of_a_stream_is_widened_when_its_body_is_wanted() {
     on_paused_time(async {
         let site = Site::new(PLAIN);
