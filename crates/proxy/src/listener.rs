@@ -13,6 +13,8 @@ use tokio::sync::Notify;
 const BACKLOG: i32 = 4096;
 /// Idle connections closed at once when descriptors run out.
 const REAPED_AT_ONCE: usize = 32;
+/// Clients told at once that there is no descriptor for them, before accepting pauses.
+const REFUSED_AT_ONCE: usize = 256;
 /// How long accepting pauses when nothing could be freed.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -168,7 +170,7 @@ impl Listener {
     }
 
     /// No descriptor (or memory) for a client: the connections that have been idle longest make room. If there are
-    /// none, the client is told so with the descriptor kept for this, and accepting rests for a moment.
+    /// none, all who wait are told so with the descriptor kept for this, and accepting rests for a moment.
     async fn ran_out(&self, worker: &Rc<Worker>, reserve: &mut Reserve, error: &io::Error) {
         worker.shared.counters().accept_pauses.add_one();
         tracing::debug!(%error, "accepting pauses");
@@ -177,8 +179,10 @@ impl Listener {
             tokio::task::yield_now().await;
             return;
         }
+        // One after the other: each frees the descriptor for the next, and nobody is left to wait in the queue.
         reserve.give();
-        if let Some(Ok((stream, _))) = self.accept_now().await {
+        for _ in 0..REFUSED_AT_ONCE {
+            let Some(Ok((stream, _))) = self.accept_now().await else { break };
             refuse(stream, 503);
         }
         *reserve = Reserve::take();
