@@ -476,7 +476,13 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
                 Poll::Ready(Ok(())) | Poll::Pending => {}
             }
         }
-        match at.link.poll_fill(context, &worker.buffers, (Size::Large, ANSWER_READ_BYTES)) {
+        // Many streams of one client may take nothing for long: each holds no more than a small piece until it does.
+        let room = if self.client.is_stream() {
+            (Size::Small, crate::buffers::SMALL_BYTES)
+        } else {
+            (Size::Large, ANSWER_READ_BYTES)
+        };
+        match at.link.poll_fill(context, &worker.buffers, room) {
             Poll::Ready(Ok(count)) if count > 0 => return Poll::Ready(Event::Bytes),
             Poll::Ready(_) => return Poll::Ready(Event::NodeClosed),
             Poll::Pending => {}
