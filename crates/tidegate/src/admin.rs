@@ -219,7 +219,11 @@ impl Numbers {
 
     fn certificates(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<usize, fmt::Error> {
         let catalog = self.shared.catalog();
-        let certificates: Vec<_> = catalog.certificates().collect();
+        let mut certificates: Vec<_> = catalog.certificates().collect();
+        // One file may be declared with several keys or staples: the name tells once, and the earliest end counts.
+        certificates
+            .sort_by(|one, other| (&one.name, one.valid_until).cmp(&(&other.name, other.valid_until)));
+        certificates.dedup_by(|later, first| later.name == first.name);
         let columns: [Column<'_, &engine::Certificate>; 1] = [(
             "tls_certificate_ends",
             "Until when a certificate is valid, in seconds since 1970.",

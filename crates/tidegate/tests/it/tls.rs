@@ -2,7 +2,7 @@
 
 use crate::kit::{Proxy, catalog, folder, node, ok, text, tidegate};
 use crate::origins::program;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use rustix::process::Signal;
 use std::fs::{self, Permissions};
 use std::io::Write;
@@ -11,6 +11,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::sync::mpsc::channel;
+use std::time::Duration;
 
 const TLS: &str = "tls.certificates = { certificate = \"site.pem\", key = \"site.key\" }";
 
@@ -21,6 +22,7 @@ impl Authority {
     fn new(here: &Path, name: &str) -> Self {
         let mut params = CertificateParams::new(Vec::<String>::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.distinguished_name.push(DnType::CommonName, name);
         let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
         fs::write(here.join(name), authority.pem()).unwrap();
         Self(authority)
@@ -29,7 +31,8 @@ impl Authority {
     /// A certificate for `site.example` and its key.
     fn vouch(&self) -> (String, String) {
         let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new(vec!["site.example".to_owned()]).unwrap();
+        let mut params = CertificateParams::new(vec!["site.example".to_owned()]).unwrap();
+        params.distinguished_name.push(DnType::CommonName, "site.example");
         (params.signed_by(&key, &self.0).unwrap().pem(), key.serialize_pem())
     }
 }
@@ -98,7 +101,7 @@ fn a_reload_in_a_download_changes_the_certificate_and_a_bad_one_changes_nothing(
     let slow = node(move |head| {
         if head.starts_with("GET /slow ") {
             asked.lock().unwrap().send(()).unwrap();
-            released.lock().unwrap().recv().unwrap();
+            released.lock().unwrap().recv_timeout(Duration::from_secs(60)).unwrap();
         }
         ok("at last")
     });
@@ -113,7 +116,7 @@ fn a_reload_in_a_download_changes_the_certificate_and_a_bad_one_changes_nothing(
     }
     std::thread::scope(|scope| {
         let download = scope.spawn(|| curl(here.path(), port, ("/slow", "old.pem", &[])).unwrap());
-        was_asked.recv().unwrap();
+        was_asked.recv_timeout(Duration::from_secs(20)).unwrap();
         // A new certificate with the key of the old one.
         put(here.path(), (&second.0, &first.1));
         proxy.running.tell(Signal::HUP);
