@@ -101,7 +101,7 @@ fn a_reload_in_a_download_changes_the_certificate_and_a_bad_one_changes_nothing(
     let slow = node(move |head| {
         if head.starts_with("GET /slow ") {
             asked.lock().unwrap().send(()).unwrap();
-            released.lock().unwrap().recv_timeout(Duration::from_secs(60)).unwrap();
+            released.lock().unwrap().recv_timeout(Duration::from_mins(1)).unwrap();
         }
         ok("at last")
     });
