@@ -63,7 +63,7 @@ pub use raw::{RawEnd, RawNext, RawRehearsal, RawTransaction, RawVisit, RawVisite
 pub use rehearsal::{Rehearsal, Visit, Visited};
 pub use resources::Resources;
 pub use settings::{Forwarding, NodeEnds};
-pub use shared::{Shared, SharedOptions, Stopwatch, Wake};
+pub use shared::{LastReload, Shared, SharedOptions, Stopwatch, Wake};
 pub use stores::DataStore;
 pub use time::{Now, WallTime};
 pub use tls::{Certificate, TlsFacts};

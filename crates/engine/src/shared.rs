@@ -8,7 +8,7 @@ use crate::memory::MemoryStages;
 use crate::nodes::Nodes;
 use crate::protection::ProtectionLive;
 use crate::stores::DataStore;
-use crate::time::Now;
+use crate::time::{Now, WallTime};
 use shaping::{Bounds, Registry, Tick, TicketId};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -59,6 +59,15 @@ impl std::fmt::Debug for Stopwatch {
     }
 }
 
+/// What came of the catalog that was read last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LastReload {
+    /// It is in force.
+    pub is_good: bool,
+    /// When the catalog in force was adopted.
+    pub good_at: WallTime,
+}
+
 /// All state that outlives a connection. There is no other: no statics, no thread-locals.
 pub struct Shared {
     catalog: RwLock<Arc<Catalog>>,
@@ -68,6 +77,7 @@ pub struct Shared {
     shadow: Registry,
     nodes: Nodes,
     counters: Counters,
+    last_reload: Mutex<LastReload>,
     /// Of all rules, on all workers.
     patterns: PatternCache,
     /// Of the rules of the catalog in force.
@@ -102,6 +112,7 @@ impl Shared {
             shadow: Registry::new(options.bounds, options.seed),
             nodes: Nodes::default(),
             counters: Counters::default(),
+            last_reload: Mutex::new(LastReload { is_good: true, good_at: now.wall }),
             patterns: PatternCache::default(),
             rule_counters: Mutex::default(),
             stopwatch: options.stopwatch.clone(),
@@ -151,6 +162,20 @@ impl Shared {
         *self.catalog.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(catalog);
         self.generation.fetch_add(1, Ordering::Release);
         self.wake(wakes);
+    }
+
+    /// A catalog was read: it was adopted, or refused.
+    pub fn note_reload(&self, is_good: bool, now: WallTime) {
+        let mut last = self.last_reload.lock().unwrap_or_else(PoisonError::into_inner);
+        last.is_good = is_good;
+        if is_good {
+            last.good_at = now;
+        }
+    }
+
+    /// What came of the catalog that was read last.
+    pub fn last_reload(&self) -> LastReload {
+        *self.last_reload.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Rules that keep their names keep their numbers; those that are gone are forgotten, so that there are never more

@@ -54,7 +54,7 @@ pub use listener::{ListenError, ListeningSockets};
 pub use log_writer::LogOpenError;
 pub use node::connect::{Dial, NodeStream, Tcp};
 pub use pulse::Pulse;
-pub use server::{Options, Prepared, Proxy, Running, StartError};
+pub use server::{Hurry, Options, Prepared, Proxy, Running, StartError};
 pub use wakes::Wakes;
 pub use wire::Wire;
 pub use worker::{Ends, Worker, WorkerSettings};

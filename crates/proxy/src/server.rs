@@ -254,6 +254,11 @@ impl Running {
         self.end(Stop { grace, heir: Heir::Accepts });
     }
 
+    /// A way to shorten the grace of a stop that has begun.
+    pub fn hurry(&self) -> Hurry {
+        Hurry(self.workers.iter().map(|worker| worker.commands.clone()).collect())
+    }
+
     fn end(&mut self, stop: Stop) {
         // Only the workers' copies are left: once they are closed, nobody waits in a queue that nobody serves.
         self.listeners.clear();
@@ -318,6 +323,19 @@ impl Running {
             for (worker, sockets) in self.workers.iter().zip(shares) {
                 let _gone = worker.commands.send(Command::Listen { configured, sockets });
             }
+        }
+    }
+}
+
+/// Shortens the grace of a stop that has begun.
+pub struct Hurry(Vec<UnboundedSender<Command>>);
+
+impl Hurry {
+    /// What is under way has this long from now on, if not less; idle connections close at once.
+    pub fn up(&self, grace: Duration) {
+        for worker in &self.0 {
+            // A worker that is gone needs not be told.
+            let _gone = worker.send(Command::Stop(Stop { grace, heir: Heir::None }));
         }
     }
 }
@@ -413,10 +431,31 @@ async fn work(
     // The listeners take in what waits in their queues first.
     tokio::task::yield_now().await;
     worker.drain();
-    until_empty(&worker, grace).await;
+    drained(&worker, grace, &mut commands).await;
     worker.timers.cut_all();
     until_empty(&worker, CUT_TIME).await;
     worker.flush_log();
+}
+
+/// Until no connection is left, or the grace is over, which may be shortened.
+async fn drained(worker: &Worker, grace: Duration, commands: &mut UnboundedReceiver<Command>) {
+    let mut until = worker.clock.tick().saturating_add(grace);
+    while worker.connections() > 0 {
+        tokio::select! {
+            biased;
+            () = worker.emptied.notified() => {}
+            () = worker.clock.sleep_until(until) => return,
+            Some(command) = commands.recv() => match command {
+                Command::Stop(Stop { grace, heir }) => {
+                    until = until.min(worker.clock.tick().saturating_add(grace));
+                    worker.has_heir.set(heir == Heir::Accepts);
+                    worker.drain();
+                }
+                Command::Beat(pulse) => pulse.answer(worker.connections()),
+                Command::Listen { .. } | Command::Unlisten(_) => {}
+            }
+        }
+    }
 }
 
 /// Until no connection is left, or `patience` is over.

@@ -46,31 +46,57 @@ const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset
 pub(crate) struct Admin {
     /// Where it listens.
     pub(crate) address: SocketAddr,
+    /// As the catalog has it.
+    configured: SocketAddr,
+    /// To be handed over.
+    socket: std::net::TcpListener,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
+/// Its socket, before anybody is answered.
+pub(crate) struct Bound {
+    configured: SocketAddr,
+    socket: std::net::TcpListener,
+}
+
 impl Admin {
-    /// Starts it, if the catalog wants it.
+    /// Opens its socket, if the catalog wants it, or takes the one that `inherited` has for the address.
     ///
     /// # Errors
-    /// The address cannot be listened on, or the system gives no thread.
-    pub(crate) fn start(
+    /// The address cannot be listened on.
+    pub(crate) fn bind(
         settings: Option<Settings>,
-        shared: &Arc<Shared>,
-        clock: &Clock,
-    ) -> anyhow::Result<Option<Self>> {
+        inherited: impl FnOnce(SocketAddr) -> Option<std::net::TcpListener>,
+    ) -> anyhow::Result<Option<Bound>> {
         let Some(Settings { listen }) = settings else { return Ok(None) };
-        let numbers = Numbers { shared: Arc::clone(shared), stopwatch: clock.stopwatch() };
-        let admin =
-            Self::listening(listen, numbers).with_context(|| format!("admin: cannot listen on {listen}"))?;
-        tracing::info!("numbers for collectors at http://{}/metrics", admin.address);
-        Ok(Some(admin))
+        let socket = match inherited(listen) {
+            Some(socket) => Ok(socket),
+            None => std::net::TcpListener::bind(listen),
+        };
+        let socket = socket.with_context(|| format!("admin: cannot listen on {listen}"))?;
+        Ok(Some(Bound { configured: listen, socket }))
     }
 
-    fn listening(listen: SocketAddr, numbers: Numbers) -> io::Result<Self> {
-        let socket = std::net::TcpListener::bind(listen)?;
+    /// Starts it.
+    ///
+    /// # Errors
+    /// The system gives no thread or no descriptor.
+    pub(crate) fn start(bound: Bound, shared: &Arc<Shared>, clock: &Clock) -> anyhow::Result<Self> {
+        let numbers = Numbers { shared: Arc::clone(shared), stopwatch: clock.stopwatch() };
+        let admin = Self::serving(bound, numbers).context("admin: cannot start")?;
+        tracing::info!("numbers for collectors at http://{}/metrics", admin.address);
+        Ok(admin)
+    }
+
+    /// A copy of its socket, for another process, with the address as the catalog has it.
+    pub(crate) fn socket(&self) -> io::Result<(SocketAddr, std::net::TcpListener)> {
+        Ok((self.configured, self.socket.try_clone()?))
+    }
+
+    fn serving(Bound { configured, socket }: Bound, numbers: Numbers) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
+        let kept = socket.try_clone()?;
         let address = socket.local_addr()?;
         let (stop, stopped) = oneshot::channel();
         let (tell, told) = std::sync::mpsc::sync_channel(1);
@@ -93,7 +119,7 @@ impl Admin {
             });
         })?;
         told.recv().unwrap_or_else(|_| Err(io::Error::other("its thread ended at once")))?;
-        Ok(Self { address, stop: Some(stop), thread: Some(thread) })
+        Ok(Self { address, configured, socket: kept, stop: Some(stop), thread: Some(thread) })
     }
 }
 
@@ -192,7 +218,8 @@ impl Collector for Numbers {
             + self.protections(&mut encoder)?;
         let help = "Rules, classes and virtual servers beyond those that are told of one by one.";
         let metric = encoder.encode_descriptor("left_out", help, None, MetricType::Gauge)?;
-        ConstGauge::new(i64::try_from(left_out).unwrap_or(i64::MAX)).encode(metric)
+        ConstGauge::new(i64::try_from(left_out).unwrap_or(i64::MAX)).encode(metric)?;
+        self.reloads(&mut encoder)
     }
 }
 
@@ -200,6 +227,32 @@ impl Collector for Numbers {
 type Column<'a, Row> = (&'a str, &'static str, MetricType, &'a dyn Fn(&Row) -> u64);
 
 impl Numbers {
+    fn reloads(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let last = self.shared.last_reload();
+        let gauges: [(&str, &str, i64); 3] = [
+            (
+                "config_last_reload_successful",
+                "Whether the catalog that was read last is in force; else the one before is.",
+                i64::from(last.is_good),
+            ),
+            (
+                "config_last_reload_success_timestamp_seconds",
+                "When the catalog in force was adopted.",
+                last.good_at.0.div_euclid(1_000_000),
+            ),
+            (
+                "config_generation",
+                "Catalogs adopted by this process, the first one too.",
+                i64::try_from(self.shared.generation()).unwrap_or(i64::MAX),
+            ),
+        ];
+        for (name, help, value) in gauges {
+            let metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+            ConstGauge::new(value).encode(metric)?;
+        }
+        Ok(())
+    }
+
     fn rules(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<usize, fmt::Error> {
         let rules = self.shared.rule_counters();
         let shown = rules.get(..NAMES_MAX).unwrap_or(&rules);

@@ -22,6 +22,12 @@ pub(crate) struct CommandLine {
 pub(crate) enum Verb {
     /// Start the traffic manager and stay in the foreground
     Run(RunOptions),
+    /// Let the running process read its catalog again; waits for the verdict
+    Reload(ControlOptions),
+    /// Let the running process start a new one, leave its sockets to it, and end when all is answered
+    Upgrade(UpgradeOptions),
+    /// Tell how the running process is
+    Status(ControlOptions),
     /// Play the story in the terminal: visitors, then a crowd; unguarded, then guarded
     Demo(DemoOptions),
     /// Check a catalog or rules; say everything that is wrong (also: tidegate -t)
@@ -48,6 +54,33 @@ pub(crate) enum Verb {
     Marks(MarksOptions),
     /// Print the JSON Schema of tidegate.toml
     Schema,
+}
+
+/// The flag that a process gives to the one that takes its place.
+pub(crate) const TAKE_OVER: &str = "--take-over";
+
+/// Options of `reload` and `status`.
+#[derive(Args, Debug)]
+pub(crate) struct ControlOptions {
+    /// The catalog of the running process; default: tidegate.toml here
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// The control socket of the running process; default: as the catalog says
+    #[arg(long, value_name = "PATH")]
+    pub(crate) control: Option<PathBuf>,
+    /// human or json
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    pub(crate) format: OutputFormat,
+}
+
+/// Options of `upgrade`.
+#[derive(Args, Debug)]
+pub(crate) struct UpgradeOptions {
+    #[command(flatten)]
+    pub(crate) control: ControlOptions,
+    /// The program to start; default: the running process's own, as it lies on the disk by now
+    #[arg(long, value_name = "FILE")]
+    pub(crate) program: Option<PathBuf>,
 }
 
 /// Options of `marks`.
@@ -111,6 +144,12 @@ pub(crate) struct RunOptions {
     /// Where to write the number of the process
     #[arg(long, value_name = "FILE")]
     pub(crate) pid_file: Option<PathBuf>,
+    /// The socket for `reload`, `status` and `upgrade`, or "off"; default: as the catalog says
+    #[arg(long, value_name = "PATH")]
+    pub(crate) control: Option<PathBuf>,
+    /// Take the place of the process at the other end of standard input
+    #[arg(long, hide = true)]
+    pub(crate) take_over: bool,
 }
 
 /// What the guard of the built-in catalog does.

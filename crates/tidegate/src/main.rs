@@ -5,6 +5,7 @@ mod apply;
 mod certificates;
 mod check;
 mod command_line;
+mod control;
 mod demo;
 mod diagnose;
 mod disk;
@@ -21,6 +22,7 @@ mod process_log;
 mod replay;
 mod run;
 mod schema;
+mod service;
 mod site;
 mod state;
 mod tcp_sockets;
@@ -43,6 +45,9 @@ fn main() -> ExitCode {
     let command_line = CommandLine::parse_from(command_line::with_aliases(std::env::args_os()));
     let verdict = match command_line.verb {
         Verb::Run(options) => run::run(&options),
+        Verb::Reload(options) => control::reload(&options),
+        Verb::Upgrade(options) => control::upgrade(&options),
+        Verb::Status(options) => control::status(&options),
         Verb::Demo(options) => demo::run(&options),
         Verb::Check(options) => check::run(&options),
         Verb::Try(options) => try_rule::run(&options),

@@ -47,7 +47,7 @@ pub(crate) fn run(options: &MarksOptions) -> anyhow::Result<Verdict> {
     };
     show(&mut out, &file, keys.as_ref())?;
     if options.verb != MarksVerb::Show {
-        writeln!(out, "a running tidegate takes them when it is told to reload (SIGHUP)")?;
+        writeln!(out, "a running tidegate takes them when it is told to: tidegate reload")?;
     }
     Ok(Verdict::Good)
 }

@@ -1,14 +1,23 @@
 //! `tidegate run`: the traffic manager in the foreground.
 
+mod hand_over;
+mod heir;
+mod inheritance;
+mod life;
+mod pid_file;
+mod reload;
 mod signals;
+mod status;
 mod welcome;
 
 use crate::admin::Admin;
 use crate::certificates;
 use crate::check::{DEFAULT_CATALOG, colours};
 use crate::command_line::{GuardMode, OutputFormat, RunOptions};
+use crate::control::{Listening, place_of};
 use crate::disk::Disk;
 use crate::mark_keys::KeyStore;
+use crate::service::{self, Service};
 use crate::site::{Capacity, Site};
 use crate::verdict::{Mistake, Verdict};
 use crate::{open_files, process_log};
@@ -16,13 +25,20 @@ use anyhow::{Context, anyhow, bail};
 use engine::builtins::builtins;
 use engine::catalog::{AccessLog, Destination, EmbeddedOptions, Guard, Loaded};
 use engine::{Catalog, MarkKeys, Shared, SharedOptions};
-use proxy::{Clock, Options, Proxy, Running, StartError, Wakes};
+use heir::Start;
+use inheritance::Inheritance;
+use life::Life;
+use pid_file::PidFile;
+use proxy::{Clock, ListeningSockets, Options, Prepared, Proxy, Running, StartError, Wakes};
+use signals::Signals;
 use source::{Diagnostic, render_human};
 use std::hash::{BuildHasher, RandomState};
 use std::io::{ErrorKind, Write};
+use std::mem::take;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
 
 /// Where a start without a file listens.
 const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
@@ -35,47 +51,113 @@ enum Origin {
     BuiltIn(EmbeddedOptions),
 }
 
-/// Runs until a signal ends it.
+/// Runs until a signal ends it, or another process has its place.
 pub(crate) fn run(options: &RunOptions) -> anyhow::Result<Verdict> {
     process_log::start(options.log_format, options.log_level);
     open_files::raise_limit();
     // Kept until the end: dropping it stops it.
     let (origin, site) = origin(options)?;
-    let loaded = load(&origin);
+    let mut inheritance = options.take_over.then(Inheritance::receive).transpose()?;
+    // One thread waits for signals and questions; the workers have runtimes of their own.
+    let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default())?;
+    let begun = begin(options, &origin, &mut inheritance, &runtime);
+    let (life, signals) = match (begun, inheritance) {
+        (Ok(begun), inheritance) => {
+            inheritance.into_iter().for_each(Inheritance::serving);
+            begun
+        }
+        (Err(NotBegun::Mistaken(diagnostics)), Some(inheritance)) => {
+            inheritance.failed(render_human(&diagnostics, false), true);
+            return Ok(Verdict::Mistaken);
+        }
+        (Err(NotBegun::Mistaken(_)), None) => return Ok(Verdict::Mistaken),
+        (Err(NotBegun::Failed(error)), inheritance) => {
+            let tell = |heard: Inheritance| heard.failed(format!("{error:#}\n"), error.is::<Mistake>());
+            inheritance.into_iter().for_each(tell);
+            return Err(error);
+        }
+    };
+    welcome(options, &origin, &life, site.is_some())?;
+    let verdict = runtime.block_on(life.serve(signals));
+    drop(site);
+    verdict
+}
+
+/// Why it does not run.
+enum NotBegun {
+    /// The catalog has mistakes, which have been told.
+    Mistaken(Vec<Diagnostic>),
+    Failed(anyhow::Error),
+}
+
+impl<E: Into<anyhow::Error>> From<E> for NotBegun {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// Everything up to the first client: first what may fail, then, if another process serves so far, its word.
+fn begin(
+    options: &RunOptions,
+    origin: &Origin,
+    inheritance: &mut Option<Inheritance>,
+    runtime: &LocalRuntime,
+) -> Result<(Life, Signals), NotBegun> {
+    let loaded = load(origin);
     tell(&loaded.diagnostics, options.log_format)?;
-    let Some(catalog) = loaded.catalog else { return Ok(Verdict::Mistaken) };
+    let Some(catalog) = loaded.catalog else { return Err(NotBegun::Mistaken(loaded.diagnostics)) };
     for line in catalog.describe() {
         tracing::info!("{line}");
     }
     let workers = workers(options, &catalog);
-    let admin = catalog.admin;
+    let file = match origin {
+        Origin::File(path) => Some(path.clone()),
+        Origin::BuiltIn(_) => None,
+    };
+    let place = place_of(options.control.as_deref(), file.as_deref());
     // Before anybody is listened to: keys that cannot be used are a mistake to be told.
-    let keys = mark_keys(&catalog)?;
-    let running = start(catalog, workers, keys).map_err(|error| explained(error, &origin))?;
-    let admin = Admin::start(admin, running.shared(), running.clock())?;
-    let pid_file = options.pid_file.as_deref().map(PidFile::write).transpose()?;
+    let keys = mark_keys(&catalog, inheritance.as_ref().and_then(Inheritance::mark_keys))?;
+    let (sockets, service) = match inheritance {
+        Some(inheritance) => (take(&mut inheritance.listeners), Service::inherited(inheritance.watchdog)),
+        None => (service::sockets(&catalog), Service::of_environment()),
+    };
+    let admin = Admin::bind(catalog.admin, |address| inheritance.as_mut()?.take_admin(address))?;
+    let inherited =
+        inheritance.as_mut().and_then(|inheritance| inheritance.take_control(&place.candidates()));
+    let has_control = inherited.is_some();
+    let control = match inherited {
+        Some((path, socket)) => Some(Listening::inherited(path, socket)),
+        None => place.listen()?,
+    };
+    let prepared = prepare(catalog, workers, keys, sockets).map_err(|error| explained(error, origin))?;
     // The signals are listened for before anybody is told that we are ready.
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let signals = runtime.block_on(async { signals::Signals::new() }).context("cannot listen for signals")?;
-    let bound: Vec<_> = running.addresses().map(|(_, bound)| bound).collect();
+    let signals = runtime.block_on(async { Signals::new() }).context("cannot listen for signals")?;
+    if let Some(inheritance) = inheritance {
+        inheritance.ready(has_control)?;
+    }
+    let running = prepared.serve();
+    let admin = admin.map(|bound| Admin::start(bound, running.shared(), running.clock())).transpose()?;
+    let pid_file = options.pid_file.as_deref().map(PidFile::write).transpose()?;
+    let start = Start::of_this_process().map_err(|error| format!("{error:#}"));
+    Ok((Life { running, file, admin, control, pid_file, service, start }, signals))
+}
+
+/// Says that it serves.
+fn welcome(options: &RunOptions, origin: &Origin, life: &Life, has_site: bool) -> anyhow::Result<()> {
+    let bound: Vec<_> = life.running.addresses().map(|(_, bound)| bound).collect();
     let addresses: Vec<String> = bound.iter().map(ToString::to_string).collect();
-    tracing::info!(workers, "ready on {}", addresses.join(", "));
-    if let Origin::BuiltIn(embedded) = &origin
+    if let Some(control) = &life.control {
+        tracing::info!("spoken to at {}", control.path.display());
+    }
+    tracing::info!(workers = life.running.workers(), "ready on {}", addresses.join(", "));
+    if let Origin::BuiltIn(embedded) = origin
         && let Some(first) = bound.first()
         && options.log_format == OutputFormat::Human
     {
-        let text = welcome::text(*first, embedded.guard, site.is_some());
+        let text = welcome::text(*first, embedded.guard, has_site);
         std::io::stderr().lock().write_all(text.as_bytes())?;
     }
-    let file = match &origin {
-        Origin::File(path) => Some(path.as_path()),
-        Origin::BuiltIn(_) => None,
-    };
-    let verdict = runtime.block_on(signals.serve(running, file));
-    drop(pid_file);
-    drop(admin);
-    drop(site);
-    Ok(verdict)
+    Ok(())
 }
 
 /// What is to be run, and the sample site, if that is what stands behind it.
@@ -173,7 +255,7 @@ fn workers(options: &RunOptions, catalog: &Catalog) -> NonZeroUsize {
 }
 
 /// The keys of marks for a first catalog. One without marks has some as well: a later catalog may want them.
-fn mark_keys(catalog: &Catalog) -> anyhow::Result<MarkKeys> {
+fn mark_keys(catalog: &Catalog, inherited: Option<&MarkKeys>) -> anyhow::Result<MarkKeys> {
     let store = KeyStore::of(catalog);
     if matches!(store, Some(KeyStore::Memory)) {
         tracing::info!(
@@ -181,11 +263,21 @@ fn mark_keys(catalog: &Catalog) -> anyhow::Result<MarkKeys> {
         );
     }
     let store = store.unwrap_or(KeyStore::Memory);
-    store.keys(None, catalog.settings.mark_key_age, Clock::system().now().wall)
+    store.keys(inherited, catalog.settings.mark_key_age, Clock::system().now().wall)
 }
 
 /// Puts a catalog to work.
 pub(crate) fn start(catalog: Catalog, workers: NonZeroUsize, keys: MarkKeys) -> Result<Running, StartError> {
+    Ok(prepare(catalog, workers, keys, Vec::new())?.serve())
+}
+
+/// Opens all that a catalog needs, but for the sockets that are there already.
+fn prepare(
+    catalog: Catalog,
+    workers: NonZeroUsize,
+    keys: MarkKeys,
+    sockets: Vec<ListeningSockets>,
+) -> Result<Prepared, StartError> {
     let (clock, wakes) = (Clock::system(), Wakes::new());
     let random = RandomState::new();
     let options = SharedOptions {
@@ -196,7 +288,8 @@ pub(crate) fn start(catalog: Catalog, workers: NonZeroUsize, keys: MarkKeys) -> 
     };
     let shared = Shared::new(catalog, &options, Box::new(wakes.clone()), clock.now());
     shared.set_mark_keys(keys);
-    Proxy::start(shared, (wakes, clock), Options { workers, ..Options::for_this_machine() })
+    let options = Options { workers, ..Options::for_this_machine() };
+    Proxy::prepare(shared, (wakes, clock), options, sockets)
 }
 
 /// What to do about it, besides what is wrong.
@@ -218,24 +311,6 @@ fn explained(error: StartError, origin: &Origin) -> anyhow::Error {
         _ => return error.into(),
     };
     anyhow!("{error}: {advice}")
-}
-
-/// The file that holds our number while we run.
-struct PidFile(PathBuf);
-
-impl PidFile {
-    fn write(path: &Path) -> anyhow::Result<Self> {
-        let number = format!("{}\n", std::process::id());
-        std::fs::write(path, number).with_context(|| format!("cannot write {}", path.display()))?;
-        Ok(Self(path.to_owned()))
-    }
-}
-
-impl Drop for PidFile {
-    fn drop(&mut self) {
-        // A stale file hurts nobody who looks at the process, too.
-        let _gone = std::fs::remove_file(&self.0);
-    }
 }
 
 #[cfg(test)]

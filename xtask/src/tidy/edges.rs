@@ -157,7 +157,8 @@ const ROOMS: [Room; 15] = [
         // the proxy; rustix: the limit of open files; bytes: bodies of the sample site; mimalloc: the allocator;
         // similar: what `fmt --check` would change; prometheus-client: the text of the page with the numbers;
         // lsp-server, lsp-types: the messages of the language server; toml_edit: `apply` and `revert`; netlink-*: the
-        // kernel's TCP sockets, for diagnose; getrandom, zeroize: the file of the keys of marks
+        // kernel's TCP sockets, for diagnose; getrandom, zeroize: the file of the keys of marks; listenfd, sd-notify:
+        // the service manager's sockets, and what it is told
         outside: &[
             "clap",
             "anyhow",
@@ -187,6 +188,8 @@ const ROOMS: [Room; 15] = [
             "netlink-packet-core",
             "netlink-packet-sock-diag",
             "netlink-sys",
+            "listenfd",
+            "sd-notify",
         ],
     },
     Room { name: "xtask", ours: &[], outside: &["anyhow", "clap", "serde_json"] },

@@ -103,6 +103,11 @@ impl Running {
         lines.find(|line| line.contains(wanted)).unwrap_or_else(|| panic!("no {wanted:?} on standard output"))
     }
 
+    /// Its number.
+    pub(crate) fn process(&self) -> u32 {
+        self.child.id()
+    }
+
     /// What it said so far.
     pub(crate) fn seen(&self) -> String {
         self.seen.join("\n")
@@ -146,7 +151,9 @@ pub(crate) struct Proxy {
 impl Proxy {
     /// `tidegate run` in this folder; it must become ready.
     pub(crate) fn start(folder: &Path, arguments: &[&str]) -> Self {
-        let arguments: Vec<&str> = ["run"].iter().chain(arguments).copied().collect();
+        // The usual place of a control socket is outside of this folder.
+        let control: &[&str] = if arguments.contains(&"--control") { &[] } else { &["--control", "off"] };
+        let arguments: Vec<&str> = ["run"].iter().chain(arguments).chain(control).copied().collect();
         Self::spawn(&mut command(folder, &arguments))
     }
 

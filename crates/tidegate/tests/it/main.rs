@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod check;
+mod control;
 mod diagnose;
 mod directory;
 mod editor;
