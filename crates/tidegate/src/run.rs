@@ -17,7 +17,7 @@ use crate::command_line::{GuardMode, OutputFormat, RunOptions};
 use crate::control::{Listening, place_of};
 use crate::disk::Disk;
 use crate::mark_keys::KeyStore;
-use crate::service::{self, Service};
+use crate::service::{self, Watchdog};
 use crate::site::{Capacity, Site};
 use crate::verdict::{Mistake, Verdict};
 use crate::{open_files, process_log};
@@ -117,9 +117,9 @@ fn begin(
     let place = place_of(options.control.as_deref(), file.as_deref());
     // Before anybody is listened to: keys that cannot be used are a mistake to be told.
     let keys = mark_keys(&catalog, inheritance.as_ref().and_then(Inheritance::mark_keys))?;
-    let (sockets, service) = match inheritance {
-        Some(inheritance) => (take(&mut inheritance.listeners), Service::inherited(inheritance.watchdog)),
-        None => (service::sockets(&catalog), Service::of_environment()),
+    let (sockets, watchdog) = match inheritance {
+        Some(inheritance) => (take(&mut inheritance.listeners), Watchdog::inherited(inheritance.watchdog)),
+        None => (service::sockets(&catalog), Watchdog::of_environment()),
     };
     let admin = Admin::bind(catalog.admin, |address| inheritance.as_mut()?.take_admin(address))?;
     let inherited =
@@ -139,7 +139,7 @@ fn begin(
     let admin = admin.map(|bound| Admin::start(bound, running.shared(), running.clock())).transpose()?;
     let pid_file = options.pid_file.as_deref().map(PidFile::write).transpose()?;
     let start = Start::of_this_process().map_err(|error| format!("{error:#}"));
-    Ok((Life { running, file, admin, control, pid_file, service, start }, signals))
+    Ok((Life { running, file, admin, control, pid_file, watchdog, start }, signals))
 }
 
 /// Says that it serves.

@@ -11,58 +11,61 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// What the service manager is told.
+/// The service manager's watchdog.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Service {
+pub(crate) struct Watchdog {
     /// How long it waits for a sign of life before it takes us for dead.
-    watchdog: Option<Duration>,
+    patience: Option<Duration>,
 }
 
-impl Service {
+impl Watchdog {
     /// The one that started this process, if any.
     pub(crate) fn of_environment() -> Self {
-        Self { watchdog: sd_notify::watchdog_enabled() }
+        Self { patience: sd_notify::watchdog_enabled() }
     }
 
     /// The one that started the process whose place this one takes.
-    pub(crate) fn inherited(watchdog: Option<Duration>) -> Self {
-        Self { watchdog }
+    pub(crate) fn inherited(patience: Option<Duration>) -> Self {
+        Self { patience }
     }
 
     /// How long it waits for a sign of life.
-    pub(crate) fn watchdog(self) -> Option<Duration> {
-        self.watchdog
+    pub(crate) fn patience(self) -> Option<Duration> {
+        self.patience
     }
 
     /// How often to give one: often enough that one that comes late does no harm.
     pub(crate) fn beat(self) -> Option<Duration> {
-        self.watchdog.map(|watchdog| watchdog / 3)
+        self.patience.map(|patience| patience / 3)
     }
+}
 
-    pub(crate) fn ready(self, status: &str) {
-        tell(&[NotifyState::Ready, NotifyState::Status(status)]);
-    }
+/// It serves.
+pub(crate) fn ready(status: &str) {
+    tell(&[NotifyState::Ready, NotifyState::Status(status)]);
+}
 
-    /// Must come before the catalog is looked at: the service manager compares the moment with its own.
-    pub(crate) fn reloading(self) {
-        match NotifyState::monotonic_usec_now() {
-            Ok(moment) => tell(&[NotifyState::Reloading, moment]),
-            Err(_) => tell(&[NotifyState::Reloading]),
-        }
+/// Must come before the catalog is looked at: the service manager compares the moment with its own.
+pub(crate) fn reloading() {
+    match NotifyState::monotonic_usec_now() {
+        Ok(moment) => tell(&[NotifyState::Reloading, moment]),
+        Err(_) => tell(&[NotifyState::Reloading]),
     }
+}
 
-    pub(crate) fn stopping(self, status: &str) {
-        tell(&[NotifyState::Stopping, NotifyState::Status(status)]);
-    }
+/// It ends.
+pub(crate) fn stopping(status: &str) {
+    tell(&[NotifyState::Stopping, NotifyState::Status(status)]);
+}
 
-    /// Another process is the service from now on.
-    pub(crate) fn followed_by(self, process: u32) {
-        tell(&[NotifyState::MainPid(process)]);
-    }
+/// Another process is the service from now on.
+pub(crate) fn followed_by(process: u32) {
+    tell(&[NotifyState::MainPid(process)]);
+}
 
-    pub(crate) fn alive(self) {
-        tell(&[NotifyState::Watchdog]);
-    }
+/// All workers turn.
+pub(crate) fn alive() {
+    tell(&[NotifyState::Watchdog]);
 }
 
 fn tell(states: &[NotifyState<'_>]) {

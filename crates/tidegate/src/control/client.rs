@@ -74,7 +74,7 @@ fn connect(options: &ControlOptions) -> anyhow::Result<UnixStream> {
         }
     }
     let tried = tried.join(", ");
-    let of = options.control.is_none().then(|| format!(" for {}", catalog.display())).unwrap_or_default();
+    let of = if options.control.is_none() { format!(" for {}", catalog.display()) } else { String::new() };
     Err(anyhow!("no running tidegate is reached{of}; tried the control socket {tried}"))
 }
 

@@ -101,11 +101,11 @@ fn understood(question: &[u8]) -> Result<Request, String> {
 async fn put(request: Request, tell: &Sender<Asked>) -> Answer {
     let (reply, replied) = oneshot::channel();
     let asked = Asked { ask: request.ask, colours: request.colours, reply };
-    let busy = |_| Answer::why(Outcome::Failed, "the process is stopping");
-    match tell.send(asked).await {
-        Ok(()) => replied.await.unwrap_or_else(|_| busy(())),
-        Err(_) => busy(()),
-    }
+    let answer = match tell.send(asked).await {
+        Ok(()) => replied.await.ok(),
+        Err(_) => None,
+    };
+    answer.unwrap_or_else(|| Answer::why(Outcome::Failed, "the process is stopping"))
 }
 
 /// A line, without its end.

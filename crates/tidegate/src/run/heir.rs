@@ -18,7 +18,7 @@ use std::time::Duration;
 use zeroize::Zeroize;
 
 /// How long the new process may take for each step: to say that it is ready, and that it serves.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// How long one that fails gets to end by itself.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 

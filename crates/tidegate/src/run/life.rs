@@ -9,7 +9,7 @@ use super::status::status;
 use crate::admin::Admin;
 use crate::certificates::CertificateWatch;
 use crate::control::{Answer, Ask, Asked, Listening, Outcome, serve as serve_control};
-use crate::service::Service;
+use crate::service::{self, Watchdog};
 use crate::verdict::Verdict;
 use anyhow::Context;
 use proxy::{Pulse, Running};
@@ -33,7 +33,7 @@ pub(super) struct Life {
     pub(super) admin: Option<Admin>,
     pub(super) control: Option<Listening>,
     pub(super) pid_file: Option<PidFile>,
-    pub(super) service: Service,
+    pub(super) watchdog: Watchdog,
     /// How to start another such process; why not, otherwise.
     pub(super) start: Result<Start, String>,
 }
@@ -76,7 +76,7 @@ impl Life {
         let copy = self.control.as_ref().map(|control| control.socket.try_clone()).transpose();
         let serving = copy.and_then(|socket| socket.map(serve_control).transpose());
         let (mut asked, accepting) = serving.context("cannot serve the control socket")?.unzip();
-        self.service.ready(&self.summary());
+        service::ready(&self.summary());
         let end = self.until_its_end(&mut signals, &mut asked).await;
         // From here on nobody new is answered; those who asked already are told that it stops.
         if let Some(accepting) = accepting {
@@ -90,7 +90,7 @@ impl Life {
         let now = self.running.clock().tick();
         let mut due = Due {
             keys: now.saturating_add(KEYS_LOOK),
-            beat: self.service.beat().map(|_| now),
+            beat: self.watchdog.beat().map(|_| now),
             pulse: self.running.pulse(),
         };
         let mut raising: Option<Raising> = None;
@@ -115,7 +115,7 @@ impl Life {
                     let reply = raising.take().and_then(|raising| raising.reply);
                     match raised {
                         Ok(heir) => return End::Followed(heir, reply),
-                        Err(no_heir) => self.goes_on(&no_heir, reply),
+                        Err(no_heir) => goes_on(&no_heir, reply),
                     }
                 }
                 Event::Keys => {
@@ -147,10 +147,10 @@ impl Life {
 
     /// Says that it lives, if every worker has answered since the last time; a worker that hangs is asked no more.
     fn beat(&self, due: &mut Due) {
-        let Some(every) = self.service.beat() else { return };
+        let Some(every) = self.watchdog.beat() else { return };
         due.beat = Some(self.running.clock().tick().saturating_add(every));
         if due.pulse.is_complete() {
-            self.service.alive();
+            service::alive();
             due.pulse = self.running.pulse();
         } else {
             tracing::warn!("a worker does not turn: the service manager is not told that all is well");
@@ -163,9 +163,9 @@ impl Life {
             tracing::warn!("no reload: {why}");
             return Err(Answer::why(Outcome::Failed, why));
         }
-        self.service.reloading();
+        service::reloading();
         let reloaded = reload(&mut self.running, self.file.as_deref());
-        self.service.ready(&self.summary());
+        service::ready(&self.summary());
         Ok(reloaded)
     }
 
@@ -213,20 +213,7 @@ impl Life {
         let admin = self.admin.as_ref().map(Admin::socket).transpose().context("out of descriptors")?;
         let copy = |control: &Listening| Ok((control.path.clone(), control.socket.try_clone()?));
         let control = self.control.as_ref().map(copy).transpose().map_err(|error: std::io::Error| error);
-        Estate::of(&self.running, admin, control.context("out of descriptors")?, self.service.watchdog())
-    }
-
-    /// The new process failed.
-    fn goes_on(&self, no_heir: &NoHeir, reply: Option<oneshot::Sender<Answer>>) {
-        // What is wrong with its catalog the new process has told the log itself.
-        let why =
-            if no_heir.is_mistake { "the new process refused its catalog" } else { no_heir.why.trim_end() };
-        tracing::error!("upgrade: {why}");
-        tracing::error!("upgrade: this process goes on serving");
-        let outcome = if no_heir.is_mistake { Outcome::Mistaken } else { Outcome::Failed };
-        let text = format!("{}not upgraded: process {} goes on serving\n", no_heir.why, std::process::id());
-        let answer = Answer::new(outcome, text).with("why", no_heir.why.trim_end());
-        let _left = reply.map(|reply| reply.send(answer));
+        Estate::of(&self.running, admin, control.context("out of descriptors")?, self.watchdog.patience())
     }
 
     fn summary(&self) -> String {
@@ -250,13 +237,13 @@ impl Life {
                         "stops: nobody is accepted any more, what is under way has {seconds} s to finish"
                     );
                 }
-                self.service.stopping("what is under way is finished");
+                service::stopping("what is under way is finished");
                 drop(control);
                 tokio::task::spawn_blocking(move || running.stop(grace))
             }
             End::Followed(heir, reply) => {
                 let grace = settings.upgrade_grace_period;
-                self.service.followed_by(heir.process);
+                service::followed_by(heir.process);
                 let (old, new) = (std::process::id(), heir.process);
                 let seconds = grace.as_secs();
                 tracing::info!("process {new} serves now; what is under way here has {seconds} s to finish");
@@ -291,6 +278,18 @@ impl Life {
         tracing::info!("stopped");
         Verdict::Good
     }
+}
+
+/// The new process failed.
+fn goes_on(no_heir: &NoHeir, reply: Option<oneshot::Sender<Answer>>) {
+    // What is wrong with its catalog the new process has told the log itself.
+    let why = if no_heir.is_mistake { "the new process refused its catalog" } else { no_heir.why.trim_end() };
+    tracing::error!("upgrade: {why}");
+    tracing::error!("upgrade: this process goes on serving");
+    let outcome = if no_heir.is_mistake { Outcome::Mistaken } else { Outcome::Failed };
+    let text = format!("{}not upgraded: process {} goes on serving\n", no_heir.why, std::process::id());
+    let answer = Answer::new(outcome, text).with("why", no_heir.why.trim_end());
+    let _left = reply.map(|reply| reply.send(answer));
 }
 
 async fn next_asked(asked: &mut Option<Receiver<Asked>>) -> Option<Asked> {

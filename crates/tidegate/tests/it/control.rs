@@ -190,7 +190,9 @@ fn what_is_under_way_ends_in_the_old_process_and_its_log_line_is_written() {
     // Four of these wait, two seconds at the most, when the new process comes.
     let to = proxy.address;
     let mut queued: Vec<Client> = (0..6).map(|_| Client::connect(to)).collect();
-    queued.iter_mut().for_each(|client| client.send(&request("GET", "/queued", &[])));
+    for client in &mut queued {
+        client.send(&request("GET", "/queued", &[]));
+    }
     let mut idle = Client::connect(to);
     idle.send("GET /idle HTTP/1.1\r\nHost: a\r\n\r\n");
     assert_eq!(idle.answer().status, 200);
