@@ -6,6 +6,7 @@
 //!  │◀── Ready ───────────────────────────────────────────│ (or Failed, or its end: the old one goes on)
 //!  │── go ──────────────────────────────────────────────▶│ accepts from the same sockets
 //!  │◀── Serving ─────────────────────────────────────────│
+//!  │── go, once the service manager knows ──────────────▶│
 //!  stops accepting, drains, ends
 //! ```
 //!

@@ -116,7 +116,7 @@ pub(super) fn raise(start: &Start, program: Option<&Path>, mut estate: Estate) -
     // The command holds their end of the channel; while it does, the end of the child is not seen.
     drop(command);
     let mut child = started.with_context(|| format!("cannot start {}", program.display()))?;
-    let handed = hand_over(&mut channel, &mut estate);
+    let handed = hand_over(&mut channel, &mut estate, child.id());
     estate.legacy.mark_keys.zeroize();
     match handed {
         Ok(has_control) => Ok(Heir { process: child.id(), has_control }),
@@ -149,7 +149,7 @@ impl<E: Into<anyhow::Error>> From<E> for Ended {
     }
 }
 
-fn hand_over(channel: &mut UnixStream, estate: &mut Estate) -> Result<bool, Ended> {
+fn hand_over(channel: &mut UnixStream, estate: &mut Estate, process: u32) -> Result<bool, Ended> {
     say(channel, &estate.legacy)?;
     let sockets: Vec<BorrowedFd<'_>> = estate.sockets.iter().map(AsFd::as_fd).collect();
     send_sockets(channel, &sockets)?;
@@ -159,7 +159,14 @@ fn hand_over(channel: &mut UnixStream, estate: &mut Estate) -> Result<bool, Ende
     };
     say(channel, &Go { go: true })?;
     match next(channel)? {
-        Said::Serving => Ok(has_control),
+        Said::Serving => {
+            // The service manager hears only the process that it takes for the service: first that it is another one
+            // now, then what that one has to say.
+            service::followed_by(process);
+            // It serves, whether it hears this or not.
+            let _told = say(channel, &Go { go: true });
+            Ok(has_control)
+        }
         other => Err(unexpected(other)),
     }
 }

@@ -11,6 +11,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use zeroize::Zeroize;
 
+/// How long the old process may take to tell the service manager.
+const LAST_WORD: Duration = Duration::from_secs(5);
+
 /// What came from the process before, and the line to it.
 pub(super) struct Inheritance {
     channel: UnixStream,
@@ -81,10 +84,11 @@ impl Inheritance {
         }
     }
 
-    /// Says that clients are accepted.
+    /// Says that clients are accepted, and waits until the service manager knows whom to listen to.
     pub(super) fn serving(mut self) {
         // The old one may be gone, which is no reason not to serve.
         let _told = say(&mut self.channel, &Said::Serving);
+        let _heard = self.channel.set_read_timeout(Some(LAST_WORD)).map(|()| hear::<Go>(&mut self.channel));
     }
 
     /// Says why it does not serve.

@@ -243,7 +243,6 @@ impl Life {
             }
             End::Followed(heir, reply) => {
                 let grace = settings.upgrade_grace_period;
-                service::followed_by(heir.process);
                 let (old, new) = (std::process::id(), heir.process);
                 let seconds = grace.as_secs();
                 tracing::info!("process {new} serves now; what is under way here has {seconds} s to finish");

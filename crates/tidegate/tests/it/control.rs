@@ -250,6 +250,7 @@ fn the_service_manager_is_told_of_every_turn() {
     manager.set_read_timeout(Some(PATIENCE)).unwrap();
     let beats = AtomicUsize::new(0);
     let hears = |wanted: &str| loop {
+        assert!(beats.load(Ordering::Relaxed) < 200, "signs of life come, and no {wanted}");
         let mut message = [0; 1024];
         let count = manager.recv(&mut message).unwrap_or_else(|error| panic!("no {wanted}: {error}"));
         let message = text(&message[..count]);
