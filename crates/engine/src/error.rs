@@ -16,6 +16,8 @@ pub enum ErrorKind {
     NodeBadResponse(&'static str),
     /// The pool has no node that could be tried.
     NoNode,
+    /// All nodes of the pool had as many requests as they may, and there was no place in the queue, or none in time.
+    NodesBusy,
     /// The client sent a request body whose framing is wrong.
     ClientBody,
     /// The client stopped sending its request body, or sent it more slowly than it may.
@@ -98,6 +100,7 @@ impl TransactionError {
                 (504, "The server behind this site did not answer in time.")
             }
             ErrorKind::NoNode => (503, "No server is ready for this site. Please try again in a moment."),
+            ErrorKind::NodesBusy => (503, "All servers of this site are busy. Please try again shortly."),
             ErrorKind::ClientBody => (400, "The request body could not be read."),
             ErrorKind::ClientStalled => (408, "The rest of the request did not come in time."),
             ErrorKind::ClientBodyTooLong => (413, "The body of the request is too long."),
@@ -114,6 +117,7 @@ impl TransactionError {
             ErrorKind::NodeClosed => "node-closed",
             ErrorKind::NodeBadResponse(_) => "node-bad-response",
             ErrorKind::NoNode => "no-node",
+            ErrorKind::NodesBusy => "nodes-busy",
             ErrorKind::ClientBody => "client-body",
             ErrorKind::ClientStalled => "client-stalled",
             ErrorKind::ClientBodyTooLong => "client-body-too-long",

@@ -19,6 +19,18 @@ pub const POOLS_MAX: usize = 10_000;
 /// Nodes of one pool. Choosing a node looks at each of them.
 pub const NODES_PER_POOL_MAX: usize = 256;
 
+/// Monitors in a catalog: one for each pool.
+pub const MONITORS_MAX: usize = 10_000;
+
+/// Monitors of one pool: what they say of a node is kept in as many bits.
+pub const MONITORS_PER_POOL_MAX: usize = 32;
+
+/// Requests that wait for a place at the nodes of one pool, whatever the catalog says: each holds its connection.
+pub const NODE_QUEUE_MAX: u32 = 65_536;
+
+/// When a client for whom the nodes had no place is told to come again: half of what one waits in the queue by itself.
+pub const BUSY_RETRY_AFTER: core::time::Duration = core::time::Duration::from_secs(5);
+
 /// Rate classes, and bandwidth classes, in a catalog; as in the traffic manager the language comes from.
 pub const CLASSES_MAX: usize = 25_000;
 

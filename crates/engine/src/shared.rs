@@ -151,7 +151,7 @@ impl Shared {
     fn put(&self, mut catalog: Catalog, now: Now) {
         let wakes = self.registry.adopt(&catalog.rate_classes, &catalog.bandwidth_classes, now.tick);
         let _nobody_waits = self.shadow.adopt(&catalog.rate_classes, &catalog.bandwidth_classes, now.tick);
-        self.nodes.adopt(&mut catalog);
+        self.nodes.adopt(&mut catalog, now.tick);
         self.adopt_rule_counters(&mut catalog);
         self.adopt_mark_memories(&mut catalog);
         self.adopt_protections(&mut catalog);
@@ -259,11 +259,6 @@ impl Shared {
     /// Live state of the classes as rules in observe mode would have them.
     pub fn shadow(&self) -> &Registry {
         &self.shadow
-    }
-
-    /// Live state of the nodes.
-    pub fn nodes(&self) -> &Nodes {
-        &self.nodes
     }
 
     /// See [`SharedOptions::seed`].

@@ -12,7 +12,7 @@
 //!                          ├ http2      connection ─▶ streams, each ─▶ exchange
 //!                          ├ errands    what rules have done in the world while they wait
 //!                          ├ housekeeping   memory, and what is told once in a while
-//!                          ├ node       connect, idle connections of its own
+//!                          ├ node       connect, idle connections of its own; one watcher for all looks after nodes
 //!                          ├ timers     time-outs, one cell a connection
 //!                          └ log lines ──▶ log_writer, one thread for all
 //! ```
@@ -53,6 +53,7 @@ pub use front::proxy_header::{BadProxyHeader, Told, decode_proxy_header};
 pub use listener::{ListenError, ListeningSockets};
 pub use log_writer::LogOpenError;
 pub use node::connect::{Dial, NodeStream, Tcp};
+pub use node::watcher::Watcher;
 pub use pulse::Pulse;
 pub use server::{Hurry, Options, Prepared, Proxy, Running, StartError};
 pub use wakes::Wakes;

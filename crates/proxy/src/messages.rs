@@ -45,6 +45,15 @@ impl Messages {
         }
     }
 
+    /// Logs that a node is left alone for its answers, or counts it.
+    #[cold]
+    pub(crate) fn node_ejected(&self, (pool, index): (&Pool, NodeIndex), length: Duration, now: Tick) {
+        if self.admits(now) {
+            let (pool, node, seconds) = (&*pool.name, name_of(pool, index), length.as_secs());
+            tracing::warn!(target: "node", pool, node, seconds, "a node is left alone for its bad answers");
+        }
+    }
+
     /// Logs that a node that had failed answered, or counts it.
     #[cold]
     pub(crate) fn node_is_back(&self, (pool, index): (&Pool, NodeIndex), now: Tick) {

@@ -5,6 +5,7 @@ use crate::errands::Desk;
 use crate::listener::{ListenError, Listener, ListeningSockets, open, shares};
 use crate::log_writer::{LogOpenError, LogWriter};
 use crate::node::connect::Tcp;
+use crate::node::watcher::Watching;
 use crate::pulse::Pulse;
 use crate::wakes::Wakes;
 use crate::worker::{Worker, WorkerSettings};
@@ -106,8 +107,11 @@ impl Proxy {
             clock: clock.clone(),
             shared,
             desk: Desk::new(),
+            watching: None,
         };
         let seed = RandomState::new().hash_one(0_u8);
+        let watched = (Arc::clone(&running.shared), clock.clone(), Arc::clone(&running.desk));
+        running.watching = Some(Watching::start(watched, seed).map_err(StartError::Worker)?);
         let count = options.workers.get();
         for index in 0..count {
             let settings = WorkerSettings {
@@ -155,6 +159,8 @@ pub struct Running {
     clock: Clock,
     shared: Arc<Shared>,
     desk: Arc<Desk>,
+    /// Looks after the nodes as long as we serve.
+    watching: Option<Watching>,
 }
 
 /// Where we listen.
@@ -263,6 +269,7 @@ impl Running {
         // Only the workers' copies are left: once they are closed, nobody waits in a queue that nobody serves.
         self.listeners.clear();
         self.tell(|| Command::Stop(stop));
+        self.watching = None;
         for worker in self.workers.drain(..) {
             if let Some(thread) = worker.thread
                 && thread.join().is_err()
@@ -402,7 +409,7 @@ async fn work(
     (log, desk): (LogWriter, Arc<Desk>),
     mut commands: UnboundedReceiver<Command>,
 ) {
-    let dial = Tcp::new(settings.clock.clone());
+    let dial = Tcp::with_names(settings.clock.clone(), Arc::clone(&desk.names));
     let worker = Worker::with_log(settings, dial, (Some(log), desk));
     let mut ends: HashMap<SocketAddr, Vec<Rc<Notify>>> = HashMap::new();
     let Stop { grace, heir } = loop {

@@ -7,7 +7,7 @@ use crate::errands::{Desk, Errands, Lookup};
 use crate::http::connection;
 use crate::log_writer::{BATCH_BYTES, LogTarget, LogWriter};
 use crate::messages::Messages;
-use crate::node::connect::{Dial, Tcp};
+use crate::node::connect::{Dial, Tcp, secure};
 use crate::node::idle::{IdleNodes, NodePlace};
 use crate::timers::Timers;
 use crate::tls::handshake::Handshakes;
@@ -15,10 +15,8 @@ use crate::tls::settings::{self, Keeper, Served};
 use crate::wakes::Wakes;
 use crate::wire::Wire;
 use crate::{front, housekeeping};
-use engine::catalog::{Catalog, Node, NodeTls, Timeouts, Verification, VirtualServer, VirtualServerId};
+use engine::catalog::{Catalog, Node, NodeTls, Timeouts, VirtualServer, VirtualServerId};
 use engine::{ConnectionFacts, Heads, RequestId, Shared, Transaction};
-use rustls::ClientConnection;
-use rustls::pki_types::ServerName;
 use shaping::Tick;
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -261,16 +259,7 @@ impl<D: Dial> Worker<D> {
         node: &Node,
         tls: &NodeTls,
     ) -> io::Result<D::Stream> {
-        let desk = self.errands.desk();
-        let machine = match (&tls.authorities, tls.verify) {
-            (Some(_), _) | (_, Verification::Nothing) => None,
-            (None, Verification::Full) => Some(desk.tls.machine_roots().await.map_err(io::Error::other)?),
-        };
-        let config = desk.keeper.node(tls, machine).map_err(io::Error::other)?;
-        let name = tls.server_name.as_deref().unwrap_or(&node.host).to_owned();
-        let name = ServerName::try_from(name).map_err(io::Error::other)?;
-        let session = ClientConnection::new(config, name).map_err(io::Error::other)?;
-        self.dial.secure(stream, session).await
+        secure((&self.dial, self.errands.desk()), stream, (node, tls)).await
     }
 
     /// From now on `look` sees each transaction of this worker when it is over, after its log line.

@@ -3,7 +3,7 @@
 
 use anyhow::Context;
 use engine::catalog::Admin as Settings;
-use engine::{MarkMemory, ProtectionLive, Shared, Stopwatch};
+use engine::{MarkMemory, NodeReading, PoolReading, ProtectionLive, Shared, Stopwatch};
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{ALLOW, CONTENT_TYPE};
@@ -215,7 +215,8 @@ impl Collector for Numbers {
             + self.classes(&mut encoder)?
             + self.marks(&mut encoder)?
             + self.certificates(&mut encoder)?
-            + self.protections(&mut encoder)?;
+            + self.protections(&mut encoder)?
+            + self.pools(&mut encoder)?;
         let help = "Rules, classes and virtual servers beyond those that are told of one by one.";
         let metric = encoder.encode_descriptor("left_out", help, None, MetricType::Gauge)?;
         ConstGauge::new(i64::try_from(left_out).unwrap_or(i64::MAX)).encode(metric)?;
@@ -326,6 +327,38 @@ impl Numbers {
         table(encoder, &classes, |(name, _)| ("class", name), &clients)
     }
 
+    fn pools(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<usize, fmt::Error> {
+        let (now, catalog) = (self.stopwatch.tick(), self.shared.catalog());
+        let pools: Vec<PoolReading> = catalog.pools.iter().map(|pool| pool.reading(now)).collect();
+        let (counter, gauge) = (MetricType::Counter, MetricType::Gauge);
+        let columns: [Column<'_, PoolReading>; 7] = [
+            ("pool_queue", "Requests that wait for a place at a node of a pool now.", gauge, &|pool| {
+                pool.queue
+            }),
+            ("pool_queued", "Requests that had to wait for a place.", counter, &|pool| pool.queued),
+            ("pool_queue_full", "Requests for which the queue of a pool had no place.", counter, &|pool| {
+                pool.queue_full
+            }),
+            ("pool_queue_timed_out", "Requests that waited for a place in vain.", counter, &|pool| {
+                pool.queue_timed_out
+            }),
+            ("pool_retries", "Requests sent to another node after a failed attempt.", counter, &|pool| {
+                pool.retries
+            }),
+            (
+                "pool_retries_refused",
+                "Requests that were not sent to another node because too many would have been.",
+                counter,
+                &|pool| pool.retries_refused,
+            ),
+            ("pool_failed_over", "Requests that went to the failure pool.", counter, &|pool| {
+                pool.failed_over
+            }),
+        ];
+        let left_out = table(encoder, &pools, |pool| ("pool", &pool.name), &columns)?;
+        Ok(left_out + nodes(encoder, &pools)?)
+    }
+
     fn classes(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<usize, fmt::Error> {
         let readings = self.shared.registry().readings(self.stopwatch.tick());
         let (counter, gauge) = (MetricType::Counter, MetricType::Gauge);
@@ -374,6 +407,48 @@ impl Numbers {
         let left_out = table(encoder, &rates, |class| ("class", &class.name), &rate)?;
         Ok(left_out + table(encoder, &bandwidths, |class| ("class", &class.name), &bandwidth)?)
     }
+}
+
+/// The nodes of pools; gives how many were left out.
+fn nodes(encoder: &mut DescriptorEncoder<'_>, pools: &[PoolReading]) -> Result<usize, fmt::Error> {
+    let all: Vec<(&str, &NodeReading)> =
+        pools.iter().flat_map(|pool| pool.nodes.iter().map(|node| (&*pool.name, node))).collect();
+    let shown = all.get(..NAMES_MAX).unwrap_or(&all);
+    let (counter, gauge) = (MetricType::Counter, MetricType::Gauge);
+    let columns: [Column<'_, NodeReading>; 5] = [
+        ("node_requests", "Requests handed to a node of a pool.", counter, &|node| node.requests),
+        ("node_failed_attempts", "Attempts at a node of a pool that failed.", counter, &|node| node.failures),
+        ("node_ejected", "Times that a node was left alone for its bad answers.", counter, &|node| {
+            node.ejections
+        }),
+        ("node_in_flight", "Requests under way at a node.", gauge, &|node| u64::from(node.in_flight)),
+        (
+            "node_response_microseconds",
+            "How long a node takes to the head of an answer, a moving average; 0 where it is not known.",
+            gauge,
+            &|node| u64::try_from(node.mean_response.as_micros()).unwrap_or(u64::MAX),
+        ),
+    ];
+    for (column, help, kind, value) in columns {
+        let mut metric = encoder.encode_descriptor(column, help, None, kind)?;
+        for (pool, node) in shown {
+            let labels = [("pool", *pool), ("node", &*node.name)];
+            let metric = metric.encode_family(&labels)?;
+            match kind {
+                MetricType::Gauge => {
+                    ConstGauge::new(i64::try_from(value(node)).unwrap_or(i64::MAX)).encode(metric)?;
+                }
+                _ => ConstCounter::new(value(node)).encode(metric)?,
+            }
+        }
+    }
+    let help = "How a node of a pool is: 1 for the word that fits.";
+    let mut metric = encoder.encode_descriptor("node_state", help, None, gauge)?;
+    for (pool, node) in shown {
+        let labels = [("pool", *pool), ("node", &*node.name), ("state", node.condition.word())];
+        ConstGauge::new(1_i64).encode(metric.encode_family(&labels)?)?;
+    }
+    Ok(all.len() - shown.len())
 }
 
 /// Each column for each row, with what names it as label; gives how many rows were left out.

@@ -2,10 +2,10 @@
 
 use super::http_request::array_of;
 use super::{EVERYWHERE, LIVE, RAW_REQUEST, REQUEST, decides, row};
-use crate::catalog::{Node, Pool, PoolId};
+use crate::catalog::{Node, PoolId};
 use crate::host::{End, Host, Note};
 use crate::limits;
-use crate::nodes::NodeIndex;
+use crate::nodes::Observed;
 use std::net::IpAddr;
 use std::sync::Arc;
 use trafficscript::{Answer, Builtin, ByteString, Call, Effect, Param, Value};
@@ -49,7 +49,8 @@ pub(super) const ROWS: [Builtin<Host>; 12] = [
         (POOL),
         Integer, EVERYWHERE, Reads, "",
         ["pool.activenodes( \"web\" )" => "1", "pool.activenodes( \"no such pool\" )" => "0"],
-        "Those whose last attempt did not fail. 0, with a warning, where there is no such pool.",
+        "Those that get requests: not disabled or draining, their last attempt did not fail, no monitor has found them \
+         failed. 0, with a warning, where there is no such pool.",
         |call| count(call, is_active),
     ),
     row!(
@@ -57,8 +58,9 @@ pub(super) const ROWS: [Builtin<Host>; 12] = [
         (POOL),
         Integer, EVERYWHERE, Reads, "",
         ["pool.failednodes( \"web\" )" => "0"],
-        "Those whose last attempt failed; each is left alone for the pool's `node_fail_time`, then tried again. 0, with a \
-         warning, where there is no such pool.",
+        "Those whose last attempt failed (each is left alone for the pool's `node_fail_time`, then tried again), that are \
+         ejected for their answers, that a monitor has found failed or whose name has no address. 0, with a warning, \
+         where there is no such pool.",
         |call| count(call, is_failed),
     ),
     row!(
@@ -66,16 +68,17 @@ pub(super) const ROWS: [Builtin<Host>; 12] = [
         (POOL),
         Integer, EVERYWHERE, Reads, "",
         ["pool.disablednodes( \"web\" )" => "0"],
-        "Nodes cannot be disabled yet: 0, with a warning where there is no such pool.",
-        |call| count(call, |_, _| false),
+        "Those with `state = \"disabled\"` in the catalog. 0, with a warning, where there is no such pool.",
+        |call| count(call, is_disabled),
     ),
     row!(
         "pool.drainingnodes", "How many nodes of a pool are draining.",
         (POOL),
         Integer, EVERYWHERE, Reads, "",
         ["pool.drainingnodes( \"web\" )" => "0"],
-        "Nodes cannot be drained yet: 0, with a warning where there is no such pool.",
-        |call| count(call, |_, _| false),
+        "Those with `state = \"draining\"` in the catalog that have not failed. 0, with a warning, where there is no such \
+         pool.",
+        |call| count(call, is_draining),
     ),
     row!(
         "pool.listallnodes", "All nodes of a pool.",
@@ -83,7 +86,7 @@ pub(super) const ROWS: [Builtin<Host>; 12] = [
         Array, EVERYWHERE, Reads, "",
         ["array.join( pool.listallnodes( \"web\" ) )" => "192.0.2.81:80"],
         "As `host:port`, in the order of the catalog. Empty, with a warning, where there is no such pool.",
-        |call| list(call, |_, _| true),
+        |call| list(call, |_| true),
     ),
     row!(
         "pool.listactivenodes", "The nodes of a pool that are thought well.",
@@ -91,7 +94,7 @@ pub(super) const ROWS: [Builtin<Host>; 12] = [
         Array, EVERYWHERE, Reads, "",
         ["foreach( $node in pool.listactivenodes( \"web\" ) ) $1 = \"http://\" . $node . \"/\";" =>
          "http://192.0.2.81:80/"],
-        "Those whose last attempt did not fail, as `host:port`. Empty, with a warning, where there is no such pool.",
+        "As `pool.activenodes` counts them, as `host:port`. Empty, with a warning, where there is no such pool.",
         |call| list(call, is_active),
     ),
     row!(
@@ -99,7 +102,7 @@ pub(super) const ROWS: [Builtin<Host>; 12] = [
         (POOL),
         Array, EVERYWHERE, Reads, "",
         ["array.length( pool.listfailednodes( \"web\" ) )" => "0"],
-        "Those whose last attempt failed, as `host:port`. Empty, with a warning, where there is no such pool.",
+        "As `pool.failednodes` counts them, as `host:port`. Empty, with a warning, where there is no such pool.",
         |call| list(call, is_failed),
     ),
     row!(
@@ -107,16 +110,16 @@ pub(super) const ROWS: [Builtin<Host>; 12] = [
         (POOL),
         Array, EVERYWHERE, Reads, "",
         ["array.length( pool.listdisablednodes( \"web\" ) )" => "0"],
-        "Nodes cannot be disabled yet: empty, with a warning where there is no such pool.",
-        |call| list(call, |_, _| false),
+        "As `pool.disablednodes` counts them, as `host:port`. Empty, with a warning, where there is no such pool.",
+        |call| list(call, is_disabled),
     ),
     row!(
         "pool.listdrainingnodes", "The nodes of a pool that are draining.",
         (POOL),
         Array, EVERYWHERE, Reads, "",
         ["array.length( pool.listdrainingnodes( \"web\" ) )" => "0"],
-        "Nodes cannot be drained yet: empty, with a warning where there is no such pool.",
-        |call| list(call, |_, _| false),
+        "As `pool.drainingnodes` counts them, as `host:port`. Empty, with a warning, where there is no such pool.",
+        |call| list(call, is_draining),
     ),
     row!(
         "pool.checknode", "How a node of a pool is, in one word.",
@@ -129,43 +132,51 @@ pub(super) const ROWS: [Builtin<Host>; 12] = [
         ["pool.checknode( \"web\", \"192.0.2.81\", 80 )" => "ACTIVE",
          "pool.checknode( \"web\", \"192.0.2.99\", 80 )" => "NOTINPOOL",
          "pool.checknode( \"no such pool\", \"192.0.2.81\", 80 )" => "NOSUCHPOOL"],
-        "`ACTIVE`, `DEAD` (its last attempt failed), `NOTINPOOL` or `NOSUCHPOOL`. Rules written elsewhere may also expect \
-         `DISABLED`, `DRAINING` and `NOSUCHHOST`: nodes cannot be disabled or drained yet, and a name is compared with \
-         the catalog, not looked up.",
+        "`ACTIVE`, `DEAD` (as `pool.failednodes` counts it), `DISABLED`, `DRAINING`, `NOTINPOOL` or `NOSUCHPOOL`. Rules \
+         written elsewhere may also expect `NOSUCHHOST`: a name is compared with the catalog, not looked up.",
         check_node,
     ),
 ];
 
-fn is_active(pool: &Pool, node: NodeIndex) -> bool {
-    pool.is_well(node)
+/// Which nodes are counted or listed.
+type Wanted = fn(Observed) -> bool;
+
+fn is_active(observed: Observed) -> bool {
+    matches!(observed, Observed::Active | Observed::Starting)
 }
 
-fn is_failed(pool: &Pool, node: NodeIndex) -> bool {
-    !pool.is_well(node)
+fn is_failed(observed: Observed) -> bool {
+    !(is_active(observed) || is_disabled(observed) || is_draining(observed))
+}
+
+fn is_disabled(observed: Observed) -> bool {
+    observed == Observed::Disabled
+}
+
+fn is_draining(observed: Observed) -> bool {
+    observed == Observed::Draining
 }
 
 /// The nodes of the pool named by the first argument that are as wanted; none, with a warning, where it is not there.
-fn nodes_that<'a>(
-    call: &'a mut Call<'_, Host>,
-    wanted: fn(&Pool, NodeIndex) -> bool,
-) -> impl Iterator<Item = &'a Node> {
+fn nodes_that<'a>(call: &'a mut Call<'_, Host>, wanted: Wanted) -> impl Iterator<Item = &'a Node> {
     let name = call.string(0);
     let found = call.host.catalog.pool_by_name(&name);
     if found.is_none() {
         call.warn(format!("there is no pool \"{name}\""));
     }
+    let now = call.host.now.tick;
     let pool = found.map(|pool| call.host.catalog.pool(pool));
     pool.into_iter().flat_map(move |pool| {
-        let indexes = pool.indexes().filter(move |index| wanted(pool, *index));
+        let indexes = pool.indexes().filter(move |index| wanted(pool.condition(*index, now)));
         indexes.filter_map(|index| pool.nodes.get(index.index()))
     })
 }
 
-fn count(call: &mut Call<'_, Host>, wanted: fn(&Pool, NodeIndex) -> bool) -> Answer {
+fn count(call: &mut Call<'_, Host>, wanted: Wanted) -> Answer {
     nodes_that(call, wanted).count().into()
 }
 
-fn list(call: &mut Call<'_, Host>, wanted: fn(&Pool, NodeIndex) -> bool) -> Answer {
+fn list(call: &mut Call<'_, Host>, wanted: Wanted) -> Answer {
     let names: Value = array_of(nodes_that(call, wanted).map(|node| node.name.as_bytes()));
     names.into()
 }
@@ -180,8 +191,12 @@ fn check_node(call: &mut Call<'_, Host>) -> Answer {
     let wanted = node_name(&host, port);
     match pool.node_by_name(wanted.as_bytes()) {
         None => "NOTINPOOL".into(),
-        Some(node) if pool.is_well(node) => "ACTIVE".into(),
-        Some(_) => "DEAD".into(),
+        Some(node) => match pool.condition(node, call.host.now.tick) {
+            Observed::Active | Observed::Starting => "ACTIVE".into(),
+            Observed::Disabled => "DISABLED".into(),
+            Observed::Draining => "DRAINING".into(),
+            _ => "DEAD".into(),
+        },
     }
 }
 

@@ -17,7 +17,6 @@ use super::{
     Admin, Catalog, ControlSocket, Files, Node, Pool, PoolId, RuleSettings, Settings, VirtualServerId,
 };
 use crate::limits;
-use crate::nodes::PoolLive;
 use accesslog::Format;
 use source::{Diagnostic, DiagnosticId, Severity, Source, Span, nearest};
 use std::num::NonZeroU32;
@@ -36,7 +35,7 @@ pub(super) const EMPTY_LIST: DiagnosticId = DiagnosticId("empty-list");
 pub(super) const REPEATED: DiagnosticId = DiagnosticId("repeated-entry");
 
 /// The word that stands for no pool.
-const DISCARD: &str = "discard";
+pub(super) const DISCARD: &str = "discard";
 /// The word that stands for no socket.
 const OFF: &str = "off";
 /// The folder of rules beside the catalog.
@@ -160,9 +159,11 @@ impl Checker<'_> {
             rules: rule_settings(said.rules.value()),
             ..Catalog::default()
         };
+        catalog.monitors = self.all_monitors();
         for (name, pool) in self.tables(&said.pools, "pools", limits::POOLS_MAX) {
-            catalog.pools.extend(self.pool(name, pool));
+            catalog.pools.extend(self.pool(name, pool, &catalog.monitors));
         }
+        self.failure_pools(&mut catalog.pools);
         for (name, class) in self.tables(&said.rate_classes, "rate classes", limits::CLASSES_MAX) {
             catalog.rate_classes.push((name.value.clone(), rate_class(&class.value)));
         }
@@ -194,7 +195,7 @@ impl Checker<'_> {
     }
 
     /// The readable tables of a kind, at most so many.
-    fn tables<'s, T>(
+    pub(super) fn tables<'s, T>(
         &mut self,
         slot: &'s Slot<Named<T>>,
         kind: &str,
@@ -215,30 +216,6 @@ impl Checker<'_> {
         let diagnostic = Diagnostic::error(MISSING_KEY, "the catalog has no virtual server");
         let example = "add [virtual_servers.NAME] with listen = \"127.0.0.1:8080\" and pool = \"…\"";
         self.diagnostics.push(diagnostic.at(self.source, Span::default(), "").help(example));
-    }
-
-    fn pool(&mut self, name: &At<String>, said: &At<said::Pool>) -> Option<Pool> {
-        if name.value == DISCARD {
-            let message = format!("a pool cannot be called `{DISCARD}`");
-            self.error(BAD_VALUE, message, name.span, "`pool = \"discard\"` closes connections");
-        }
-        let table = &said.value;
-        let nodes = self
-            .required(&table.nodes, "nodes", name, said.span)
-            .map_or(Vec::new(), |nodes| self.nodes(nodes));
-        let bandwidth_class = self.bandwidth_class(&table.bandwidth_class);
-        Some(Pool {
-            name: Arc::from(name.value.as_str()),
-            live: PoolLive::new(nodes.len()),
-            nodes,
-            algorithm: *table.algorithm.value()?,
-            bandwidth_class,
-            max_connect_time: table.max_connect_time.value()?.0,
-            max_reply_time: table.max_reply_time.value()?.0,
-            max_idle_connections_pernode: table.max_idle_connections_pernode.value()?.0,
-            node_fail_time: table.node_fail_time.value()?.0,
-            tls: self.node_tls(&table.tls).map(Arc::new),
-        })
     }
 
     fn authenticator(&mut self, name: &At<String>, said: &At<said::Authenticator>) -> Option<Authenticator> {
@@ -269,29 +246,6 @@ impl Checker<'_> {
             attributes: many(&table.attributes).iter().map(|name| name.value.0.clone()).collect(),
             timeout: table.timeout.value()?.0,
         })
-    }
-
-    fn nodes(&mut self, said: &At<OneOrMany<super::address::NodeAddress>>) -> Vec<Node> {
-        let list = &said.value.0;
-        if list.is_empty() {
-            self.error(EMPTY_LIST, "a pool needs a node".to_owned(), said.span, "nodes = [\"10.0.0.5:80\"]");
-        }
-        if let Some(extra) = list.get(limits::NODES_PER_POOL_MAX) {
-            let message = format!("a pool has at most {} nodes", limits::NODES_PER_POOL_MAX);
-            self.error(TOO_MANY, message, extra.span, "");
-        }
-        let mut nodes: Vec<Node> = Vec::new();
-        for at in list.iter().take(limits::NODES_PER_POOL_MAX) {
-            let name = at.value.name();
-            if nodes.iter().any(|node| *node.name == *name) {
-                let message = format!("the node `{name}` stands here twice");
-                let help = "a node has one turn, however often it is written";
-                self.doubt(REPEATED, message, at.span, help);
-                continue;
-            }
-            nodes.push(Node { host: at.value.host.clone(), port: at.value.port, name: Arc::from(name) });
-        }
-        nodes
     }
 
     fn virtual_server<H: 'static>(
@@ -396,7 +350,7 @@ impl Checker<'_> {
     }
 
     /// `None` for `discard`, and for a pool that is not there.
-    fn default_pool(&mut self, name: &At<Text>, pools: &[Pool]) -> Option<PoolId> {
+    pub(super) fn default_pool(&mut self, name: &At<Text>, pools: &[Pool]) -> Option<PoolId> {
         if name.value.0 == DISCARD {
             return None;
         }
@@ -414,7 +368,7 @@ impl Checker<'_> {
         u32::try_from(at).ok().map(PoolId)
     }
 
-    fn bandwidth_class(&mut self, slot: &Slot<Text>) -> Option<Arc<str>> {
+    pub(super) fn bandwidth_class(&mut self, slot: &Slot<Text>) -> Option<Arc<str>> {
         let name = slot.said()?;
         let declared = named(&self.said.bandwidth_classes);
         if !declared.iter().any(|(declared, _)| declared.value == name.value.0) {
@@ -617,6 +571,7 @@ fn settings(said: Option<&said::Settings>) -> Settings {
             said.max_context_memory.value().and_then(bytes).unwrap_or(settings.contexts_bytes_max);
         settings.waiting_max = said.max_waiting.value().map_or(settings.waiting_max, |count| whole(count.0));
         settings.mark_key_age = said.mark_key_age.value().map_or(settings.mark_key_age, |length| length.0);
+        settings.dns_refresh = said.dns_refresh.value().map_or(settings.dns_refresh, |length| length.0);
         settings.upgrade_grace_period =
             said.upgrade_grace_period.value().map_or(settings.upgrade_grace_period, |length| length.0);
         settings.max_memory = said.max_memory.value().copied();

@@ -16,6 +16,7 @@ mod htaccess;
 mod kept;
 mod lint;
 mod marks;
+mod monitor;
 mod outgoing;
 mod outline;
 mod pool;
@@ -35,9 +36,10 @@ pub use embedded::{EmbeddedOptions, Guard};
 pub use files::{FileFacts, Files, MemoryFiles};
 pub use htaccess::Htaccess;
 pub use marks::{CookieCaching, Mark, MarkMemoryBy, Marks};
+pub use monitor::{Expected, HttpLook, Look, Monitor, MonitorId, MonitorKind};
 pub use outgoing::{Allowed, Outgoing, Refusal};
 pub use outline::{Changes, Outline, Part};
-pub use pool::{Algorithm, Node, Pool};
+pub use pool::{Algorithm, Balance, EjectOn, Ejection, HashBy, Member, Node, NodeWish, Pool, Retries, Room};
 pub use rules::{CheckedRule, Rule, RuleStage, check_rule};
 pub use schema::schema;
 pub use tls::{ClientCheck, NodeTls, ServerTls, TlsVersion, Verification};
@@ -77,6 +79,8 @@ pub struct Catalog {
     pub(crate) certificates: Vec<Declared>,
     /// In the order written.
     pub pools: Vec<Pool>,
+    /// In the order written.
+    pub monitors: Vec<Arc<Monitor>>,
     /// By name, in the order written.
     pub rate_classes: Vec<(String, RateClass)>,
     /// By name, in the order written.
@@ -176,6 +180,8 @@ pub struct Settings {
     pub mark_key_age: Duration,
     /// How much memory the process may take.
     pub max_memory: Option<MemoryShare>,
+    /// How often the addresses of named nodes are looked up.
+    pub dns_refresh: Duration,
 }
 
 impl Settings {
@@ -201,6 +207,7 @@ impl Default for Settings {
             waiting_max: bounds.tickets_max,
             mark_key_age: Duration::from_hours(24),
             max_memory: None,
+            dns_refresh: Duration::from_secs(30),
         }
     }
 }

@@ -5,9 +5,10 @@ use super::address::{Host, Listen, Network, NodeAddress};
 use super::authenticator::{AuthenticatorKind, LdapTls};
 use super::htaccess::HtaccessUse;
 use super::marks::{CookieCaching, MarkMemoryBy, Moment};
+use super::monitor::MonitorTable;
 use super::outgoing::Allowed;
 use super::outline::Outline;
-use super::pool::Algorithm;
+use super::pool::{Algorithm, EjectOn, HashByWord, NodeUse};
 use super::read::{At, Count, Flag, Named, OneOrMany, Reader, Say, Text, said_choice, said_table};
 use super::tls::{ClientCertificates, TlsVersion, Verification};
 use super::units::{BitRate, Length, MemoryShare, Size};
@@ -32,7 +33,9 @@ said_table! {
         /// Where clients connect.
         virtual_servers: Named<VirtualServer> => required,
         /// Sets of nodes that do the same work.
-        pools: Named<Pool> => optional,
+        pools: Named<PoolTable> => optional,
+        /// Who looks whether the nodes of pools are well.
+        monitors: Named<MonitorTable> => optional,
         /// Limits on requests per second and minute, used by rules with `rate.use`.
         rate_classes: Named<RateClass> => optional,
         /// Limits on bits per second.
@@ -68,6 +71,8 @@ said_table! {
         max_waiting: Count<1, 1_000_000> => 65_536,
         /// A database of places in MaxMind's format (`.mmdb`), relative to the folder of the catalog, for `geo.*`.
         geo_database: Text => optional,
+        /// How often the addresses of nodes that are named are looked up again.
+        dns_refresh: Length<1_000> => "30s",
         /// The folder for what outlives the process, relative to the folder of the catalog: the keys of marks
         /// (`mark-keys`). Without it they live in memory, and marks end with the process.
         state_folder: Text => optional,
@@ -289,11 +294,44 @@ said_table! {
 
 said_table! {
     /// A set of nodes that do the same work.
-    "a pool" Pool {
-        /// The nodes as `"host:port"`.
-        nodes: OneOrMany<NodeAddress> => required,
+    "a pool" PoolTable {
+        /// The nodes, each as `"host:port"` or as a table `{ address, weight, priority, state }`.
+        nodes: OneOrMany<NodeUse> => required,
         /// How a node is chosen.
         algorithm: Algorithm => "round_robin",
+        /// What requests for the same node have in common, for `"consistent_hash"`: `"client_address"`, `"url"`,
+        /// `"path"`, `"host"`, `"header:NAME"` or `"cookie:NAME"`. A request that lacks it goes by its client's address.
+        hash_by: HashByWord => "client_address",
+        /// How much more than its share a node may be given by its hash, in percent, from 100 on; 0 sets no bound.
+        hash_balance_factor: Count<0, 1_000> => 150,
+        /// Nodes of a lower priority are asked when fewer than so many of the higher ones are well.
+        priority_nodes: Count<1, 256> => 1,
+        /// The pool that stands in when no node is well.
+        failure_pool: Text => optional,
+        /// Requests that may be under way at each node; 0 sets no limit. Others wait for a place.
+        max_connections_pernode: Count<0, 1_000_000> => 0,
+        /// Requests that may wait for a place; 0 sets no limit but the product's own, 65,536.
+        max_queue_size: Count<0, 1_000_000> => 0,
+        /// How long a request waits for a place; 0: not at all.
+        queue_timeout: Length<0> => "10s",
+        /// How long a node that is new or well again has less than its share, growing evenly.
+        slow_start: Length<0> => 0,
+        /// Who looks whether the nodes are well: names of `[monitors]`.
+        monitors: OneOrMany<Text> => optional,
+        /// Bad answers in a row after which a node is left alone for a while; 0: never.
+        ejection_errors: Count<0, 1_000> => 5,
+        /// What a bad answer is.
+        eject_on: EjectOn => "gateway_errors",
+        /// For how long it is left alone the first time; each time in a row so much longer.
+        ejection_time: Positive => "30s",
+        /// For how long at the most.
+        ejection_time_max: Positive => "300s",
+        /// How many of the nodes may be left alone so at once, in percent.
+        max_ejected: Count<0, 100> => 50,
+        /// How many requests may be sent to another node after a failed attempt, for each hundred requests.
+        retry_budget: Count<0, 1_000> => 20,
+        /// And how many in each second, however few requests there are.
+        retry_min_per_second: Count<0, 100_000> => 10,
         /// The bandwidth class of what is written to the nodes, unless a rule sets another.
         bandwidth_class: Text => optional,
         /// How long a connection to a node may take to be established.
@@ -302,7 +340,7 @@ said_table! {
         max_reply_time: Positive => "30s",
         /// How many idle connections are kept open to each node.
         max_idle_connections_pernode: Count<0, 65_536> => 50,
-        /// How long a node that refused is left alone.
+        /// How long a node that could not be reached, or did not answer, is left alone.
         node_fail_time: Length<0> => "10s",
         /// Whether the nodes are spoken to in TLS: `true`, or a table.
         tls: PoolTls => optional,
@@ -530,7 +568,7 @@ impl JsonSchema for PoolTls {
 }
 
 /// Reads a table, or a bare text as the table whose one key `key` is that text.
-fn read_short<Short: Say, Table: Say>(
+pub(super) fn read_short<Short: Say, Table: Say>(
     value: &DeValue<'_>,
     span: Span,
     reader: &mut Reader<'_>,

@@ -198,7 +198,7 @@ protocol = \"ftp\"
 
 [pools.app]
 nodes = [\"10.0.0.5\", \"http://x:80\"]
-algorithm = \"least_connections\"
+algorithm = \"least_conections\"
 max_connect_time = 0
 
 [rate_classes.r]
@@ -284,7 +284,10 @@ fn a_message_names_the_near_word() {
         ("pool", "nodes = \"http://a:80/\"", "without the scheme"),
         ("pool", "nodes = \"app.internal\"", "write \"app.internal:80\""),
         ("pool", "nodes = \"fe80::1\"", "write \"[fe80::1]:80\""),
-        ("pool", "nodes = \"a:80\"\nalgorithm = \"random\"", "\"random\" is not supported yet"),
+        ("pool", "nodes = \"a:80\"\nalgorithm = \"radnom\"", "did you mean \"random\"?"),
+        ("pool", "nodes = \"a:80\"\nhash_by = \"header:\"", "one of \"client_address\""),
+        ("pool", "nodes = { address = \"a:80\", weight = 0 }", "from 1 to 100"),
+        ("pool", "nodes = \"a:80\"\nejection_time = \"10m\"", "shorter than"),
         ("rate_class", "max_rate_per_second = \"5\"", "this is a string"),
         ("rate_class", "max_rate_per_minute = 1.5", "expected a whole number from 0 to"),
         ("bandwidth_class", "maximum = \"1 MB/s\"", "1 MB/s are \"8 Mbit/s\""),

@@ -241,7 +241,11 @@ impl Transaction {
             return self.sealed(next);
         }
         self.origin = Origin::Error(error.word());
-        let next = self.answer_with(outcome::page(status, sentence));
+        let mut page = outcome::page(status, sentence);
+        if error.kind == crate::error::ErrorKind::NodesBusy {
+            page.fields.push(outcome::retry_after(crate::limits::BUSY_RETRY_AFTER));
+        }
+        let next = self.answer_with(page);
         self.sealed(next)
     }
 

@@ -1,9 +1,9 @@
 //! What the shell asks while it has the request at a node: which node, how long, how often.
 
 use super::Transaction;
-use crate::catalog::{Node, Pool, PoolId};
+use crate::catalog::{Algorithm, HashBy, Node, Pool, PoolId};
 use crate::error::{ErrorKind, TransactionError, is_idempotent};
-use crate::nodes::NodeIndex;
+use crate::nodes::{Asking, Choice, NodeIndex, Observed, Turn, hash};
 use crate::settings::{Forwarding, NodeEnds};
 use crate::time::Now;
 use core::time::Duration;
@@ -32,30 +32,92 @@ impl Attempts {
 }
 
 impl Transaction {
-    /// The node to try next, other than those of `tried`; `None` if there is none. As [`Pool::choose`], with what
+    /// The node to try next, other than those of `tried`; the request is entered there. As [`Pool::choose`], with what
     /// rules have asked for: the one node that they named, first the one that they prefer, last those that they avoid.
-    pub fn choose_node(&self, pool: PoolId, tried: &[NodeIndex], now: Tick) -> Option<NodeIndex> {
+    /// A node that is draining is asked if a rule names or prefers it, one that is disabled never.
+    pub fn choose_node(&self, pool: PoolId, tried: &[NodeIndex], turn: Turn, now: Tick) -> Choice {
         let settings = &self.host.settings;
         let pool = self.host.catalog.pool(pool);
+        let is_disabled = |index: NodeIndex| pool.condition(index, now) == Observed::Disabled;
         if let Some(named) = &settings.named {
-            let index = pool.node_by_name(named.name.as_bytes()).unwrap_or(NodeIndex::NAMED);
-            return tried.is_empty().then_some(index);
+            return match pool.node_by_name(named.name.as_bytes()) {
+                _ if !tried.is_empty() => Choice::Nobody,
+                None => Choice::Node(NodeIndex::NAMED, None),
+                Some(index) if is_disabled(index) => Choice::Nobody,
+                Some(index) => match pool.enter(index, now) {
+                    Some(in_flight) => Choice::Node(index, Some(in_flight)),
+                    None => Choice::Full,
+                },
+            };
         }
+        let asking = self.asking(pool, tried, turn);
         if settings.avoided.is_empty() && settings.preferred.is_none() {
-            return pool.choose(tried, now);
+            return pool.choose(tried, asking, now);
         }
         let is_avoided = |index: &NodeIndex| settings.avoided.iter().any(|name| pool.is_called(*index, name));
         let preferred = settings.preferred.as_ref().and_then(|name| pool.node_called(name));
         if let Some(preferred) = preferred
             && !tried.contains(&preferred)
             && !is_avoided(&preferred)
-            && pool.is_well(preferred)
+            && pool.is_well(preferred, now)
+            && !is_disabled(preferred)
+            && let Some(in_flight) = pool.enter(preferred, now)
         {
-            return Some(preferred);
+            return Choice::Node(preferred, Some(in_flight));
         }
         let mut passed_over = tried.to_vec();
         passed_over.extend(pool.indexes().filter(is_avoided));
-        pool.choose(&passed_over, now).or_else(|| pool.choose(tried, now))
+        match pool.choose(&passed_over, asking, now) {
+            Choice::Nobody => pool.choose(tried, asking, now),
+            choice => choice,
+        }
+    }
+
+    /// The pool that the request goes to: the one chosen, or the one that stands in for it while no node of it is well.
+    pub fn pool_in_service(&self, chosen: PoolId, now: Tick) -> PoolId {
+        let mut id = chosen;
+        // Failure pools lead nowhere in a circle; where all are down, the last one is asked.
+        while let pool = self.host.catalog.pool(id)
+            && self.host.settings.named.is_none()
+            && let Some(next) = pool.failure_pool
+            && pool.is_down(now)
+        {
+            pool.counters().failed_over.add_one();
+            id = next;
+        }
+        id
+    }
+
+    /// What the choice of a node goes by. Drawn from the request's identity, so that a replay draws the same.
+    fn asking(&self, pool: &Pool, tried: &[NodeIndex], turn: Turn) -> Asking {
+        let random = match pool.balance.algorithm {
+            Algorithm::Random | Algorithm::PowerOfTwo => {
+                hash::mix(self.host.arrival.id.0 ^ tried.len() as u64)
+            }
+            _ => 0,
+        };
+        let key = match pool.balance.algorithm {
+            Algorithm::ConsistentHash => self.key(&pool.balance.hash_by),
+            _ => 0,
+        };
+        Asking { random, key, turn }
+    }
+
+    fn key(&self, by: &HashBy) -> u64 {
+        let request = &self.host.request;
+        let part = match by {
+            HashBy::ClientAddress => None,
+            HashBy::Url => Some(request.target()),
+            HashBy::Path => Some(request.path()),
+            HashBy::Host => request.host(),
+            HashBy::Header(name) => request.fields().get(name),
+            HashBy::Cookie(name) => request.fields().cookie(name),
+        };
+        match (part, self.host.arrival.client) {
+            (Some(part), _) => hash::hash(part),
+            (None, IpAddr::V4(address)) => hash::hash(&address.octets()),
+            (None, IpAddr::V6(address)) => hash::hash(&address.octets()),
+        }
     }
 
     /// A node by what [`Self::choose_node`] gave.
@@ -147,7 +209,8 @@ impl Transaction {
     /// As [`Self::reached`] without a connection, for whoever drives rules in virtual time: a node is chosen, its
     /// address is what the catalog says, and our end is the client's side with a made-up port. Gives the node's name.
     pub fn reach_in_thought(&mut self, pool: PoolId, now: Now) -> Option<Arc<str>> {
-        let index = self.choose_node(pool, &[], now.tick)?;
+        let pool = self.pool_in_service(pool, now.tick);
+        let Choice::Node(index, _) = self.choose_node(pool, &[], Turn::First, now.tick) else { return None };
         let node = self.node(self.host.catalog.pool(pool), index)?;
         let name = Arc::clone(&node.name);
         let remote = node.host.parse().ok().map(|address: IpAddr| SocketAddr::new(address, node.port));

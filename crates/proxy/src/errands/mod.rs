@@ -23,6 +23,7 @@ pub(crate) use gate::Own;
 pub use lookup::{Looked, Lookup};
 pub(crate) use sockets::Sockets;
 
+use crate::node::names::Names;
 use crate::tls::settings::Keeper;
 use engine::Catalog;
 use engine::errand::{Errand, ErrandError, Family, Report};
@@ -47,6 +48,8 @@ pub(crate) struct Desk {
     pub(crate) tls: tls::Trust,
     /// What workers share of TLS with clients and nodes.
     pub(crate) keeper: Keeper,
+    /// The addresses of named nodes.
+    pub(crate) names: Arc<Names>,
     lookup: SystemLookup,
     files: files::Looker,
 }
@@ -58,9 +61,15 @@ impl Desk {
             own: Own::default(),
             tls: tls::Trust::default(),
             keeper: Keeper::new(),
+            names: Arc::default(),
             lookup: SystemLookup::default(),
             files: files::Looker::default(),
         })
+    }
+
+    /// The machine's resolver, within the bounds of the process.
+    pub(crate) fn lookup(&self) -> SystemLookup {
+        self.lookup.clone()
     }
 }
 

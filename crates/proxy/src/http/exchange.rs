@@ -281,7 +281,7 @@ impl<'a, S: Wire, D: Dial> Exchange<'a, S, D> {
     }
 
     /// Waits until something is ready; `None` when it has to be looked again, at `until` for instance.
-    async fn wait<T>(
+    pub(super) async fn wait<T>(
         &mut self,
         until: Tick,
         mut ready: impl FnMut(&mut Context<'_>) -> Poll<T>,

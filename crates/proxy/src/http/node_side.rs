@@ -13,8 +13,8 @@ use crate::timers::Alarm;
 use crate::wire::{Broken, Link, Wire};
 use engine::catalog::{Pool, PoolId};
 use engine::{
-    Attempts, ErrorKind, InFlight, LeastRate, Next, NodeEnds, NodeIndex, Progress, RequestBody,
-    TransactionError,
+    Attempts, Choice, ErrorKind, InFlight, LeastRate, Next, NodeEnds, NodeIndex, Progress, RequestBody,
+    TransactionError, Turn, Turned,
 };
 use http1::{BodyKind, Decoded, HeadScan, RequestMethod, connection_options, decode_response};
 use message::{Known, Version};
@@ -29,6 +29,8 @@ const ANSWER_READ_BYTES: usize = 68 * 1024;
 const INTERIM_MAX: u32 = 16;
 /// How long a node may think about `Expect: 100-continue` before the body is sent all the same.
 const CONTINUE_PATIENCE: Duration = Duration::from_secs(1);
+/// How often who is first in the line of a pool looks for a place without having been told of one.
+const LOOK_FOR_PLACE: Duration = Duration::from_millis(200);
 /// Client connections closed when a node cannot be reached for want of descriptors.
 const REAPED_FOR_NODE: usize = 8;
 
@@ -45,7 +47,8 @@ pub(crate) struct AtNode<N> {
     pub(super) intake: Option<Box<Intake>>,
     /// The node will take another request on this connection.
     pub(super) keep_alive: bool,
-    _in_flight: Option<InFlight>,
+    /// Its place at the node; given back when it is dropped.
+    in_flight: Option<InFlight>,
 }
 
 /// Why a node did not answer.
@@ -74,27 +77,38 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
         // Another try: the answer that was there is not wanted.
         self.release_node();
         let pinned = std::rc::Rc::clone(&self.request.pinned);
-        let pool = pinned.catalog.pool(pool_id);
+        let mut pool_id = self.transaction.pool_in_service(pool_id, self.now.tick);
+        let mut pool = pinned.catalog.pool(pool_id);
+        pool.earn_retries();
         let mut tried: Vec<NodeIndex> = Vec::new();
         let mut failure = TransactionError { kind: ErrorKind::NoNode, progress: Progress::NothingSent };
         let mut attempts = Attempts::default();
-        while let Some(index) = self.transaction.choose_node(pool_id, &tried, self.now.tick) {
-            match self.try_node((pool, pool_id), index).await {
-                Ok(at) => {
-                    if at.upload.has_begun() {
-                        self.transaction.note_body_spent();
-                    }
-                    self.at_node = Some(at);
-                    self.now = self.worker.clock.now();
-                    if pool.succeeded(index) {
-                        self.worker.shared.counters().node_recoveries.add_one();
-                        self.worker.node_messages.node_is_back((pool, index), self.now.tick);
-                    }
-                    self.tell_of_node(pool, index);
-                    let next = self.transaction.response_received(self.now);
-                    self.obey_rules();
-                    return Ok(next);
+        let mut is_again = false;
+        loop {
+            let chosen = match self.transaction.choose_node(pool_id, &tried, Turn::New, self.now.tick) {
+                Choice::Full => Box::pin(self.wait_for_place((pool, pool_id), &tried)).await?,
+                chosen => chosen,
+            };
+            let (index, in_flight) = match chosen {
+                Choice::Node(index, in_flight) => (index, in_flight),
+                Choice::Full => {
+                    failure.kind = ErrorKind::NodesBusy;
+                    break;
                 }
+                Choice::Nobody => match self.transaction.pool_in_service(pool_id, self.now.tick) {
+                    same if same == pool_id => break,
+                    other => {
+                        (pool_id, pool) = (other, pinned.catalog.pool(other));
+                        tried.clear();
+                        continue;
+                    }
+                },
+            };
+            if is_again && !self.may_spend_retry(pool) {
+                break;
+            }
+            match self.try_node((pool, pool_id), (index, in_flight)).await {
+                Ok(at) => return Ok(self.take_answer(at, (pool, index))),
                 Err(Miss::Gone(gone)) => return Err(gone),
                 Err(Miss::Failed { error, .. }) => failure = error,
             }
@@ -105,9 +119,100 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
             }
             tried.push(index);
             self.now = self.worker.clock.now();
-            self.worker.shared.counters().node_retries.add_one();
+            is_again = true;
         }
         Ok(self.failed(failure.kind, failure.progress))
+    }
+
+    /// A node has answered: what that says of it, and what rules make of the answer.
+    #[inline]
+    fn take_answer(&mut self, at: Box<AtNode<D::Stream>>, (pool, index): (&Pool, NodeIndex)) -> Next {
+        if at.upload.has_begun() {
+            self.transaction.note_body_spent();
+        }
+        self.at_node = Some(at);
+        let asked = self.now.tick;
+        self.now = self.worker.clock.now();
+        let (status, now) = (self.transaction.response_slot().status(), self.now.tick);
+        match pool.answered(index, (status, now.since(asked)), now) {
+            Turned::Nothing => {}
+            turned => self.tell_turned((pool, index), turned),
+        }
+        self.tell_of_node(pool, index);
+        let next = self.transaction.response_received(self.now);
+        self.obey_rules();
+        next
+    }
+
+    #[cold]
+    fn tell_turned(&self, place: (&Pool, NodeIndex), turned: Turned) {
+        let (counters, now) = (self.worker.shared.counters(), self.worker.clock.tick());
+        match turned {
+            Turned::Nothing => {}
+            Turned::Back => {
+                counters.node_recoveries.add_one();
+                self.worker.node_messages.node_is_back(place, now);
+            }
+            Turned::Ejected(length) => {
+                counters.node_ejections.add_one();
+                self.worker.node_messages.node_ejected(place, length, now);
+            }
+        }
+    }
+
+    /// Whether the request may be sent once more, as far as the pool's others are asked; counted either way.
+    #[cold]
+    fn may_spend_retry(&self, pool: &Pool) -> bool {
+        let counters = self.worker.shared.counters();
+        let is_allowed = pool.may_spend_retry(self.now.tick);
+        if is_allowed {
+            counters.node_retries.add_one();
+        } else {
+            counters.node_retries_refused.add_one();
+        }
+        is_allowed
+    }
+
+    /// Waits in the pool's line for a place at a node. [`Choice::Full`]: there was none in time, or no place in the line.
+    async fn wait_for_place(
+        &mut self,
+        (pool, pool_id): (&Pool, PoolId),
+        tried: &[NodeIndex],
+    ) -> Result<Choice, Gone> {
+        let counters = self.worker.shared.counters();
+        let until = self.now.tick.saturating_add(pool.room.queue_timeout).min(self.ceiling);
+        let joined = if pool.room.queue_timeout.is_zero() { None } else { pool.wait().ok() };
+        let Some(waiting) = joined else {
+            counters.node_queue_refused.add_one();
+            return Ok(Choice::Full);
+        };
+        counters.node_queued.add_one();
+        let mut is_first = false;
+        loop {
+            // Some places come with time only: an ejection ends, a slow start goes on.
+            let soon = self.worker.clock.tick().saturating_add(LOOK_FOR_PLACE);
+            let look = if is_first { until.min(soon) } else { until };
+            // Whoever has just looked in vain looks again when it is woken, not at once.
+            let mut has_looked = is_first;
+            let turn = |context: &mut Context<'_>| {
+                let is_turn = waiting.is_first(context.waker()) && !std::mem::take(&mut has_looked);
+                if is_turn { Poll::Ready(()) } else { Poll::Pending }
+            };
+            let came = self.wait(look, turn).await?;
+            self.now = self.worker.clock.now();
+            if came.is_some() || is_first {
+                is_first = true;
+                match self.transaction.choose_node(pool_id, tried, Turn::First, self.now.tick) {
+                    Choice::Full => {}
+                    chosen => return Ok(chosen),
+                }
+            }
+            if self.now.tick >= until {
+                pool.counters().queue_timed_out.add_one();
+                counters.node_queue_refused.add_one();
+                return Ok(Choice::Full);
+            }
+        }
     }
 
     /// For rules that ask who answered.
@@ -126,20 +231,21 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
         let (counters, now) = (self.worker.shared.counters(), self.worker.clock.tick());
         if is_nodes_fault(failure.kind) {
             counters.node_failures.add_one();
-            pool.failed(index, now);
         } else if matches!(failure.kind, ErrorKind::NodeBadResponse(_)) {
             counters.node_bad_responses.add_one();
         } else {
             return;
         }
+        let turned = pool.failed(index, failure, now);
         self.worker.node_messages.node_failed((pool, index), failure, now);
+        self.tell_turned((pool, index), turned);
     }
 
     /// One node: first on a connection that is there, then, if the node closed that one just now, on a new one.
     async fn try_node(
         &mut self,
         pool: (&Pool, PoolId),
-        index: NodeIndex,
+        (index, mut in_flight): (NodeIndex, Option<InFlight>),
     ) -> Result<Box<AtNode<D::Stream>>, Miss> {
         let place = NodePlace { generation: self.request.pinned.generation, pool: pool.1, node: index };
         let mut idle = self.worker.idle.take(place);
@@ -150,11 +256,15 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
                 None => (Box::pin(self.connect(pool.0, index)).await?, false),
             };
             let mut at = self.prepare(pool.0, place, stream);
+            at.in_flight = in_flight.take();
             let Err(stop) = self.await_head(&mut at, pool.0).await else { return Ok(at) };
             match self.missed(&mut at, stop, reused) {
                 Miss::Failed { error, reused: true }
                     if error.kind == ErrorKind::NodeClosed
-                        && error.may_retry(self.transaction.is_idempotent()) => {}
+                        && error.may_retry(self.transaction.is_idempotent()) =>
+                {
+                    in_flight = at.in_flight.take();
+                }
                 miss => return Err(miss),
             }
         }
@@ -258,7 +368,7 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
             body: BodyKind::None,
             intake: None,
             keep_alive: false,
-            _in_flight: pool.enter(place.node),
+            in_flight: None,
         })
     }
 

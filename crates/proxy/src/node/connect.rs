@@ -1,18 +1,20 @@
 //! Making connections to nodes.
 
+use super::names::Names;
 use crate::clock::Clock;
+use crate::errands::Desk;
 use crate::tls::TlsStream;
 use crate::wire::Wire;
-use engine::catalog::Node;
+use engine::catalog::{Node, NodeTls, Verification};
 use rustls::ClientConnection;
+use rustls::pki_types::ServerName;
 use shaping::Tick;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::future::{Future, poll_fn};
 use std::io::{self, IoSlice};
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -21,6 +23,8 @@ use tokio::net::TcpStream;
 
 /// How long the addresses of a name are believed.
 const NAME_LIFETIME: Duration = Duration::from_secs(30);
+/// How long one address of several may take to accept.
+const ONE_OF_SEVERAL_TIME: Duration = Duration::from_secs(1);
 /// Names remembered at once; rules can name nodes, and more names than that are looked up each time.
 const NAMES_MAX: usize = 16 * 1024;
 
@@ -64,41 +68,85 @@ pub trait Dial: 'static {
     }
 }
 
-/// Nodes reached over TCP. Names are resolved by the system, on another thread, and remembered for 30 seconds.
+/// Nodes reached over TCP. The names of the catalog's nodes are kept fresh by the [`Watcher`](super::watcher::Watcher);
+/// others are resolved by the system, on another thread, and remembered for 30 seconds. Of a name with several addresses
+/// each connection begins with the next one, and goes on to the others.
 pub struct Tcp {
     clock: Clock,
+    kept: Arc<Names>,
     names: RefCell<HashMap<Arc<str>, Resolved>>,
+    turn: Cell<usize>,
 }
 
 struct Resolved {
-    addresses: Rc<[SocketAddr]>,
+    addresses: Arc<[SocketAddr]>,
     until: Tick,
 }
 
 impl Tcp {
     /// Knows no names yet.
     pub fn new(clock: Clock) -> Self {
-        Self { clock, names: RefCell::new(HashMap::new()) }
+        Self::with_names(clock, Arc::default())
     }
 
-    async fn resolve(&self, node: &Node) -> io::Result<Rc<[SocketAddr]>> {
+    pub(crate) fn with_names(clock: Clock, kept: Arc<Names>) -> Self {
+        Self { clock, kept, names: RefCell::new(HashMap::new()), turn: Cell::new(0) }
+    }
+
+    async fn resolve(&self, node: &Node) -> io::Result<Arc<[SocketAddr]>> {
+        if let Some(addresses) = self.kept.addresses(&node.name) {
+            return Ok(addresses);
+        }
         let now = self.clock.tick();
         if let Some(resolved) = self.names.borrow().get(&node.name)
             && resolved.until > now
         {
-            return Ok(Rc::clone(&resolved.addresses));
+            return Ok(Arc::clone(&resolved.addresses));
         }
-        let addresses: Rc<[SocketAddr]> =
+        let addresses: Arc<[SocketAddr]> =
             tokio::net::lookup_host((node.host.as_str(), node.port)).await?.collect();
         let until = self.clock.tick().saturating_add(NAME_LIFETIME);
         let mut names = self.names.borrow_mut();
         // Names come from catalogs and from rules; they go when their time is up.
         names.retain(|_, resolved| resolved.until > now);
         if names.len() < NAMES_MAX {
-            names.insert(Arc::clone(&node.name), Resolved { addresses: Rc::clone(&addresses), until });
+            names.insert(Arc::clone(&node.name), Resolved { addresses: Arc::clone(&addresses), until });
         }
         Ok(addresses)
     }
+
+    /// The address to begin with, of so many.
+    fn next_turn(&self, count: usize) -> usize {
+        self.turn.set(self.turn.get().wrapping_add(1));
+        self.turn.get() % count.max(1)
+    }
+
+    /// One of several addresses: it must not take the time of the others.
+    async fn connect_soon(&self, address: SocketAddr) -> io::Result<NodeStream> {
+        let until = self.clock.tick().saturating_add(ONE_OF_SEVERAL_TIME);
+        tokio::select! {
+            biased;
+            made = connect(address) => made,
+            () = self.clock.sleep_until(until) => Err(io::ErrorKind::TimedOut.into()),
+        }
+    }
+}
+
+/// Puts TLS on a new connection to a node.
+pub(crate) async fn secure<D: Dial>(
+    (dial, desk): (&D, &Desk),
+    stream: D::Stream,
+    (node, tls): (&Node, &NodeTls),
+) -> io::Result<D::Stream> {
+    let machine = match (&tls.authorities, tls.verify) {
+        (Some(_), _) | (_, Verification::Nothing) => None,
+        (None, Verification::Full) => Some(desk.tls.machine_roots().await.map_err(io::Error::other)?),
+    };
+    let config = desk.keeper.node(tls, machine).map_err(io::Error::other)?;
+    let name = tls.server_name.as_deref().unwrap_or(&node.host).to_owned();
+    let name = ServerName::try_from(name).map_err(io::Error::other)?;
+    let session = ClientConnection::new(config, name).map_err(io::Error::other)?;
+    dial.secure(stream, session).await
 }
 
 /// A connection to a node: in the clear, or under TLS.
@@ -207,8 +255,14 @@ impl Dial for Tcp {
             return connect(SocketAddr::new(address, node.port)).await;
         }
         let mut failure = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-        for address in self.resolve(node).await?.iter() {
-            match connect(*address).await {
+        let addresses = self.resolve(node).await?;
+        let turn = self.next_turn(addresses.len());
+        let (behind, first) = addresses.split_at(turn.min(addresses.len()));
+        let mut left = addresses.len();
+        for address in first.iter().chain(behind) {
+            left -= 1;
+            let made = if left == 0 { connect(*address).await } else { self.connect_soon(*address).await };
+            match made {
                 Ok(stream) => return Ok(stream),
                 Err(error) => failure = error,
             }
@@ -217,8 +271,8 @@ impl Dial for Tcp {
     }
 
     async fn dial_where(&self, node: &Node, may: impl AsyncFn(SocketAddr) -> bool) -> io::Result<NodeStream> {
-        let addresses: Rc<[SocketAddr]> = match node.host.parse::<IpAddr>() {
-            Ok(address) => Rc::new([SocketAddr::new(address, node.port)]),
+        let addresses: Arc<[SocketAddr]> = match node.host.parse::<IpAddr>() {
+            Ok(address) => Arc::new([SocketAddr::new(address, node.port)]),
             Err(_) => self.resolve(node).await?,
         };
         let mut failure = io::Error::new(io::ErrorKind::NotFound, "the name has no address");

@@ -1,4 +1,7 @@
-//! The node side: making connections, and keeping idle ones for the next request.
+//! The node side: making connections, keeping idle ones for the next request, and looking after nodes.
 
 pub(crate) mod connect;
 pub(crate) mod idle;
+mod look;
+pub(crate) mod names;
+pub(crate) mod watcher;

@@ -2,7 +2,7 @@
 
 use engine::catalog::{Catalog, MemoryFiles, Node};
 use engine::{Shared, SharedOptions, WallTime};
-use proxy::{Clock, Dial, Ends, Wakes, Worker, WorkerSettings};
+use proxy::{Clock, Dial, Ends, Lookup, Wakes, Watcher, Worker, WorkerSettings};
 use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::io;
@@ -48,6 +48,7 @@ pub(crate) enum Reach {
 }
 
 /// Nodes behind in-memory pipes.
+#[derive(Clone)]
 pub(crate) struct Pipes {
     accepted: UnboundedSender<(String, DuplexStream)>,
     reach: Rc<dyn Fn(&str) -> Reach>,
@@ -73,6 +74,7 @@ pub(crate) struct Site {
     pub(crate) worker: Rc<Worker<Pipes>>,
     pub(crate) shared: Arc<Shared>,
     nodes: RefCell<UnboundedReceiver<(String, DuplexStream)>>,
+    pipes: Pipes,
     clients: Cell<u16>,
     clock: Clock,
     started: Instant,
@@ -97,14 +99,22 @@ impl Site {
             connections_max: 1000,
             seed: 1,
         };
+        let pipes = Pipes { accepted, reach: Rc::new(reach) };
         Self {
-            worker: Worker::new(settings, Pipes { accepted, reach: Rc::new(reach) }),
+            worker: Worker::new(settings, pipes.clone()),
+            pipes,
             shared,
             nodes: RefCell::new(nodes),
             clients: Cell::new(1024),
             clock,
             started: Instant::now(),
         }
+    }
+
+    /// From now on its nodes are looked after, their names found by `lookup`.
+    pub(crate) fn watch(&self, lookup: impl Lookup) {
+        let dial = (self.pipes.clone(), lookup);
+        tokio::task::spawn_local(Watcher::new(Arc::clone(&self.shared), self.clock.clone(), dial, 7).run());
     }
 
     /// A client that has just connected.
