@@ -29,6 +29,11 @@ pub(crate) fn on_paused_time<F: Future<Output = ()>>(story: F) {
     runtime.block_on(story);
 }
 
+/// Lets so much of the paused time pass, timer by timer, as it would in service. Nobody sleeps.
+pub(crate) async fn pass(length: Duration) {
+    tokio::time::sleep_until(Instant::now() + length).await;
+}
+
 /// Reads a catalog; its rules are given by name.
 pub(crate) fn catalog(text: &str, rules: &[(&str, &str)]) -> Catalog {
     let mut files = MemoryFiles::default().with("tidegate.toml", text);

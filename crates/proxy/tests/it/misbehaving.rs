@@ -1,9 +1,9 @@
 //! Nodes that misbehave in every way we know, and a ledger: every request has exactly one outcome, what must not be done
 //! twice reaches a node at most once, a body that is whole is the one that the node sent, and a cut stays a cut.
 
-use crate::kit::{Reach, Site, catalog, on_paused_time};
+use crate::kit::{Reach, Site, catalog, on_paused_time, pass};
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, DuplexStream};
@@ -84,7 +84,7 @@ struct Ledger {
     /// The bodies that nodes sent as wholes.
     whole: HashMap<u64, Vec<String>>,
     /// Requests that clients sent, and whether doing them twice does no harm.
-    sent: HashMap<u64, bool>,
+    sent: BTreeMap<u64, bool>,
     answered: u64,
     cut: u64,
     over: u64,
@@ -162,9 +162,9 @@ async fn answer(stream: &mut DuplexStream, manner: Manner, body: &str) -> Option
         Manner::Good | Manner::HalfClose | Manner::Stale => plain(length, body),
         Manner::Chunked => format!("{chunked}{chunk}0\r\n\r\n"),
         Manner::Slow => {
-            tokio::time::sleep(Duration::from_secs(2)).await;
+            pass(Duration::from_secs(2)).await;
             stream.write_all(plain(length, half).as_bytes()).await.ok()?;
-            tokio::time::sleep(Duration::from_secs(5)).await;
+            pass(Duration::from_secs(5)).await;
             body[length / 2..].to_owned()
         }
         Manner::Silent => std::future::pending().await,
@@ -267,7 +267,7 @@ async fn body(
 }
 
 async fn client(site: Rc<Site>, first: u64, dice: Rc<Dice>, ledger: Rc<RefCell<Ledger>>) {
-    tokio::time::sleep(Duration::from_millis(dice.roll(30_000))).await;
+    pass(Duration::from_millis(dice.roll(30_000))).await;
     let mut stream = site.client().stream;
     let mut held = Vec::new();
     for number in first..first + REQUESTS_OF_CLIENT {
@@ -338,7 +338,7 @@ fn run(seed: u64) {
         for client in clients {
             client.await.unwrap();
         }
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        pass(Duration::from_secs(1)).await;
         let ledger = ledger.borrow();
         let sent = ledger.sent.len() as u64;
         assert!(

@@ -1,6 +1,6 @@
 //! Places at nodes and the line before them, who stands in for whom, and who looks after nodes.
 
-use crate::kit::{GET, OK, Reach, Site, catalog, on_paused_time};
+use crate::kit::{GET, OK, Reach, Site, catalog, on_paused_time, pass};
 use proxy::{Looked, Lookup};
 use std::cell::Cell;
 use std::io;
@@ -16,7 +16,7 @@ fn site(pools: &str) -> Site {
 
 /// Lets everybody do what they can do now.
 async fn settle() {
-    tokio::time::sleep(Duration::from_millis(1)).await;
+    pass(Duration::from_millis(1)).await;
 }
 
 #[test]
@@ -216,10 +216,10 @@ fn a_monitor_takes_a_node_out_and_brings_it_back_and_tells_nothing_of_clients() 
             pages.get()
         };
         assert_eq!(ask_four().await, (2, 2), "until it was looked at, a node is thought well");
-        tokio::time::sleep(Duration::from_secs(3)).await;
+        pass(Duration::from_secs(3)).await;
         assert_eq!(ask_four().await, (0, 4));
         is_ill.set(false);
-        tokio::time::sleep(Duration::from_secs(3)).await;
+        pass(Duration::from_secs(3)).await;
         assert_eq!(ask_four().await, (2, 2));
         assert!(looks.get() >= 8, "{}", looks.get());
     });
@@ -255,9 +255,9 @@ fn a_node_whose_name_has_no_address_is_down_until_it_has_one_and_then_keeps_it()
         client.say(GET).await;
         assert!(client.head().await.starts_with("HTTP/1.1 503 "));
         is_known.set(true);
-        tokio::time::sleep(Duration::from_secs(6)).await;
+        pass(Duration::from_secs(6)).await;
         is_known.set(false);
-        tokio::time::sleep(Duration::from_secs(20)).await;
+        pass(Duration::from_secs(20)).await;
         let (mut client, mut node) = site.asked(GET).await;
         node.say(OK).await;
         assert!(client.hear_until("hi").await.starts_with("HTTP/1.1 200 "));
