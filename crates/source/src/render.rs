@@ -1,6 +1,6 @@
 //! Diagnostics as terminal text and as plain data.
 
-use crate::{Diagnostic, Severity, Source};
+use crate::{Diagnostic, Label, Severity, Source};
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use std::ops::Range;
 use std::sync::Arc;
@@ -65,13 +65,14 @@ fn render(diagnostic: &Diagnostic, renderer: &Renderer) -> String {
     let mut texts: Vec<(Arc<Source>, Shown)> = Vec::new();
     for label in &diagnostic.labels {
         if !texts.iter().any(|(source, _)| Arc::ptr_eq(source, &label.source)) {
-            texts.push((Arc::clone(&label.source), Shown::new(label.source.bytes())));
+            texts.push((Arc::clone(&label.source), Shown::around(&label.source, &diagnostic.labels)));
         }
     }
     let title = level.primary_title(diagnostic.message.as_str()).id(diagnostic.id.0);
     let mut group = Group::with_title(title);
     for (source, shown) in &texts {
         let mut snippet = Snippet::source(shown.text.as_str()).path(source.name()).fold(true);
+        snippet = snippet.line_start(shown.line);
         for (index, label) in diagnostic.labels.iter().enumerate() {
             if Arc::ptr_eq(&label.source, source) {
                 let kind = if index == 0 { AnnotationKind::Primary } else { AnnotationKind::Context };
@@ -87,15 +88,34 @@ fn render(diagnostic: &Diagnostic, renderer: &Renderer) -> String {
     renderer.render(&[group])
 }
 
-/// The text as the renderer wants it (UTF-8, no control characters that would move a terminal's cursor), with the
-/// way from byte offsets of the original to offsets of the shown text.
+/// The lines with labels as the renderer wants them (UTF-8, no control characters that would move a terminal's cursor),
+/// with the way from byte offsets of the original to offsets of the shown text. Only these lines: a long text may have a
+/// mistake on each.
 struct Shown {
     text: String,
+    /// Where it begins in the original, and on which line.
+    start: usize,
+    line: usize,
     /// `(original, shown)` offsets after which the two differ by a new amount; ascending.
     shifts: Vec<(usize, usize)>,
 }
 
 impl Shown {
+    /// From the line before the first of these labels that stands in the text to the line behind the last.
+    fn around(source: &Arc<Source>, labels: &[Label]) -> Self {
+        let spans =
+            || labels.iter().filter(|label| Arc::ptr_eq(&label.source, source)).map(|label| label.span);
+        let first = spans().map(|span| source.position(span.start).line).min().unwrap_or(1);
+        let last = spans().map(|span| source.position(span.end).line).max().unwrap_or(first);
+        let line = first.saturating_sub(1).max(1);
+        let start = source.line(line).map_or(0, |span| span.start as usize);
+        let end =
+            source.line(last.saturating_add(2)).map_or(source.bytes().len(), |span| span.start as usize);
+        let mut shown = Self::new(source.bytes().get(start..end).unwrap_or_default());
+        (shown.start, shown.line) = (start, line as usize);
+        shown
+    }
+
     fn new(bytes: &[u8]) -> Self {
         let mut text = String::with_capacity(bytes.len());
         let mut shifts = vec![(0, 0)];
@@ -121,10 +141,11 @@ impl Shown {
                 shifts.push((at, text.len()));
             }
         }
-        Self { text, shifts }
+        Self { text, start: 0, line: 1, shifts }
     }
 
     fn offset(&self, original: usize) -> usize {
+        let original = original.saturating_sub(self.start);
         let index = self.shifts.partition_point(|(from, _)| *from <= original).max(1) - 1;
         let (from, shown) = self.shifts[index];
         let mut at = (shown + (original - from)).min(self.text.len());
@@ -154,6 +175,28 @@ mod tests {
         assert!(shown.contains("error[syntax]: no such thing"), "{shown}");
         assert!(shown.contains("r.rts:1:4"), "{shown}");
         assert!(shown.contains("^^^ this"), "{shown}");
+    }
+
+    #[test]
+    fn a_mistake_far_down_is_shown_on_its_own_line() {
+        let lines = (1..=500).map(|line| format!("line {line}")).collect::<Vec<_>>().join("\n") + "\n";
+        let text = Arc::new(Source::new("r.rts", lines.clone().into_bytes()));
+        let at = |needle: &str| u32::try_from(lines.find(needle).unwrap()).unwrap();
+        let (here, there) = (at("line 400\n"), at("line 430\n"));
+        let mistake = Diagnostic::error(DiagnosticId("syntax"), "no such thing")
+            .at(&text, Span::new(here + 5, here + 8), "this")
+            .at(&text, Span::new(there, there + 4), "because of that");
+        let shown = render_human(&[mistake], false);
+        assert!(shown.contains("r.rts:400:6") && shown.contains("400 | line 400"), "{shown}");
+        assert!(shown.contains("430 | line 430") && !shown.contains("line 415"), "{shown}");
+        let end = u32::try_from(lines.len()).unwrap();
+        let cut = Diagnostic::error(DiagnosticId("syntax"), "it ends too early").at(
+            &text,
+            Span::new(end, end),
+            "here",
+        );
+        let shown = render_human(&[cut], false);
+        assert!(shown.contains("r.rts:500:10") && shown.contains("500 | line 500"), "{shown}");
     }
 
     #[test]

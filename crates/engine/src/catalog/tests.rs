@@ -452,7 +452,7 @@ fn schema_and_reader_know_the_same_keys() {
     let tables: Vec<(&str, &str, &str)> = vec![
         ("Settings", "settings", "the same"),
         ("VirtualServer", "virtual_servers.v", "named"),
-        ("Pool", "pools.p", "named"),
+        ("PoolTable", "pools.p", "named"),
         ("RateClass", "rate_classes.r", "named"),
         ("BandwidthClass", "bandwidth_classes.b", "named"),
     ];
