@@ -475,8 +475,8 @@ fn schema_and_reader_know_the_same_keys() {
     let top: Vec<_> = schema["properties"].as_object().unwrap().keys().collect();
     assert_eq!(top.len(), said::Catalog::KEYS.len());
     assert_eq!(definitions["VirtualServer"]["required"], serde_json::json!(["listen", "pool"]));
-    assert_eq!(definitions["Pool"]["properties"]["max_connect_time"]["default"], "4s");
-    assert_eq!(definitions["Pool"]["additionalProperties"], false);
+    assert_eq!(definitions["PoolTable"]["properties"]["max_connect_time"]["default"], "4s");
+    assert_eq!(definitions["PoolTable"]["additionalProperties"], false);
 }
 
 #[test]
@@ -487,7 +487,7 @@ fn every_default_of_the_schema_is_read_as_a_value() {
         let header = match name.as_str() {
             "Settings" => "settings",
             "VirtualServer" => "virtual_servers.v",
-            "Pool" => "pools.p",
+            "PoolTable" => "pools.p",
             "RateClass" => "rate_classes.r",
             "BandwidthClass" => "bandwidth_classes.b",
             _ => continue,
