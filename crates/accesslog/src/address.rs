@@ -64,7 +64,8 @@ fn four(text: &[u8]) -> Option<Ipv4Addr> {
     for &byte in text {
         let digit = byte.wrapping_sub(b'0');
         if digit <= 9 {
-            part = part * 10 + u32::from(digit);
+            // Where this wraps, no room is left for three dots: it is no address in any case.
+            part = part.wrapping_mul(10).wrapping_add(u32::from(digit));
         } else if byte == b'.' && before != b'.' && part <= 255 {
             address = address << 8 | part;
             part = 0;
@@ -74,7 +75,6 @@ fn four(text: &[u8]) -> Option<Ipv4Addr> {
         }
         before = byte;
     }
-    // Fifteen bytes hold no number that would overflow here.
     (dots == 3 && before != b'.' && part <= 255).then(|| Ipv4Addr::from_bits(address << 8 | part))
 }
 
@@ -104,6 +104,8 @@ mod tests {
             ("1.2.3.4.5", Client::Name(b"1.2.3.4.5")),
             ("1.2.3.256", Client::Name(b"1.2.3.256")),
             ("1.2.3.", Client::Name(b"1.2.3.")),
+            ("777777777777777", Client::Name(b"777777777777777")),
+            ("4294967297.1.1", Client::Name(b"4294967297.1.1")),
             ("unicomp6.unicomp.net", Client::Name(b"unicomp6.unicomp.net")),
             ("-", Client::Name(b"")),
             ("", Client::Name(b"")),
