@@ -6,7 +6,7 @@ use rustix::time::{ClockId, clock_gettime};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Processor time that one input may take: 100 milliseconds in what is shipped. Counting branches takes four times as
-/// long, with checks of overflows and assumptions everything does once more.
+/// long, on a busy machine everything does once more.
 const MILLISECONDS_MAX: u64 = 400;
 const MILLISECONDS_MAX_WATCHED: u64 = 2_000;
 

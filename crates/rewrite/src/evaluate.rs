@@ -459,10 +459,11 @@ impl<'a> Run<'a> {
             return Err(Need::TooMuch(Excess::Variables));
         }
         let mut outcome = Outcome::of(verdict);
-        match outcome.verdict {
-            // Apache's own answers to errors and redirects do not say it
-            Verdict::Status { status, .. } | Verdict::Redirect { status, .. } => self.request.status = status,
-            _ => outcome.header_edits = std::mem::take(&mut self.request.vary).edits(),
+        // Apache's own answers to errors and redirects do not say in Vary what they hang on
+        let mut is_passed_on = true;
+        if let Verdict::Status { status, .. } | Verdict::Redirect { status, .. } = outcome.verdict {
+            self.request.status = status;
+            is_passed_on = false;
         }
         // who is sent on as he came sees no error of these files
         let may_fail = !matches!(outcome.verdict, Verdict::Pass { changed: None, .. })
@@ -485,6 +486,10 @@ impl<'a> Run<'a> {
                 };
                 place.extend(edits);
             }
+        }
+        if is_passed_on {
+            // the conditions of `Header` have told of fields, too
+            outcome.header_edits.splice(0..0, std::mem::take(&mut self.request.vary).edits());
         }
         outcome.environment = self.request.variables.into_known();
         outcome.cookies = self.request.cookies;

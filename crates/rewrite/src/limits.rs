@@ -41,3 +41,10 @@ pub(crate) const QUESTIONS_AT_ONCE: usize = 8;
 
 /// Expressions and sections within each other.
 pub(crate) const DEPTH_MAX: usize = 20;
+
+/// Fields that are named in `Vary` for one request; an expression may take names out of the request. Beyond it the answer
+/// says `Vary: *`, so that no cache keeps it.
+pub(crate) const VARY_FIELDS_MAX: usize = 100;
+
+/// Bytes of such a name, with the same consequence.
+pub(crate) const VARY_NAME_BYTES_MAX: usize = 128;

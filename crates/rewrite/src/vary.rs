@@ -4,16 +4,15 @@
 //! field that they looked at, whatever came of it (tried on Apache 2.4.71).
 
 use crate::directive::{Named, TemplatePart};
+use crate::limits::{VARY_FIELDS_MAX, VARY_NAME_BYTES_MAX};
 use crate::{HeaderAction, HeaderEdit};
-
-/// Fields told of one request, and bytes of a name: an expression may take names out of the request.
-const FIELDS_MAX: usize = 32;
-const NAME_MAX: usize = 64;
 
 /// The fields, each once.
 #[derive(Debug, Default)]
 pub(crate) struct Vary {
     names: Vec<Vec<u8>>,
+    /// There were more, or longer ones, than can be told.
+    is_incomplete: bool,
     /// An expression is being worked out that tells what it looks at.
     pub(crate) is_told: bool,
 }
@@ -21,9 +20,14 @@ pub(crate) struct Vary {
 impl Vary {
     /// What cannot be the name of a field is passed over, and `Host`, on which every answer hangs (RFC 9110, 12.5.5).
     pub(crate) fn add(&mut self, name: &[u8]) {
-        let is_name = !name.is_empty() && name.len() <= NAME_MAX && name.iter().all(|byte| is_token(*byte));
-        let is_new = || !self.names.iter().any(|known| known.eq_ignore_ascii_case(name));
-        if is_name && !name.eq_ignore_ascii_case(b"Host") && self.names.len() < FIELDS_MAX && is_new() {
+        let is_name = !name.is_empty() && name.iter().all(|byte| is_token(*byte));
+        let is_known = || self.names.iter().any(|known| known.eq_ignore_ascii_case(name));
+        if !is_name || name.eq_ignore_ascii_case(b"Host") || is_known() {
+            return;
+        }
+        if name.len() > VARY_NAME_BYTES_MAX || self.names.len() == VARY_FIELDS_MAX {
+            self.is_incomplete = true;
+        } else {
             self.names.push(name.to_vec());
         }
     }
@@ -37,6 +41,9 @@ impl Vary {
             value,
             pattern: None,
         };
+        if self.is_incomplete {
+            return vec![edit(b"*".to_vec())];
+        }
         self.names.into_iter().map(edit).collect()
     }
 }
@@ -65,5 +72,33 @@ fn field_of(named: &Named) -> Option<Vec<u8>> {
         Named::Field(name) => Some(name.clone()),
         Named::AheadByUrl(named) | Named::AheadByFile(named) => field_of(named),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(names: &[&[u8]]) -> Vec<Vec<u8>> {
+        let mut vary = Vary::default();
+        for name in names {
+            vary.add(name);
+        }
+        vary.edits().into_iter().map(|edit| edit.value).collect()
+    }
+
+    #[test]
+    fn each_name_is_told_once_and_nothing_else_gets_into_the_field() {
+        let names: [&[u8]; 7] = [b"Referer", b"REFERER", b"Host", b"", b"X: 1\r\nEvil", b"a,b", b"X-A"];
+        assert_eq!(told(&names), [b"Referer".to_vec(), b"X-A".to_vec()]);
+    }
+
+    #[test]
+    fn what_cannot_be_told_in_full_is_kept_by_no_cache() {
+        let many: Vec<String> = (0..=VARY_FIELDS_MAX).map(|number| format!("X-{number}")).collect();
+        let many: Vec<&[u8]> = many.iter().map(String::as_bytes).collect();
+        assert_eq!(told(&many), [b"*".to_vec()]);
+        assert_eq!(told(&many[1..]).len(), VARY_FIELDS_MAX);
+        assert_eq!(told(&[&[b'x'; VARY_NAME_BYTES_MAX + 1]]), [b"*".to_vec()]);
     }
 }

@@ -12,9 +12,11 @@ use rewrite::{Cookie, HeaderAction, HeaderEdit, Outcome, Verdict};
 const OURS: [&[u8]; 7] =
     [b"Connection", b"Content-Length", b"Keep-Alive", b"TE", b"Trailer", b"Transfer-Encoding", b"Upgrade"];
 
-/// Does to an answer what was decided for it. `Header` without `always` is for answers of success (2xx).
+/// Does to an answer what was decided for it. `Header` without `always` is for answers of success (2xx), and for 304,
+/// which stands for one and has to name the same in Vary (RFC 9110, 15.4.5).
 pub(crate) fn apply_to_answer(head: &mut ResponseHead, judged: &Judged) {
     let is_success = (200..300).contains(&head.status());
+    let stands_for_success = is_success || head.status() == 304;
     let fields = head.fields_mut();
     if let (true, Some(content_type)) = (is_success, &judged.content_type) {
         let _unfit = fields.set(b"Content-Type", content_type);
@@ -23,7 +25,7 @@ pub(crate) fn apply_to_answer(head: &mut ResponseHead, judged: &Judged) {
         let _unfit = fields.add(b"Set-Cookie", cookie);
     }
     for edit in &judged.edits {
-        if edit.always || is_success {
+        if edit.always || stands_for_success {
             apply(fields, edit);
         }
     }

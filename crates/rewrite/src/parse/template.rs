@@ -145,6 +145,16 @@ fn find_outside(text: &[u8], wanted: u8) -> Option<usize> {
 impl Named {
     /// What stands between `%{` and `}`; letters of both cases are the same, but not in the name of a variable or field.
     pub fn new(text: &[u8]) -> Self {
+        if let Some(name) = after(text, b"LA-U:") {
+            return Self::AheadByUrl(Box::new(Self::of_now(name)));
+        }
+        if let Some(name) = after(text, b"LA-F:") {
+            return Self::AheadByFile(Box::new(Self::of_now(name)));
+        }
+        Self::of_now(text)
+    }
+
+    fn of_now(text: &[u8]) -> Self {
         if let Some(name) = after(text, b"ENV:") {
             return Self::Environment(name.to_vec());
         }
@@ -153,12 +163,6 @@ impl Named {
         }
         if let Some(name) = after(text, b"HTTP:") {
             return Self::Field(name.to_vec());
-        }
-        if let Some(name) = after(text, b"LA-U:") {
-            return Self::AheadByUrl(Box::new(Self::plain(name)));
-        }
-        if let Some(name) = after(text, b"LA-F:") {
-            return Self::AheadByFile(Box::new(Self::plain(name)));
         }
         Self::plain(text)
     }
