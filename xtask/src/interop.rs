@@ -49,7 +49,7 @@ fn own_scripts(folder: &Path, varnishtest: &Path, (front, back): (u16, u16)) -> 
     let mut failed = 0;
     for script in &scripts {
         let output = Command::new(varnishtest)
-            .args(["-q", "-t", SCRIPT_SECONDS])
+            .args(["-t", SCRIPT_SECONDS])
             .arg(format!("-Dfport={front}"))
             .arg(format!("-Dbport={back}"))
             .arg(script)
@@ -98,7 +98,7 @@ fn two_free_ports() -> Result<(u16, u16)> {
 struct Running(Child);
 
 impl Running {
-    /// Returns once the program has named its address.
+    /// Returns once the program says that it is ready.
     fn start(program: &Path, front: u16, back: u16) -> Result<Self> {
         let listen = format!("127.0.0.1:{front}");
         let mut child = Command::new(program)
@@ -119,7 +119,8 @@ impl Running {
         let mut said = Vec::new();
         loop {
             match lines.recv_timeout(START_MAX) {
-                Ok(line) if line.contains(&listen) => return Ok(running),
+                // the address alone is named earlier, when nobody listens yet
+                Ok(line) if line.contains("ready on") && line.contains(&listen) => return Ok(running),
                 Ok(line) => said.push(line),
                 Err(_) => bail!("the program never said that it listens on {listen}:\n{}", said.join("\n")),
             }
