@@ -4,6 +4,7 @@ mod added;
 mod htaccess;
 mod logs;
 mod starter;
+mod storm;
 
 use crate::process::{cargo, find_program, succeed, target_folder};
 use added::{Costs, Pair};
@@ -44,6 +45,8 @@ pub(crate) enum What {
     },
     /// Access logs: reading alone and the whole diagnosis, beside mawk, goaccess, DuckDB and chdb
     Logs(logs::Arguments),
+    /// A small site on a day of fame: nothing, nginx, HAProxy and tidegate in front of the same crowd
+    Storm(storm::Arguments),
     /// The abusive-referer decision in one process, beside rhai and LuaJIT
     Language {
         /// Rounds, each of all candidates
@@ -66,6 +69,7 @@ pub(crate) fn run(root: &Path, what: &What) -> Result<()> {
         What::Htaccess => htaccess::run(root),
         What::Rule => rule_alone(root),
         What::Contexts { count } => contexts(root, &count.to_string()),
+        What::Storm(arguments) => storm::run(root, arguments),
         What::Logs(arguments) => logs::run(root, arguments),
         What::Language { rounds, runs } => language(root, &[rounds.to_string(), runs.to_string()]),
     }
