@@ -91,7 +91,8 @@ fn name_of(row: usize, name: &str) -> String {
 fn seconds_below(panel: &Panel, rows: usize) -> String {
     let y = TOP + ROW * rows as f64 + 4.0;
     let mut svg = String::new();
-    let mut second = (panel.from / 10.0).ceil() * 10.0;
+    // adding zero makes -0 0
+    let mut second = (panel.from / 10.0).ceil() * 10.0 + 0.0;
     while second <= panel.to {
         let x = panel.at(second);
         let _written = write!(
@@ -123,16 +124,14 @@ pub(crate) fn views(rows: &[Row<'_>]) -> String {
         body.push_str(&panel.ground(outcome.scenario.times.storm.as_secs_f64(), &lines));
         for (begun, took) in &outcome.traces.views {
             let x = panel.at(*begun);
-            let _written = match took {
-                Some(took) => {
-                    let y = panel.down(height_of(*took));
-                    write!(body, "<circle class='dot' cx='{x:.1}' cy='{y:.1}' r='2.2'/>")
-                }
-                None => {
-                    let y = panel.down(1.0);
-                    write!(body, "<path class='bad' d='M{:.1} {:.1}l5 5m0 -5l-5 5'/>", x - 2.5, y - 2.5)
-                }
+            let written = if let Some(took) = took {
+                let y = panel.down(height_of(*took));
+                write!(body, "<circle class='dot' cx='{x:.1}' cy='{y:.1}' r='2.2'/>")
+            } else {
+                let y = panel.down(1.0) - 2.5;
+                write!(body, "<path class='bad' d='M{:.1} {y:.1}l5 5m0 -5l-5 5'/>", x - 2.5)
             };
+            debug_assert!(written.is_ok(), "writing to a string cannot fail");
         }
         if number + 1 == rows.len() {
             body.push_str(&seconds_below(&panel, rows.len()));

@@ -169,22 +169,20 @@ fn command(
         }
         Contestant::Article | Contestant::Default | Contestant::Spare => Command::new(&places.tidegate),
     };
-    let catalog = match contestant {
-        Contestant::Article => {
-            put(&places.root.join("spec/rules/abusive-referer.rts"), "rules/abusive-referer.rts")?;
-            put(&peers.join("media.rts"), "rules/media.rts")?;
-            put(&peers.join("article.toml"), "tidegate.toml")?
-        }
-        _ => {
-            let ours = places.root.join("crates/engine/src/default_catalog");
-            put(&ours.join("rules/abusive-referer.rts"), "rules/abusive-referer.rts")?;
-            let catalog = put(&ours.join("tidegate.toml"), "tidegate.toml")?;
-            if contestant == Contestant::Spare {
-                put(&peers.join("spare.toml"), "tidegate.toml")?
-            } else {
-                catalog
-            }
-        }
+    let rule = "rules/abusive-referer.rts";
+    let catalog = if contestant == Contestant::Article {
+        put(&places.root.join("spec").join(rule), rule)?;
+        put(&peers.join("media.rts"), "rules/media.rts")?;
+        put(&peers.join("article.toml"), "tidegate.toml")?
+    } else {
+        let ours = places.root.join("crates/engine/src/default_catalog");
+        put(&ours.join(rule), rule)?;
+        let theirs = if contestant == Contestant::Spare {
+            peers.join("spare.toml")
+        } else {
+            ours.join("tidegate.toml")
+        };
+        put(&theirs, "tidegate.toml")?
     };
     command.arg("run").arg("-c").arg(catalog).args(["--control", "off", "--log-level", "warn"]);
     Ok(command)

@@ -94,33 +94,14 @@ pub(crate) struct Seen {
 }
 
 impl Outcome {
-    pub(crate) fn of(seen: Seen, tally: &Tally) -> Self {
+    pub(crate) fn of(seen: &Seen, tally: &Tally) -> Self {
         let visits = tally.visits.take();
         let (bytes, held) = (tally.bytes.take(), tally.held.take());
         let (made, taken) = (tally.made.all(), tally.taken.all());
         let times = seen.scenario.times;
-        let mut parties = Vec::new();
-        for party in Party::ALL {
-            for phase in Phase::ALL {
-                let (party_at, phase_at) = (party.index(), phase.index());
-                let of_phase: Vec<_> =
-                    visits.iter().filter(|visit| visit.party == party && visit.phase == phase).collect();
-                let took = sorted(&of_phase);
-                let (from, to) = times.span(phase);
-                parties.push(PartyFigures {
-                    party,
-                    phase,
-                    begun: of_phase.len(),
-                    whole: took.iter().flatten().count(),
-                    p50: percentile(&took, 50),
-                    p99: percentile(&took, 99),
-                    bytes: between(&bytes[party_at], from, to),
-                    pages_made: made[party_at][phase_at],
-                    pages_for_nobody: made[party_at][phase_at].saturating_sub(taken[party_at][phase_at]),
-                    workers: between(&held[party_at], from, to) / (to - from).as_secs_f64(),
-                });
-            }
-        }
+        let books = Books { visits: &visits, bytes: &bytes, held: &held, made, taken };
+        let each = |party| Phase::ALL.map(|phase| books.figures(party, phase, &times));
+        let parties: Vec<_> = Party::ALL.into_iter().flat_map(each).collect();
         let headline = Headline::of(&visits, &parties, &times, &seen.limits);
         let traces = Traces::of(&visits, &bytes, &held, &times);
         Self {
@@ -134,6 +115,38 @@ impl Outcome {
             parties,
             headline,
             traces,
+        }
+    }
+}
+
+/// What was written down by all.
+struct Books<'a> {
+    visits: &'a [Visit],
+    bytes: &'a [Vec<f64>; 7],
+    held: &'a [Vec<f64>; 7],
+    made: [[u64; 3]; 7],
+    taken: [[u64; 3]; 7],
+}
+
+impl Books<'_> {
+    fn figures(&self, party: Party, phase: Phase, times: &Times) -> PartyFigures {
+        let (party_at, phase_at) = (party.index(), phase.index());
+        let of_phase: Vec<_> =
+            self.visits.iter().filter(|visit| visit.party == party && visit.phase == phase).collect();
+        let took = sorted(&of_phase);
+        let (from, to) = times.span(phase);
+        let made = self.made[party_at][phase_at];
+        PartyFigures {
+            party,
+            phase,
+            begun: of_phase.len(),
+            whole: took.iter().flatten().count(),
+            p50: percentile(&took, 50),
+            p99: percentile(&took, 99),
+            bytes: between(&self.bytes[party_at], from, to),
+            pages_made: made,
+            pages_for_nobody: made.saturating_sub(self.taken[party_at][phase_at]),
+            workers: between(&self.held[party_at], from, to) / to.saturating_sub(from).as_secs_f64(),
         }
     }
 }
@@ -197,7 +210,7 @@ impl Traces {
     fn of(visits: &[Visit], bytes: &[Vec<f64>; 7], held: &[Vec<f64>; 7], times: &Times) -> Self {
         let zero = times.storm_begins().as_secs_f64();
         let views = visits.iter().filter(|visit| visit.party == Party::Ordinary);
-        let seconds = usize::try_from((times.end() - times.warm).as_secs()).unwrap_or(0);
+        let seconds = usize::try_from(times.end().saturating_sub(times.warm).as_secs()).unwrap_or(0);
         let by_second = |series: &[Vec<f64>], parties: &[Party]| {
             (0..seconds)
                 .map(|second| {

@@ -174,5 +174,5 @@ fn round_of(contestant: Contestant, scenario: Scenario, round: u32, places: &Pla
     })?;
     // The last workers are given back with the runtime.
     drop(runtime);
-    Ok(Outcome::of(seen, &tally))
+    Ok(Outcome::of(&seen, &tally))
 }

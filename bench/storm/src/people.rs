@@ -193,7 +193,7 @@ impl Person {
             party: self.arrival.party,
             phase,
             begun: came.as_secs_f64(),
-            took: is_whole.then(|| took.as_secs_f64() * 1e3),
+            took: is_whole.then_some(took.as_secs_f64() * 1e3),
             head: head.map(|head| (head - begun).as_secs_f64() * 1e3),
             is_entry,
             is_hidden: self.arrival.is_hidden,

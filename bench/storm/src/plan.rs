@@ -175,6 +175,7 @@ const ARRIVALS_MAX: usize = 60_000;
 
 /// The limits every contestant is told to keep, and the line that all answers share.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[expect(clippy::struct_field_names, reason = "units stand last in names")]
 pub(crate) struct Limits {
     /// Entries a second from one site.
     pub(crate) entries_per_second: u32,

@@ -51,7 +51,7 @@ impl Series {
         while at < to {
             let bin = u32::try_from(at.as_millis() / BIN.as_millis()).unwrap_or(u32::MAX);
             let end = (BIN * (bin + 1)).min(to);
-            self.add(party, at, (end - at).as_secs_f64());
+            self.add(party, at, end.saturating_sub(at).as_secs_f64());
             at = end;
         }
     }
