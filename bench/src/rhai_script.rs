@@ -1,10 +1,10 @@
 //! The same steps in rhai. Regular expressions are no part of it: it gets the engine that TrafficScript uses.
 
 use crate::desk::{Desk, Request};
+use pattern::{Case, Groups, Pattern};
 use rhai::{AST, Engine, ImmutableString, OptimizationLevel, Scope};
 use std::cell::RefCell;
 use std::rc::Rc;
-use pattern::{Case, Groups, Pattern};
 
 const SCRIPT: &str = r#"
 fn decide() {

@@ -3,12 +3,11 @@
 use crate::browser::SITE_NAME;
 use crate::plan::Limits;
 use anyhow::{Context, Result, bail};
+use peers::Program;
 use serde::{Deserialize, Serialize};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
-use tokio::time::Instant;
+use std::process::Command;
 
 /// Everybody who is compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, clap::ValueEnum)]
@@ -54,90 +53,36 @@ pub(crate) struct Places {
 /// A contestant at work; it ends when this is dropped.
 pub(crate) struct Running {
     pub(crate) address: SocketAddr,
-    child: Option<Child>,
+    program: Option<Program>,
 }
-
-/// How long a program may take to listen.
-const START_MAX: Duration = Duration::from_secs(15);
-const END_MAX: Duration = Duration::from_secs(3);
 
 impl Running {
     /// Starts a contestant in front of the site.
     ///
     /// # Errors
     /// When its program is not there, or does not come to listen.
-    pub(crate) async fn start(
+    pub(crate) fn start(
         contestant: Contestant,
         site: SocketAddr,
         limits: &Limits,
         places: &Places,
     ) -> Result<Self> {
         if contestant == Contestant::Nothing {
-            return Ok(Self { address: site, child: None });
+            return Ok(Self { address: site, program: None });
         }
-        let address = free_address()?;
+        let address = peers::free_address()?;
         let folder = places.folder.join(format!("{contestant:?}").to_lowercase());
         std::fs::create_dir_all(folder.join("rules"))?;
         let fill = |text: &str| filled(text, address, site, limits, &folder);
         let mut command = command(contestant, places, &folder, &fill)?;
-        let log = std::fs::File::create(folder.join("log")).context("cannot write its log")?;
-        command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
-        let child = command.spawn().with_context(|| format!("cannot start {}", contestant.name()))?;
-        let mut running = Self { address, child: Some(child) };
-        running.listening().await.with_context(|| {
-            let log = std::fs::read_to_string(folder.join("log")).unwrap_or_default();
-            format!("{} does not listen; it says:\n{log}", contestant.name())
-        })?;
-        Ok(running)
-    }
-
-    async fn listening(&mut self) -> Result<()> {
-        let end = Instant::now() + START_MAX;
-        while Instant::now() < end {
-            if TcpStream::connect(self.address).is_ok() {
-                return Ok(());
-            }
-            if let Some(child) = &mut self.child
-                && child.try_wait()?.is_some()
-            {
-                bail!("it has ended");
-            }
-            tokio::time::sleep_until(Instant::now() + Duration::from_millis(50)).await;
-        }
-        bail!("not within {} s", START_MAX.as_secs())
+        let program = Program::start(&mut command, address, &folder)?;
+        Ok(Self { address, program: Some(program) })
     }
 
     /// Processor time that it and its children have taken, in seconds.
     pub(crate) fn processor_seconds(&self) -> f64 {
-        let Some(child) = &self.child else { return 0.0 };
-        processor_seconds(child.id())
+        self.program.as_ref().map_or(0.0, Program::processor_seconds)
     }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let Some(mut child) = self.child.take() else { return };
-        let id = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw);
-        let asked = id.map(|id| rustix::process::kill_process(id, rustix::process::Signal::TERM));
-        let end = Instant::now() + END_MAX;
-        while asked.is_some() && Instant::now() < end {
-            if !matches!(child.try_wait(), Ok(None)) {
-                return;
-            }
-            pause();
-        }
-        let _ended = child.kill();
-        let _reaped = child.wait();
-    }
-}
-
-#[expect(clippy::disallowed_methods, reason = "a program ends between two rounds, and nothing else happens")]
-fn pause() {
-    std::thread::sleep(Duration::from_millis(10));
-}
-
-fn free_address() -> Result<SocketAddr> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
 }
 
 /// Writes down what the contestant is told, and says how it is started.
@@ -147,7 +92,7 @@ fn command(
     folder: &Path,
     fill: &dyn Fn(&str) -> String,
 ) -> Result<Command> {
-    let peers = places.root.join("bench/storm/peers");
+    let settings = places.root.join("bench/storm/peers");
     let put = |from: &Path, name: &str| -> Result<PathBuf> {
         let text =
             std::fs::read_to_string(from).with_context(|| format!("cannot read {}", from.display()))?;
@@ -158,13 +103,13 @@ fn command(
     let mut command = match contestant {
         Contestant::Nothing => bail!("nothing needs no program"),
         Contestant::Nginx => {
-            let mut command = Command::new(found("nginx")?);
-            command.arg("-p").arg(folder).arg("-c").arg(put(&peers.join("nginx.conf"), "nginx.conf")?);
+            let mut command = Command::new(peers::find("nginx")?);
+            command.arg("-p").arg(folder).arg("-c").arg(put(&settings.join("nginx.conf"), "nginx.conf")?);
             return Ok(command);
         }
         Contestant::Haproxy => {
-            let mut command = Command::new(found("haproxy")?);
-            command.arg("-db").arg("-f").arg(put(&peers.join("haproxy.cfg"), "haproxy.cfg")?);
+            let mut command = Command::new(peers::find("haproxy")?);
+            command.arg("-db").arg("-f").arg(put(&settings.join("haproxy.cfg"), "haproxy.cfg")?);
             return Ok(command);
         }
         Contestant::Article | Contestant::Default | Contestant::Spare => Command::new(&places.tidegate),
@@ -172,13 +117,13 @@ fn command(
     let rule = "rules/abusive-referer.rts";
     let catalog = if contestant == Contestant::Article {
         put(&places.root.join("spec").join(rule), rule)?;
-        put(&peers.join("media.rts"), "rules/media.rts")?;
-        put(&peers.join("article.toml"), "tidegate.toml")?
+        put(&settings.join("media.rts"), "rules/media.rts")?;
+        put(&settings.join("article.toml"), "tidegate.toml")?
     } else {
         let ours = places.root.join("crates/engine/src/default_catalog");
         put(&ours.join(rule), rule)?;
         let theirs = if contestant == Contestant::Spare {
-            peers.join("spare.toml")
+            settings.join("spare.toml")
         } else {
             ours.join("tidegate.toml")
         };
@@ -218,26 +163,4 @@ fn filled(text: &str, address: SocketAddr, site: SocketAddr, limits: &Limits, fo
         ("$whitelist = \"localhost 172.16.121.100\";", format!("$whitelist = \"localhost {SITE_NAME}\";")),
     ];
     values.iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to))
-}
-
-/// Where a program stands.
-fn found(name: &str) -> Result<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let folders = std::env::split_paths(&path).chain(["/usr/sbin", "/sbin"].map(PathBuf::from));
-    folders
-        .map(|folder| folder.join(name))
-        .find(|file| file.is_file())
-        .with_context(|| format!("{name} is not installed (Debian package {name})"))
-}
-
-/// Of a process and its children; the kernel counts in hundredths of a second.
-fn processor_seconds(id: u32) -> f64 {
-    let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
-    let behind_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
-    let ticks: f64 =
-        behind_name.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<f64>().ok()).sum();
-    let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap_or_default();
-    let of_children =
-        children.split_whitespace().filter_map(|child| child.parse().ok()).map(processor_seconds);
-    ticks / 100.0 + of_children.sum::<f64>()
 }

@@ -1,6 +1,6 @@
 //! How late the measuring program itself is: on a busy machine it measures its own waiting.
 
-use rustix::time::{ClockId, clock_gettime};
+use peers::own_processor_seconds;
 use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -46,7 +46,7 @@ impl Watch {
                 kept.borrow_mut().push((Instant::now() - due).as_secs_f64() * 1e3);
             }
         });
-        Self { late, begun: Instant::now(), processor: processor_seconds() }
+        Self { late, begun: Instant::now(), processor: own_processor_seconds() }
     }
 
     pub(crate) fn lag(&self) -> Lag {
@@ -55,12 +55,8 @@ impl Watch {
         Lag {
             p99_millis: late.get(late.len() * 99 / 100).copied().unwrap_or(f64::INFINITY),
             worst_millis: late.last().copied().unwrap_or(f64::INFINITY),
-            own_processor_share: (processor_seconds() - self.processor) / self.begun.elapsed().as_secs_f64(),
+            own_processor_share: (own_processor_seconds() - self.processor)
+                / self.begun.elapsed().as_secs_f64(),
         }
     }
-}
-
-fn processor_seconds() -> f64 {
-    let spent = clock_gettime(ClockId::ProcessCPUTime);
-    spent.tv_sec as f64 + spent.tv_nsec as f64 / 1e9
 }

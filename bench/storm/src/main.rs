@@ -150,7 +150,7 @@ fn round_of(contestant: Contestant, scenario: Scenario, round: u32, places: &Pla
     let tally = Rc::new(Tally::default());
     let seen = runtime.block_on(async {
         let listener = origin::listen()?;
-        let running = Running::start(contestant, listener.local_addr()?, &limits, places).await?;
+        let running = Running::start(contestant, listener.local_addr()?, &limits, places)?;
         let before = running.processor_seconds();
         let start = Instant::now();
         origin::serve(listener, start, Rc::clone(&tally));

@@ -3,8 +3,8 @@
 mod added;
 mod htaccess;
 mod logs;
+mod sockets;
 mod starter;
-mod storm;
 
 use crate::process::{cargo, find_program, succeed, target_folder};
 use added::{Costs, Pair};
@@ -46,7 +46,11 @@ pub(crate) enum What {
     /// Access logs: reading alone and the whole diagnosis, beside mawk, goaccess, DuckDB and chdb
     Logs(logs::Arguments),
     /// A small site on a day of fame: nothing, nginx, HAProxy and tidegate in front of the same crowd
-    Storm(storm::Arguments),
+    Storm(sockets::Arguments),
+    /// How even bandwidth classes are over sockets, beside nginx's limit_rate
+    Pace(sockets::ShapingArguments),
+    /// A flood of referers never seen before, over sockets
+    Keyflood(sockets::ShapingArguments),
     /// The abusive-referer decision in one process, beside rhai and LuaJIT
     Language {
         /// Rounds, each of all candidates
@@ -69,7 +73,9 @@ pub(crate) fn run(root: &Path, what: &What) -> Result<()> {
         What::Htaccess => htaccess::run(root),
         What::Rule => rule_alone(root),
         What::Contexts { count } => contexts(root, &count.to_string()),
-        What::Storm(arguments) => storm::run(root, arguments),
+        What::Pace(arguments) => sockets::shaping(root, "pace", arguments),
+        What::Keyflood(arguments) => sockets::shaping(root, "keyflood", arguments),
+        What::Storm(arguments) => sockets::run(root, arguments),
         What::Logs(arguments) => logs::run(root, arguments),
         What::Language { rounds, runs } => language(root, &[rounds.to_string(), runs.to_string()]),
     }

@@ -1,0 +1,51 @@
+//! A node whose answers never end, on a thread of its own.
+
+use anyhow::Result;
+use std::net::{Ipv4Addr, SocketAddr};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::runtime::Builder;
+
+const HEAD: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Type: audio/mpeg\r\nContent-Length: 1000000000000\r\n\r\n";
+static PIECE: [u8; 64 * 1024] = [b'.'; 64 * 1024];
+
+/// Starts it on a free port of the loopback; it ends with the program.
+///
+/// # Errors
+/// When the system gives no port or thread.
+pub(crate) fn start() -> Result<SocketAddr> {
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let listener = runtime.block_on(async {
+        let socket = TcpSocket::new_v4()?;
+        socket.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
+        socket.listen(4096)
+    })?;
+    let address = listener.local_addr()?;
+    std::thread::Builder::new().name("source".into()).spawn(move || runtime.block_on(serve(listener)))?;
+    Ok(address)
+}
+
+async fn serve(listener: TcpListener) {
+    loop {
+        let Ok((stream, _)) = listener.accept().await else { continue };
+        tokio::spawn(async move {
+            // Whoever has enough goes away.
+            let _gone = answer(stream).await;
+        });
+    }
+}
+
+async fn answer(mut stream: TcpStream) -> std::io::Result<()> {
+    let mut head = [0; 4096];
+    let mut length = 0;
+    while !head[..length].ends_with(b"\r\n\r\n") {
+        match stream.read(&mut head[length..]).await? {
+            0 => return Ok(()),
+            count => length += count,
+        }
+    }
+    stream.write_all(HEAD).await?;
+    loop {
+        stream.write_all(&PIECE).await?;
+    }
+}
