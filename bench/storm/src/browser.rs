@@ -104,7 +104,7 @@ impl Browser {
             return Ok(kept);
         }
         let stream = self.connect().await.map_err(|_| Failed)?;
-        let lined = Lined::new(stream, Rc::clone(&self.line), self.party);
+        let lined = Lined::of_person(stream, Rc::clone(&self.line), self.party);
         let (sender, driver) = http1::handshake(TokioIo::new(lined)).await.map_err(|_| Failed)?;
         tokio::task::spawn_local(async move {
             // What breaks is seen by whoever waits for an answer.

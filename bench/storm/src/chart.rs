@@ -159,7 +159,7 @@ pub(crate) fn load(rows: &[Row<'_>]) -> String {
     let title = "What the site carries, second by second";
     let columns = [
         Column { title: "workers held, of 8", top: 8.0, label: |value| format!("{value:.0}") },
-        Column { title: "hot-linked, MB/s", top: 5e6, label: |value| format!("{:.0}", value / 1e6) },
+        Column { title: "hot-linked, MB/s", top: 2e6, label: |value| format!("{:.0}", value / 1e6) },
         Column { title: "crowd's entries a second", top: 50.0, label: |value| format!("{value:.0}") },
     ];
     let width = (WIDTH - LEFT - 12.0) / 3.0;

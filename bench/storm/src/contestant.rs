@@ -148,7 +148,7 @@ fn filled(text: &str, address: SocketAddr, site: SocketAddr, limits: &Limits, fo
         ("{partner}", partner.to_string()),
         ("{partner_burst}", (partner * 2).to_string()),
         ("{media}", media.to_string()),
-        ("{media_seat}", (media / 10).to_string()),
+        ("{media_seat}", (media / 2).to_string()),
         ("{media_kbit}", (media * 8 / 1000).to_string()),
         // the embedded catalog, as an operator goes on from it
         ("listen = \"127.0.0.1:8080\"", format!("listen = \"{address}\"")),
@@ -156,6 +156,8 @@ fn filled(text: &str, address: SocketAddr, site: SocketAddr, limits: &Limits, fo
         ("mode = \"observe\"", "mode = \"enforce\"".to_owned()),
         ("max_rate_per_second = 5\n", format!("max_rate_per_second = {entries}\n")),
         ("max_rate_per_second = 10\n", format!("max_rate_per_second = {partner}\n")),
+        ("max_queue = 15\n", format!("max_queue = {}\n", entries * 3)),
+        ("max_queue = 30\n", format!("max_queue = {}\n", partner * 3)),
         ("maximum = \"8 Mbit/s\"", format!("maximum = \"{} kbit/s\"", media * 8 / 1000)),
         ("$own = \"\";", format!("$own = \"{SITE_NAME}\";")),
         ("$busy = \"google.com", "$busy = \"mypartner.com google.com".to_owned()),

@@ -25,7 +25,7 @@ use clap::Parser;
 use contestant::{Contestant, Places, Running};
 use figures::{Outcome, Seen};
 use lag::Watch;
-use line::Line;
+use line::{Line, Place};
 use people::Scene;
 use plan::{Limits, PATIENCE, Scenario, Times, Variant};
 use std::num::NonZeroU32;
@@ -63,6 +63,9 @@ struct Arguments {
     /// Of everything that comes, goes out and is allowed in a second, so that a slow machine is not the limit
     #[arg(long, default_value_t = 1.0)]
     scale: f64,
+    /// Where the line of 40 Mbit/s is
+    #[arg(long, value_enum, default_value_t = Place::Site)]
+    line: Place,
     #[arg(long, default_value_t = 20261123)]
     seed: u64,
     /// Report on results of earlier runs, and play nothing
@@ -125,6 +128,7 @@ fn play(arguments: &Arguments) -> Result<Vec<Outcome>> {
                     times,
                     variant: *variant,
                     scale: arguments.scale,
+                    line: arguments.line,
                     seed: arguments.seed + u64::from(round),
                 };
                 match round_of(*contestant, scenario, round, &places) {
@@ -153,9 +157,9 @@ fn round_of(contestant: Contestant, scenario: Scenario, round: u32, places: &Pla
         let running = Running::start(contestant, listener.local_addr()?, &limits, places)?;
         let before = running.processor_seconds();
         let start = Instant::now();
-        origin::serve(listener, start, Rc::clone(&tally));
         let line_rate = NonZeroU32::new(limits.line_bytes_per_second).unwrap_or(NonZeroU32::MIN);
-        let line = Rc::new(Line::new(line_rate, start, Rc::clone(&tally)));
+        let line = Rc::new(Line::new(scenario.line, line_rate, start, Rc::clone(&tally)));
+        origin::serve(listener, Rc::clone(&line), start, Rc::clone(&tally));
         let times = scenario.times;
         let scene = Scene { to: running.address, start, times, line, tally: Rc::clone(&tally) };
         let watch = Watch::start();

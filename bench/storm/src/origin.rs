@@ -1,5 +1,6 @@
 //! The small site: eight workers, each held until the last byte of its answer is taken, and a short queue.
 
+use crate::line::{Line, Lined};
 use crate::plan::{Party, Phase};
 use crate::tally::Tally;
 use bytes::Bytes;
@@ -33,7 +34,7 @@ const ACCEPT_QUEUE: u32 = 128;
 pub(crate) const PAGE_BYTES: usize = 10 * 1024;
 pub(crate) const ASSET_BYTES: usize = 10 * 1024;
 const FEED_BYTES: usize = 24 * 1024;
-const SONG_BYTES: usize = 2_000_000;
+const SONG_BYTES: usize = 400_000;
 const EPISODE_BYTES: usize = 400_000;
 
 /// The field by which people say who they are: for the site's books alone, no contestant looks at it.
@@ -96,7 +97,7 @@ pub(crate) fn listen() -> io::Result<TcpListener> {
 }
 
 /// Answers until the runtime ends. Time is counted from `start`.
-pub(crate) fn serve(listener: TcpListener, start: Instant, tally: Rc<Tally>) {
+pub(crate) fn serve(listener: TcpListener, line: Rc<Line>, start: Instant, tally: Rc<Tally>) {
     let workers = Arc::new(Semaphore::new(WORKERS));
     let origin = Rc::new(Origin { workers, waiting: Cell::new(0), start, tally });
     tokio::task::spawn_local(async move {
@@ -105,6 +106,7 @@ pub(crate) fn serve(listener: TcpListener, start: Instant, tally: Rc<Tally>) {
             let Ok((stream, _)) = listener.accept().await else { continue };
             let _slower = stream.set_nodelay(true);
             let origin = Rc::clone(&origin);
+            let stream = Lined::of_site(stream, Rc::clone(&line));
             tokio::task::spawn_local(async move {
                 let service = service_fn(move |request| {
                     let origin = Rc::clone(&origin);

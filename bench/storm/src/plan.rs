@@ -1,6 +1,7 @@
 //! Who comes, when and from where. All of it follows from a seed, so that every contestant meets the same people at
 //! the same moments.
 
+use crate::line::Place;
 use fastrand::Rng;
 use serde::{Deserialize, Serialize};
 use std::net::Ipv4Addr;
@@ -120,9 +121,9 @@ pub(crate) struct Times {
 impl Times {
     pub(crate) const FULL: Self = Self {
         warm: Duration::from_secs(2),
-        quiet: Duration::from_secs(20),
+        quiet: Duration::from_secs(15),
         storm: Duration::from_secs(20),
-        after: Duration::from_secs(10),
+        after: Duration::from_secs(8),
     };
     pub(crate) const QUICK: Self = Self {
         warm: Duration::from_secs(1),
@@ -188,7 +189,7 @@ pub(crate) struct Limits {
 }
 
 impl Limits {
-    /// At scale one: five and ten entries, 8 Mbit/s of a line of 40.
+    /// At scale one: five and ten entries, a tenth of a line of 40 Mbit/s.
     pub(crate) fn of(scale: f64) -> Self {
         #[expect(
             clippy::cast_possible_truncation,
@@ -199,7 +200,7 @@ impl Limits {
         Self {
             entries_per_second: scaled(5.0),
             partner_per_second: scaled(10.0),
-            media_bytes_per_second: scaled(1e6),
+            media_bytes_per_second: scaled(5e5),
             line_bytes_per_second: scaled(5e6),
         }
     }
@@ -223,6 +224,7 @@ pub(crate) struct Scenario {
     pub(crate) times: Times,
     pub(crate) variant: Variant,
     pub(crate) scale: f64,
+    pub(crate) line: Place,
     pub(crate) seed: u64,
 }
 
@@ -250,8 +252,8 @@ impl Scenario {
         let rng = |salt| Rng::with_seed(self.seed.wrapping_mul(31).wrapping_add(salt));
         come(Party::Ordinary, by_chance(&mut rng(1), whole, ordinary));
         come(Party::Crowd, by_chance(&mut rng(2), storm, ordinary * self.variant.crowd_factor()));
-        come(Party::HotLinker, by_chance(&mut rng(3), storm, 3.0 * self.scale));
-        come(Party::Hidden, by_chance(&mut rng(4), storm, 1.5 * self.scale));
+        come(Party::HotLinker, by_chance(&mut rng(3), storm, 2.0 * self.scale));
+        come(Party::Hidden, by_chance(&mut rng(4), storm, 1.0 * self.scale));
         come(Party::Partner, in_clumps(&mut rng(5), whole, 6.0 * self.scale));
         come(Party::Feed, evenly(whole, 2.0 * self.scale));
         come(Party::Podcast, evenly(whole, 1.0 * self.scale));
@@ -298,7 +300,7 @@ mod tests {
     use super::*;
 
     fn scenario(variant: Variant) -> Scenario {
-        Scenario { times: Times::FULL, variant, scale: 1.0, seed: 7 }
+        Scenario { times: Times::FULL, variant, scale: 1.0, line: Place::Site, seed: 7 }
     }
 
     #[test]
