@@ -380,7 +380,7 @@ said_table! {
         /// a client with many connections gains nothing by them.
         fair_by: FairBy => "none",
         /// How much at the head of each response goes unshaped, so that pages open; 0 shapes all of it. Short answers go
-        /// unshaped as a whole.
+        /// unshaped as a whole. Where all share one maximum, the others pay for it, with half of the class at most.
         burst: Size<0, 1_073_741_824> => 0,
         /// For people.
         note: Text => "",

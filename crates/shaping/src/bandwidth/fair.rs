@@ -30,6 +30,8 @@ use crate::client::ClientNetwork;
 use core::num::NonZeroU64;
 
 const NANOS: u64 = 1_000_000_000;
+/// For how long at most a division pays for heads that went unshaped; what is owed beyond is forgiven.
+const OWED_MAX_NANOS: u64 = 10 * NANOS;
 /// How many late lanes are looked past to find one that is still to come.
 const LATE_LOOKS: usize = 8;
 const NOWHERE: u32 = u32::MAX;
@@ -43,6 +45,8 @@ pub(crate) struct Fair {
     lost: u64,
     clock: u128,
     undivided: u64,
+    /// What went unshaped and is not paid for yet.
+    owed: u64,
     lanes: Vec<Lane>,
     free: Vec<u32>,
     groups: Groups,
@@ -99,6 +103,7 @@ impl Default for Fair {
             lost: 0,
             clock: 0,
             undivided: 0,
+            owed: 0,
             lanes: Vec::new(),
             free: Vec::new(),
             groups: Groups::default(),
@@ -165,8 +170,18 @@ impl Fair {
             passed = passed.min(most);
         }
         self.last = self.last.max(now);
-        self.undivided = self.undivided.saturating_add(self.rate.saturating_mul(passed));
+        let income = self.rate.saturating_mul(passed);
+        let payment = self.owed.min(if self.hungry.count > 0 { income / 2 } else { income });
+        self.owed = self.owed.saturating_sub(payment);
+        self.undivided = self.undivided.saturating_add(income.saturating_sub(payment));
         self.divide();
+    }
+
+    /// So many bytes went without asking, and are paid for later.
+    pub(crate) fn owe(&mut self, bytes: u64, terms: Terms, now: u64) {
+        self.advance(now);
+        let most = terms.rate.get().saturating_mul(OWED_MAX_NANOS);
+        self.owed = self.owed.saturating_add(bytes.saturating_mul(NANOS)).min(most);
     }
 
     /// How much of the time that passed is divided: not what everybody overslept, nor more than the lanes can have to draw.

@@ -1,7 +1,7 @@
 //! A transfer in a bandwidth class, as its owner holds it.
 
 use super::Grant;
-use super::class::{LiveBandwidthClass, Party, Shape};
+use super::class::{LiveBandwidthClass, Party, Shape, Sharing};
 use super::fair::Fair;
 use crate::Tick;
 use crate::rate::Wakes;
@@ -38,7 +38,8 @@ impl Flow {
         Self { seat: Some(Seat { class: Arc::clone(class), fair, lane, shape, party, head_bytes: 0 }) }
     }
 
-    /// The same transfer with as many bytes unshaped at its head as the class allows now: what a page needs to open.
+    /// The same transfer with as many bytes unshaped at its head as the class allows now: what a page needs to open. Where
+    /// all share one limit, the class owes them: the others together go slower, by half at most, until they are paid for.
     pub fn with_head(mut self) -> Self {
         if let Some(seat) = &mut self.seat {
             seat.head_bytes = seat.class.head_bytes();
@@ -60,6 +61,9 @@ impl Flow {
         if unshaped > 0 {
             seat.head_bytes = seat.head_bytes.saturating_sub(unshaped);
             seat.class.bytes.fetch_add(unshaped, Ordering::Relaxed);
+            if seat.shape.0 == Sharing::Machine {
+                lock(&seat.fair).owe(unshaped, seat.class.terms(), now.nanos());
+            }
             // what goes beyond the head is asked for when the head is gone
             return Grant { bytes: unshaped, again_at: now };
         }

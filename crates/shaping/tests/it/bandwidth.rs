@@ -431,3 +431,30 @@ fn the_head_of_a_transfer_goes_unshaped_if_its_owner_asks_for_that() {
     assert!(other.grant(40_000, now).bytes <= 2_000, "nobody asked for a head");
     assert!(registry.readings(now).bandwidths[0].bytes >= 65_536, "the head is counted all the same");
 }
+
+#[test]
+fn heads_that_go_unshaped_are_paid_for_by_all_and_nobody_falls_silent_for_them() {
+    let registry = Registry::new(Bounds::default(), [1, 2]);
+    let mut classes = class(100_000, Sharing::Machine);
+    classes[0].1.head_bytes = 16_000;
+    let _ = registry.adopt(&[], &classes, Tick::ZERO);
+    let id = registry.bandwidth_class(b"b").unwrap();
+    let mut flows = [1, 2].map(|number| registry.flow(id, party(number, 1), Tick::ZERO));
+    let (mut total, mut least_in_a_second) = (0, u64::MAX);
+    for second in 0..20 {
+        let mut in_this = 0;
+        for step in 0..100 {
+            let now = Tick::from_nanos(second * SECOND + step * 10 * MILLISECOND);
+            in_this += flows.iter_mut().map(|flow| flow.grant(1 << 20, now).bytes).sum::<u64>();
+            // two short answers a second: a third of the class
+            if step % 50 == 0 {
+                let mut short = registry.flow(id, party(100 + second, 2), now).with_head();
+                total += short.grant(16_000, now).bytes;
+            }
+        }
+        total += in_this;
+        least_in_a_second = least_in_a_second.min(in_this);
+    }
+    assert!((1_900_000..=2_060_000).contains(&total), "{total} of 2,000,000");
+    assert!(least_in_a_second >= 45_000, "{least_in_a_second}: half of the class at least");
+}
