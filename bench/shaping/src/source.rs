@@ -3,7 +3,7 @@
 use anyhow::Result;
 use std::net::{Ipv4Addr, SocketAddr};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Builder;
 
 const HEAD: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Type: audio/mpeg\r\nContent-Length: 1000000000000\r\n\r\n";
@@ -14,14 +14,16 @@ static PIECE: [u8; 64 * 1024] = [b'.'; 64 * 1024];
 /// # Errors
 /// When the system gives no port or thread.
 pub(crate) fn start() -> Result<SocketAddr> {
-    let runtime = Builder::new_current_thread().enable_all().build()?;
-    let listener = runtime.block_on(async {
-        let socket = TcpSocket::new_v4()?;
-        socket.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
-        socket.listen(4096)
-    })?;
+    let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    listener.set_nonblocking(true)?;
     let address = listener.local_addr()?;
-    std::thread::Builder::new().name("source".into()).spawn(move || runtime.block_on(serve(listener)))?;
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let serving = async move {
+        if let Ok(listener) = TcpListener::from_std(listener) {
+            serve(listener).await;
+        }
+    };
+    std::thread::Builder::new().name("source".into()).spawn(move || runtime.block_on(serving))?;
     Ok(address)
 }
 
