@@ -202,7 +202,7 @@ fn a_rule_can_stand_in_for_all_rules_of_a_catalog() {
     let server = &catalog.virtual_servers[0];
     assert!(server.request_rules.is_empty());
     assert_eq!(&*server.response_rules[0].rule.name, "try");
-    assert_eq!(catalog.rate_classes.len(), 2);
+    assert_eq!(catalog.rate_classes.len(), 3);
 }
 
 #[test]
@@ -236,6 +236,7 @@ fn what_is_in_force_is_told_in_plain_lines() {
          clients",
         "rate class StandardReferer: 5 a second, waits 6 s at most",
         "rate class BusyReferer: 10 a second, waits 6 s at most",
+        "rate class DirectEntries: 10 a second, waits 6 s at most",
         "bandwidth class AbusiveReferer: 8 Mbit/s shared by all its connections",
         "bandwidth class HotLinked: 8 Mbit/s shared by all its connections",
     ];

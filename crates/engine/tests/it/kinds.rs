@@ -72,6 +72,19 @@ fn a_crowd_queues_by_the_site_it_comes_from() {
 }
 
 #[test]
+fn a_crowd_that_hides_where_it_comes_from_queues_for_the_page_on_which_it_lands() {
+    let page = ("Accept", "text/html,application/xhtml+xml,*/*;q=0.8");
+    assert_eq!(fate(&guarded("/story?from=1", &[page])), (None, Some("/story")));
+    let typed = [page, ("Sec-Fetch-Site", "none"), ("Sec-Fetch-Mode", "navigate")];
+    assert_eq!(fate(&guarded("/story", &typed)).1, Some("/story"));
+    // A click on our own page that hides itself, what belongs to such a page, and a program.
+    let inside = [page, ("Sec-Fetch-Site", "same-origin"), ("Sec-Fetch-Mode", "navigate")];
+    assert_eq!(fate(&guarded("/story", &inside)).1, None);
+    assert_eq!(fate(&guarded("/logo.png", &[("Accept", "image/avif,*/*;q=0.5")])).1, None);
+    assert_eq!(fate(&guarded("/story", &[page, ("User-Agent", "curl/8.5.0")])).1, None);
+}
+
+#[test]
 fn the_log_says_how_a_visitor_came_to_ask() {
     let text = "[virtual_servers.site]\nlisten = \":80\"\npool = \"discard\"\naccess_log = { path = \"-\", format = \"tidegate\" }\n";
     let files = engine::catalog::MemoryFiles::default().with("tidegate.toml", text);
