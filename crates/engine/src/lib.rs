@@ -19,6 +19,7 @@ mod counters;
 pub mod decision;
 pub mod errand;
 mod error;
+mod error_pages;
 mod geo;
 mod host;
 mod htaccess;

@@ -207,6 +207,18 @@ pub const ERRAND_TIME: core::time::Duration = core::time::Duration::from_secs(30
 /// Characters of an errand's place in the record.
 pub const ERRAND_PLACE_CHARS_MAX: usize = 200;
 
+/// Bytes of one error page; pages stay in memory.
+pub const ERROR_PAGE_BYTES_MAX: usize = 256 << 10;
+
+/// Bytes of all error pages together, each file counted once.
+pub const ERROR_PAGES_BYTES_MAX: usize = 64 << 20;
+
+/// Error pages of one virtual server: three forms for thirty-odd statuses.
+pub const ERROR_PAGES_MAX: usize = 128;
+
+/// Bytes of a request id that a proxy in front of us has given; longer ones are replaced.
+pub const REQUEST_ID_BYTES_MAX: usize = 128;
+
 /// Bytes of a file with certificates or a key. The list of all public authorities takes a fifth of it.
 pub const CERTIFICATE_FILE_BYTES_MAX: usize = 1 << 20;
 

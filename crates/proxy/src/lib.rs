@@ -52,6 +52,8 @@ pub use errands::{Looked, Lookup, look_at_file};
 pub use front::proxy_header::{BadProxyHeader, Told, decode_proxy_header};
 pub use listener::{ListenError, ListeningSockets};
 pub use log_writer::LogOpenError;
+#[doc(hidden)]
+pub use node::announce::{Behalf, write_proxy_header};
 pub use node::connect::{Dial, NodeStream, Tcp};
 pub use node::watcher::Watcher;
 pub use pulse::Pulse;

@@ -3,6 +3,7 @@
 
 use super::authenticator::{Authenticator, AuthenticatorKind, Secret};
 use super::class::{bandwidth_class, rate_class};
+use super::error_pages::PageFolder;
 use super::lint::{self, Attached};
 use super::outline::Noted;
 use super::read::{At, BAD_VALUE, Named, OneOrMany, Reader, Slot, Text, shown};
@@ -11,13 +12,14 @@ use super::said::{self, RuleUse};
 use super::select::{Clash, Selection};
 use super::tls::CertificateFolder;
 use super::virtual_server::{
-    AccessLog, Attachment, Destination, Http2, Mode, Protocol, Timeouts, VirtualServer,
+    AccessLog, Attachment, Destination, Http2, Mode, Protocol, RequestIds, Timeouts, VirtualServer,
 };
 use super::{
     Admin, Catalog, ControlSocket, Files, Node, Pool, PoolId, RuleSettings, Settings, VirtualServerId,
 };
 use crate::limits;
 use accesslog::Format;
+use message::Known;
 use source::{Diagnostic, DiagnosticId, Severity, Source, Span, nearest};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
@@ -99,6 +101,7 @@ fn read_all<H: 'static>(
         rules_of_server: Vec::new(),
         rules: rule_settings(said.value.rules.value()).limits,
         certificates: CertificateFolder::default(),
+        pages: PageFolder::default(),
     };
     let mut catalog = checker.catalog(&mut rules);
     catalog.outline = outline;
@@ -149,6 +152,8 @@ pub(super) struct Checker<'a> {
     rules: RunLimits,
     /// What has been read of certificates.
     pub(super) certificates: CertificateFolder,
+    /// What has been read of error pages.
+    pub(super) pages: PageFolder,
 }
 
 impl Checker<'_> {
@@ -274,6 +279,8 @@ impl Checker<'_> {
         let protection = self.protection_class(&table.protection_class, &catalog.protections);
         let rules_of_server = std::mem::take(&mut self.rules_of_server);
         let marks = self.marks(table, &rules_of_server)?;
+        let error_pages = self.error_pages(&table.error_pages);
+        let request_id = self.request_id(&table.request_id);
         let bytes = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
         Some(VirtualServer {
             name: Arc::from(name.value.as_str()),
@@ -293,6 +300,10 @@ impl Checker<'_> {
             access_log,
             via: table.via.value()?.0,
             trusted_proxies: many(&table.trusted_proxies).iter().map(|network| network.value.0).collect(),
+            client_address_from: *table.client_address_from.value()?,
+            forwarded: table.forwarded.value()?.0,
+            request_id: request_id?,
+            error_pages,
             proxy_protocol: many(&table.proxy_protocol).iter().map(|network| network.value.0).collect(),
             protection,
             timeouts: timeouts(table)?,
@@ -440,6 +451,26 @@ impl Checker<'_> {
             file => Destination::File(self.folder.join(PathBuf::from(file))),
         };
         Some(AccessLog { destination, format: Arc::new(format?) })
+    }
+
+    /// How requests are named to nodes and clients.
+    fn request_id(&mut self, slot: &Slot<said::RequestIdUse>) -> Option<RequestIds> {
+        let Some(at) = slot.said() else {
+            return (!matches!(slot, Slot::Bad)).then(RequestIds::default);
+        };
+        let table = &at.value.0;
+        let header = table.header.said()?;
+        let name = header.value.0.as_str();
+        if name == OFF {
+            return Some(RequestIds { header: None, accept: false });
+        }
+        let is_ours = !matches!(Known::of(name.as_bytes()), Known::Other);
+        if !message::is_token(name.as_bytes()) || is_ours {
+            let message = format!("`{}` cannot be the field of request ids", shown(name));
+            self.error(BAD_VALUE, message, header.span, "request_id = \"X-Request-ID\"");
+            return None;
+        }
+        Some(RequestIds { header: Some(name.into()), accept: table.accept.value()?.0 })
     }
 
     fn format(&mut self, said: &At<Text>) -> Option<Format> {

@@ -11,6 +11,7 @@ mod authenticator;
 mod check;
 mod class;
 mod embedded;
+mod error_pages;
 mod files;
 mod htaccess;
 mod kept;
@@ -39,14 +40,14 @@ pub use marks::{CookieCaching, Mark, MarkMemoryBy, Marks};
 pub use monitor::{Expected, HttpLook, Look, Monitor, MonitorId, MonitorKind};
 pub use outgoing::{Allowed, Outgoing, Refusal};
 pub use outline::{Changes, Outline, Part};
-pub use pool::{Algorithm, Balance, EjectOn, Ejection, HashBy, Member, Node, NodeWish, Pool, Retries, Room};
+pub use pool::{Algorithm, Balance, EjectOn, Ejection, HashBy, Member, Node, NodeWish, Pool, ProxyHeader, Retries, Room};
 pub use rules::{CheckedRule, Rule, RuleStage, check_rule};
 pub use schema::schema;
 pub use tls::{ClientCheck, NodeTls, ServerTls, TlsVersion, Verification};
 pub use units::MemoryShare;
 pub use virtual_server::{
-    AccessLog, Attachment, Destination, HostPattern, Http2, Mode, OnRuleError, Protocol, QueueTimeoutAction,
-    RunFrequency, Timeouts, VirtualServer,
+    AccessLog, Attachment, ClientAddressFrom, Destination, HostPattern, Http2, Mode, OnRuleError, Protocol,
+    QueueTimeoutAction, RequestIds, RunFrequency, Timeouts, VirtualServer,
 };
 
 use crate::geo::GeoDatabase;

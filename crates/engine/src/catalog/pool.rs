@@ -49,6 +49,8 @@ pub struct Pool {
     pub node_fail_time: Duration,
     /// How the nodes are spoken to in TLS; `None`: in the clear.
     pub tls: Option<Arc<NodeTls>>,
+    /// How each connection to a node begins.
+    pub proxy_protocol: ProxyHeader,
     /// Whose turn it is, and how the nodes are; kept in step with `nodes`.
     pub(crate) live: PoolLive,
 }
@@ -165,6 +167,18 @@ impl Default for Ejection {
             time_max: Duration::from_mins(5),
             percent_max: 50,
         }
+    }
+}
+
+said_choice! {
+    /// The PROXY header that connections to nodes begin with; it names the client.
+    pub ProxyHeader {
+        /// None.
+        Off = "off",
+        /// Version 1, a line of text.
+        V1 = "v1",
+        /// Version 2, in bytes.
+        V2 = "v2",
     }
 }
 

@@ -1,6 +1,11 @@
 //! The tables of `tidegate.toml`, as said. The doc comment of each key is its page in the manual and its text in the
 //! JSON Schema; the third column says whether it must be there, or what stands in for it.
 
+mod short;
+
+pub(super) use short::read_short;
+pub(crate) use short::{AccessLog, CertificateUse, PoolTls, RequestIdUse, RuleUse};
+
 use super::address::{Host, Listen, Network, NodeAddress};
 use super::authenticator::{AuthenticatorKind, LdapTls};
 use super::htaccess::HtaccessUse;
@@ -8,14 +13,12 @@ use super::marks::{CookieCaching, MarkMemoryBy, Moment};
 use super::monitor::MonitorTable;
 use super::outgoing::Allowed;
 use super::outline::Outline;
-use super::pool::{Algorithm, EjectOn, HashByWord, NodeUse};
+use super::pool::{Algorithm, EjectOn, HashByWord, NodeUse, ProxyHeader};
 use super::read::{At, Count, Flag, Named, OneOrMany, Reader, Say, Text, said_choice, said_table};
 use super::tls::{ClientCertificates, TlsVersion, Verification};
 use super::units::{BitRate, Length, MemoryShare, Size};
-use super::virtual_server::{Mode, OnRuleError, Protocol, QueueTimeoutAction, RunFrequency};
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use super::virtual_server::{ClientAddressFrom, Mode, OnRuleError, Protocol, QueueTimeoutAction, RunFrequency};
 use source::Span;
-use std::borrow::Cow;
 use toml::de::DeValue;
 
 /// A length of time that must not be zero.
@@ -164,8 +167,19 @@ said_table! {
         access_log: AccessLog => optional,
         /// Whether requests and responses get a Via field.
         via: Flag => false,
-        /// Networks of proxies whose X-Forwarded-For, -Proto and -Host are believed; those of others are replaced.
+        /// Networks of proxies whose word on the client is believed (X-Forwarded-For, -Proto and -Host, or Forwarded); that
+        /// of others is replaced.
         trusted_proxies: OneOrMany<Network> => optional,
+        /// Which field of the trusted proxies names the client; what the other one says is not believed.
+        client_address_from: ClientAddressFrom => "x-forwarded-for",
+        /// Whether nodes get a Forwarded field (RFC 7239), besides X-Forwarded-For, -Proto and -Host.
+        forwarded: Flag => false,
+        /// The field that names each request to nodes, and to clients that get an error: its name, or a table
+        /// `{ header, accept }`; `"off"` for none. The id is that of the access log.
+        request_id: RequestIdUse => optional,
+        /// What clients are told when there is no answer for them: files by status, `{ 503 = "busy.html", 5xx = "error.html" }`,
+        /// also `4xx` and `default`; `.html`, `.json` and `.txt` for those who accept that. Where there is none, ours.
+        error_pages: Named<OneOrMany<Text>> => optional,
         /// Networks of balancers in front of us that begin each connection with a PROXY header (version 1 or 2), which
         /// names the client. From them it is demanded; from others it is no HTTP.
         proxy_protocol: OneOrMany<Network> => optional,
@@ -206,6 +220,16 @@ said_table! {
         max_body_buffer: Size<1_024, 16_777_216> => "1 MiB",
         /// HTTP/2 with clients.
         http2: Http2 => optional,
+    }
+}
+
+said_table! {
+    /// How requests are named.
+    "the request ids of a virtual server" RequestIdTable {
+        /// The name of the field.
+        header: Text => "X-Request-ID",
+        /// Whether the id that a trusted proxy sends in this field is taken over; else each request gets one of ours.
+        accept: Flag => false,
     }
 }
 
@@ -344,6 +368,9 @@ said_table! {
         node_fail_time: Length<0> => "10s",
         /// Whether the nodes are spoken to in TLS: `true`, or a table.
         tls: PoolTls => optional,
+        /// Whether each connection to a node begins with a PROXY header, which names the client, and in which version.
+        /// Such a connection is used for the requests of one client connection only; monitors speak for themselves.
+        proxy_protocol: ProxyHeader => "off",
     }
 }
 
@@ -488,127 +515,6 @@ said_choice! {
     }
     later ["cluster"]
 }
-
-/// A rule of a virtual server: its name, or a table.
-#[derive(Clone, Debug)]
-pub(crate) struct RuleUse(pub(crate) RuleTable);
-
-impl Say for RuleUse {
-    fn expected() -> String {
-        "the name of a rule, or a table { rule, enabled, run, mode, strict }".to_owned()
-    }
-
-    fn read(value: &DeValue<'_>, span: Span, reader: &mut Reader<'_>) -> Option<Self> {
-        read_short::<Self, RuleTable>(value, span, reader, "rule").map(Self)
-    }
-}
-
-/// An access log: its path, or a table.
-#[derive(Clone, Debug)]
-pub(crate) struct AccessLog(pub(crate) AccessLogTable);
-
-impl Say for AccessLog {
-    fn expected() -> String {
-        "the path of a log file, or a table { path, format }".to_owned()
-    }
-
-    fn read(value: &DeValue<'_>, span: Span, reader: &mut Reader<'_>) -> Option<Self> {
-        read_short::<Self, AccessLogTable>(value, span, reader, "path").map(Self)
-    }
-}
-
-/// A certificate with its key: the path of a file that holds both, or a table.
-#[derive(Clone, Debug)]
-pub(crate) struct CertificateUse(pub(crate) CertificateTable);
-
-impl Say for CertificateUse {
-    fn expected() -> String {
-        "a file with a certificate and its key, or a table { certificate, key, ocsp_response }".to_owned()
-    }
-
-    fn read(value: &DeValue<'_>, span: Span, reader: &mut Reader<'_>) -> Option<Self> {
-        read_short::<Self, CertificateTable>(value, span, reader, "certificate").map(Self)
-    }
-}
-
-/// Whether and how nodes are spoken to in TLS: true or false, or a table.
-#[derive(Clone, Debug)]
-pub(crate) struct PoolTls(pub(crate) Option<PoolTlsTable>);
-
-impl Say for PoolTls {
-    fn expected() -> String {
-        "true or false, or a table { authorities, server_name, verify, certificate }".to_owned()
-    }
-
-    fn read(value: &DeValue<'_>, span: Span, reader: &mut Reader<'_>) -> Option<Self> {
-        match value {
-            DeValue::Table(_) => PoolTlsTable::read(value, span, reader).map(|table| Self(Some(table))),
-            DeValue::Boolean(false) => Some(Self(None)),
-            DeValue::Boolean(true) => {
-                let usual = DeValue::Table(toml::de::DeTable::new());
-                PoolTlsTable::read(&usual, span, reader).map(|table| Self(Some(table)))
-            }
-            other => {
-                reader.wrong_type::<Self>(other, span);
-                None
-            }
-        }
-    }
-}
-
-impl JsonSchema for PoolTls {
-    fn schema_name() -> Cow<'static, str> {
-        "PoolTls".into()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let table = generator.subschema_for::<PoolTlsTable>();
-        json_schema!({ "anyOf": [{ "type": "boolean" }, table] })
-    }
-}
-
-/// Reads a table, or a bare text as the table whose one key `key` is that text.
-pub(super) fn read_short<Short: Say, Table: Say>(
-    value: &DeValue<'_>,
-    span: Span,
-    reader: &mut Reader<'_>,
-    key: &'static str,
-) -> Option<Table> {
-    match value {
-        DeValue::Table(_) => Table::read(value, span, reader),
-        DeValue::String(_) => {
-            let mut table = toml::de::DeTable::new();
-            let range = span.range();
-            table.insert(
-                toml::Spanned::new(range.clone(), Cow::Borrowed(key)),
-                toml::Spanned::new(range, value.clone()),
-            );
-            Table::read(&DeValue::Table(table), span, reader)
-        }
-        other => {
-            reader.wrong_type::<Short>(other, span);
-            None
-        }
-    }
-}
-
-/// The schema of a text or a table.
-macro_rules! short_schema {
-    ($($short:ident = $table:ident),*) => { $(
-        impl JsonSchema for $short {
-            fn schema_name() -> Cow<'static, str> {
-                stringify!($short).into()
-            }
-
-            fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-                let table = generator.subschema_for::<$table>();
-                json_schema!({ "anyOf": [{ "type": "string" }, table] })
-            }
-        }
-    )* };
-}
-
-short_schema!(RuleUse = RuleTable, AccessLog = AccessLogTable, CertificateUse = CertificateTable);
 
 /// Reads the whole text; what is said is returned even where mistakes were found, except after broken TOML.
 pub(crate) fn read(

@@ -9,6 +9,7 @@ use super::{PoolId, ProtectionId};
 use crate::connection::ConnectionFacts;
 
 use crate::counters::RuleCounters;
+use crate::error_pages::ErrorPages;
 use ipnet::IpNet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -55,6 +56,14 @@ pub struct VirtualServer {
     pub trusted_proxies: Vec<IpNet>,
     /// Peers that begin their connections with a PROXY header.
     pub proxy_protocol: Vec<IpNet>,
+    /// Which field of trusted proxies names the client.
+    pub client_address_from: ClientAddressFrom,
+    /// Whether nodes get a Forwarded field (RFC 7239) besides `X-Forwarded-*`.
+    pub forwarded: bool,
+    /// How requests are named to nodes and clients.
+    pub request_id: RequestIds,
+    /// What clients are told when there is no answer.
+    pub error_pages: ErrorPages,
     /// Who is served at all.
     pub protection: Option<ProtectionId>,
     /// How long things may take.
@@ -119,6 +128,21 @@ impl VirtualServer {
             Some(HostPattern::Exact(name) | HostPattern::Below(name)) => name.to_string(),
             None => self.listen.first().map_or(String::new(), |listen| listen.ip().to_string()),
         }
+    }
+}
+
+/// How requests are named to nodes and clients.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestIds {
+    /// The field with the id, in requests to nodes and in errors to clients; `None`: there is none.
+    pub header: Option<Box<str>>,
+    /// Whether the ids of trusted proxies are taken over.
+    pub accept: bool,
+}
+
+impl Default for RequestIds {
+    fn default() -> Self {
+        Self { header: Some("X-Request-ID".into()), accept: false }
     }
 }
 
@@ -219,6 +243,16 @@ said_choice! {
         Https = "https",
     }
     later ["ftp", "client_first", "server_first", "stream"]
+}
+
+said_choice! {
+    /// Which field of trusted proxies is believed. The others may have come from a client, and passed through.
+    pub ClientAddressFrom {
+        /// `X-Forwarded-For`, with `X-Forwarded-Proto` and `X-Forwarded-Host`.
+        XForwardedFor = "x-forwarded-for",
+        /// `Forwarded` (RFC 7239).
+        Forwarded = "forwarded",
+    }
 }
 
 said_choice! {

@@ -38,6 +38,7 @@ fn of<'a>(nodes: impl Iterator<Item = (&'a str, Member)>) -> Pool {
         max_idle_connections_pernode: 50,
         node_fail_time: Duration::from_secs(10),
         tls: None,
+        proxy_protocol: crate::catalog::ProxyHeader::Off,
     }
 }
 

@@ -1,5 +1,6 @@
 //! The node side: making connections, keeping idle ones for the next request, and looking after nodes.
 
+pub(crate) mod announce;
 pub(crate) mod connect;
 pub(crate) mod idle;
 mod look;

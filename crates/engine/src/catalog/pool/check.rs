@@ -56,6 +56,7 @@ impl Checker<'_> {
             max_idle_connections_pernode: table.max_idle_connections_pernode.value()?.0,
             node_fail_time: table.node_fail_time.value()?.0,
             tls: self.node_tls(&table.tls).map(Arc::new),
+            proxy_protocol: *table.proxy_protocol.value()?,
         })
     }
 
