@@ -439,6 +439,7 @@ impl Replay {
             virtual_server,
             client: asker.client,
             request_number: asker.connection.map_or(1, |(_, nth)| nth),
+            named: None,
             id: asker.id.unwrap_or(RequestId(number)),
             knowledge,
         };

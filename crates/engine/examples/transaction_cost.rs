@@ -91,6 +91,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             virtual_server: VirtualServerId(0),
             client: address.ip(),
             request_number: number,
+            named: None,
             id: RequestId(u64::from(number)),
             knowledge: Knowledge::All,
         };

@@ -410,6 +410,9 @@ mod tests {
         assert_eq!(told(502, Some(Form::Html)), "5xx Bad Gateway");
         assert_eq!(told(404, Some(Form::Html)), "all 404");
         assert_eq!(told(404, None), "all 404", "whoever cannot be understood gets the operator's page, too");
-        assert!(told(404, Some(Form::Text)).starts_with("404 Not Found\n"), "ours, where the operator has none");
+        assert!(
+            told(404, Some(Form::Text)).starts_with("404 Not Found\n"),
+            "ours, where the operator has none"
+        );
     }
 }

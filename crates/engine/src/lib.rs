@@ -34,6 +34,7 @@ mod protection;
 mod random;
 mod raw;
 mod rehearsal;
+mod request_id;
 mod resources;
 mod settings;
 mod shared;
@@ -48,7 +49,10 @@ pub use catalog::Catalog;
 pub use connection::{Connection, ConnectionFacts};
 pub use counters::{Counter, Counters, RuleCounters};
 pub use error::{ErrorKind, Progress, Side, TransactionError};
+pub use error_pages::{ErrorPages, Form, Told as ErrorTold};
 pub use geo::GeoDatabase;
+#[doc(hidden)]
+pub use host::{cookie_name, cookie_value};
 pub use least_rate::LeastRate;
 pub use machine::Machine;
 #[doc(hidden)]
@@ -65,6 +69,7 @@ pub use protection::{
 };
 pub use raw::{RawEnd, RawNext, RawRehearsal, RawTransaction, RawVisit, RawVisited};
 pub use rehearsal::{Rehearsal, Visit, Visited};
+pub use request_id::{RequestId, RequestName};
 pub use resources::Resources;
 pub use settings::{Forwarding, NodeEnds};
 pub use shared::{LastReload, Shared, SharedOptions, Stopwatch, Wake};
@@ -72,6 +77,6 @@ pub use stores::DataStore;
 pub use time::{Now, WallTime};
 pub use tls::{Certificate, TlsFacts};
 pub use transaction::{
-    Arrival, Ask, Attempts, Delivery, Ending, Heads, Knowledge, KnownFacts, Message, Next, Refused,
-    RequestId, Told, ToldAt, Transaction,
+    Arrival, Ask, Attempts, Delivery, Ending, Heads, Knowledge, KnownFacts, Message, Next, Refused, Told,
+    ToldAt, Transaction,
 };

@@ -1,7 +1,7 @@
 //! The random bytes of one transaction: from the seed of the process, never from the system, so that a replay with
 //! the same seed draws the same.
 
-use crate::host::RequestId;
+use crate::request_id::RequestId;
 use chacha20::ChaCha20Rng;
 use chacha20::rand_core::{Rng, SeedableRng};
 

@@ -9,9 +9,10 @@ use crate::connection::{Connection, ConnectionFacts};
 use crate::decision::DecisionRecord;
 use crate::errand::{ErrandError, World};
 use crate::limits::REHEARSED_WAITS_MAX;
+use crate::request_id::RequestId;
 use crate::shared::{Shared, SharedOptions, Wake};
 use crate::time::{Now, WallTime};
-use crate::transaction::{Arrival, Ask, Ending, Heads, Knowledge, Next, RequestId, Transaction};
+use crate::transaction::{Arrival, Ask, Ending, Heads, Knowledge, Next, Transaction};
 use core::time::Duration;
 use message::{RequestHead, ResponseHead};
 use shaping::{Tick, TicketId};
@@ -266,6 +267,7 @@ impl Rehearsal {
             virtual_server: visit.virtual_server,
             client: visit.client.ip(),
             request_number: *requests,
+            named: None,
             id: RequestId(number as u64 + 1),
             knowledge: visit.knowledge.clone(),
         };

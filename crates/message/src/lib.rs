@@ -24,6 +24,7 @@
 mod check;
 mod cookies;
 mod fields;
+mod forwarded;
 mod head;
 mod known;
 mod status;
@@ -31,6 +32,7 @@ mod status;
 pub use check::{is_field_value, is_target, is_token};
 pub use cookies::Cookies;
 pub use fields::{Fields, InvalidField, Line, Lines};
+pub use forwarded::{ForwardedElement, ForwardedNode, forwarded_elements, write_forwarded_element};
 pub use head::{InvalidLine, RequestHead, ResponseHead, Version};
 pub use known::Known;
 pub use status::reason_of;

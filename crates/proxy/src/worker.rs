@@ -7,6 +7,7 @@ use crate::errands::{Desk, Errands, Lookup};
 use crate::http::connection;
 use crate::log_writer::{BATCH_BYTES, LogTarget, LogWriter};
 use crate::messages::Messages;
+use crate::node::announce::Behalf;
 use crate::node::connect::{Dial, Tcp, secure};
 use crate::node::idle::{IdleNodes, NodePlace};
 use crate::timers::Timers;
@@ -369,7 +370,7 @@ impl<D: Dial> Worker<D> {
 
     /// Keeps a connection to a node for the next request.
     #[inline]
-    pub(crate) fn keep_node(&self, place: NodePlace, stream: D::Stream, now: Tick) {
+    pub(crate) fn keep_node(&self, place: NodePlace, stream: (D::Stream, Option<Behalf>), now: Tick) {
         if self.draining.get() {
             return;
         }

@@ -77,7 +77,7 @@ impl Asker {
             connection: connection.map(|id| (id, u32::try_from(nth).unwrap_or(u32::MAX))),
             agent,
             visitor: visitor.finish(),
-            id: id.and_then(|text| u64::from_str_radix(text, 16).ok()).map(RequestId),
+            id: id.map(RequestId::of_name),
         }
     }
 }

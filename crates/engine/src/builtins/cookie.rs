@@ -3,12 +3,12 @@
 use super::text::percent_encode;
 
 /// The value as it may stand in a `Set-Cookie`: octets outside `cookie-octet` (RFC 6265, 4.1.1) become `%XX`.
-pub(super) fn value(raw: &[u8]) -> Vec<u8> {
+pub fn value(raw: &[u8]) -> Vec<u8> {
     percent_encode(raw, |byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b',' | b';' | b'\\'))
 }
 
 /// Cuts an encoded value at `bytes_max`, or before an escape that would be torn there.
-pub(super) fn cut(value: &mut Vec<u8>, bytes_max: usize) {
+pub fn cut(value: &mut Vec<u8>, bytes_max: usize) {
     value.truncate(bytes_max);
     let tail = value.len().saturating_sub(2);
     if let Some(at) = value.get(tail..).and_then(|tail| tail.iter().position(|byte| *byte == b'%')) {
@@ -18,7 +18,7 @@ pub(super) fn cut(value: &mut Vec<u8>, bytes_max: usize) {
 
 /// Attributes from a rule's `;`-separated list, each behind `; `. Gives `None` where one holds what no attribute
 /// may (a control character or a comma-free line break), because cutting it could change its meaning.
-pub(super) fn attributes(list: &[u8]) -> Option<Vec<u8>> {
+pub fn attributes(list: &[u8]) -> Option<Vec<u8>> {
     let mut out = Vec::with_capacity(list.len());
     for attribute in list.split(|byte| *byte == b';').map(<[u8]>::trim_ascii).filter(|text| !text.is_empty())
     {
@@ -33,7 +33,7 @@ pub(super) fn attributes(list: &[u8]) -> Option<Vec<u8>> {
 
 /// What a cookie gets when the rule says nothing: the whole site for the browser's session, kept from scripts and from
 /// other sites' embeds (a link's click still carries it); under TLS also from plain connections.
-pub(super) const fn default_attributes(tls: bool) -> &'static [u8] {
+pub const fn default_attributes(tls: bool) -> &'static [u8] {
     if tls { b"; Path=/; HttpOnly; SameSite=Lax; Secure" } else { b"; Path=/; HttpOnly; SameSite=Lax" }
 }
 

@@ -8,7 +8,8 @@ mod auth;
 mod body;
 mod completion;
 mod connection;
-mod cookie;
+#[doc(hidden)]
+pub mod cookie;
 mod counter;
 mod data;
 mod ending;

@@ -27,7 +27,12 @@ impl Checker<'_> {
         for (key, files) in super::check::named(slot) {
             let Some(statuses) = Statuses::read(&key.value) else {
                 let message = format!("`{}` is no error", shown(&key.value));
-                self.error(BAD_VALUE, message, key.span, "a status from 400 to 599, \"4xx\", \"5xx\" or \"default\"");
+                self.error(
+                    BAD_VALUE,
+                    message,
+                    key.span,
+                    "a status from 400 to 599, \"4xx\", \"5xx\" or \"default\"",
+                );
                 continue;
             };
             for file in many(files) {
@@ -36,7 +41,8 @@ impl Checker<'_> {
                     let message = format!("`{}` has two pages of one kind", key.value);
                     self.doubt(REPEATED, message, file.span, "the first one is used");
                 } else if pages.len() == limits::ERROR_PAGES_MAX {
-                    let message = format!("a virtual server has at most {} error pages", limits::ERROR_PAGES_MAX);
+                    let message =
+                        format!("a virtual server has at most {} error pages", limits::ERROR_PAGES_MAX);
                     self.error(TOO_MANY, message, file.span, "");
                     return ErrorPages::default();
                 } else if let Some(page) = self.error_page(file) {
@@ -86,7 +92,10 @@ impl Checker<'_> {
         let bytes = self.files.read_up_to(path, most + 1).map_err(|why| (why, ""))?;
         if bytes.len() > most {
             let why = format!("it is larger than {}", size_text(most as u64));
-            return Err((why, "pages stay in memory: pictures and style sheets are better served from elsewhere"));
+            return Err((
+                why,
+                "pages stay in memory: pictures and style sheets are better served from elsewhere",
+            ));
         }
         self.pages.bytes += bytes.len();
         if self.pages.bytes > limits::ERROR_PAGES_BYTES_MAX {

@@ -40,7 +40,9 @@ pub use marks::{CookieCaching, Mark, MarkMemoryBy, Marks};
 pub use monitor::{Expected, HttpLook, Look, Monitor, MonitorId, MonitorKind};
 pub use outgoing::{Allowed, Outgoing, Refusal};
 pub use outline::{Changes, Outline, Part};
-pub use pool::{Algorithm, Balance, EjectOn, Ejection, HashBy, Member, Node, NodeWish, Pool, ProxyHeader, Retries, Room};
+pub use pool::{
+    Algorithm, Balance, EjectOn, Ejection, HashBy, Member, Node, NodeWish, Pool, ProxyHeader, Retries, Room,
+};
 pub use rules::{CheckedRule, Rule, RuleStage, check_rule};
 pub use schema::schema;
 pub use tls::{ClientCheck, NodeTls, ServerTls, TlsVersion, Verification};

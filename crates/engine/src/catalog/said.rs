@@ -17,7 +17,9 @@ use super::pool::{Algorithm, EjectOn, HashByWord, NodeUse, ProxyHeader};
 use super::read::{At, Count, Flag, Named, OneOrMany, Reader, Say, Text, said_choice, said_table};
 use super::tls::{ClientCertificates, TlsVersion, Verification};
 use super::units::{BitRate, Length, MemoryShare, Size};
-use super::virtual_server::{ClientAddressFrom, Mode, OnRuleError, Protocol, QueueTimeoutAction, RunFrequency};
+use super::virtual_server::{
+    ClientAddressFrom, Mode, OnRuleError, Protocol, QueueTimeoutAction, RunFrequency,
+};
 use source::Span;
 use toml::de::DeValue;
 

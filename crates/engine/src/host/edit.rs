@@ -98,14 +98,14 @@ pub(crate) fn apply_one(head: &mut ResponseHead, edit: &ResponseEdit, caching: C
 }
 
 /// The name in a `Set-Cookie` value: what stands before the first `=`, without blanks around it.
-pub(crate) fn cookie_name(line: &[u8]) -> &[u8] {
+pub fn cookie_name(line: &[u8]) -> &[u8] {
     let end = line.iter().position(|byte| matches!(byte, b'=' | b';')).unwrap_or(line.len());
     line[..end].trim_ascii()
 }
 
 /// Where the value stands in a `Set-Cookie` value: between the first `=` and the first `;`, without blanks around it.
 /// `None` if it has no name.
-pub(crate) fn cookie_value(line: &[u8]) -> Option<core::ops::Range<usize>> {
+pub fn cookie_value(line: &[u8]) -> Option<core::ops::Range<usize>> {
     let end = line.iter().position(|byte| *byte == b';').unwrap_or(line.len());
     let pair = line.get(..end)?;
     let from = pair.iter().position(|byte| *byte == b'=')? + 1;

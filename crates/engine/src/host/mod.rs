@@ -9,7 +9,8 @@ mod marks;
 mod stream;
 
 pub(crate) use completion::Completion;
-pub(crate) use edit::{ResponseEdit, apply, apply_one, cookie_name, cookie_value};
+pub(crate) use edit::{ResponseEdit, apply, apply_one};
+pub use edit::{cookie_name, cookie_value};
 pub(crate) use errand::{OnErrand, go, refused};
 pub(crate) use marks::MarksSeen;
 pub(crate) use stream::{Answered, LineEnd, Raw, Searched, Side, Want};
@@ -23,6 +24,7 @@ use crate::htaccess::Judged;
 use crate::limits;
 use crate::log_text::log_text;
 use crate::random::Random;
+use crate::request_id::{RequestId, RequestName};
 use crate::settings::{AskedLine, NodeAnswered, Settings};
 use crate::shared::Shared;
 use crate::time::Now;
@@ -34,10 +36,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 use trafficscript::{ByteString, PatternCache, Warning};
 use visit::RequestKind;
-
-/// Identity of a request, given by the shell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RequestId(pub u64);
 
 /// Which facts of a request its source can know.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
@@ -98,6 +96,8 @@ pub struct Arrival {
     pub request_number: u32,
     /// Its identity.
     pub id: RequestId,
+    /// What a trusted proxy calls it; else it is called by its identity.
+    pub named: Option<Box<str>>,
     /// What its source can know.
     pub knowledge: Knowledge,
 }
@@ -404,6 +404,24 @@ impl Host {
 
     pub(crate) fn virtual_server(&self) -> &VirtualServer {
         self.catalog.virtual_server(self.arrival.virtual_server)
+    }
+
+    /// What the request is called, everywhere.
+    pub(crate) fn request_name<'a>(&'a self, ours: &'a mut Option<RequestName>) -> &'a str {
+        match &self.arrival.named {
+            Some(named) => named,
+            None => ours.insert(self.arrival.id.name()).as_str(),
+        }
+    }
+
+    /// The request goes on under its name, whatever its client calls it. Rules read the field, and may change it.
+    #[inline]
+    pub(crate) fn name_request(&mut self) {
+        if let Some(header) = &self.catalog.virtual_server(self.arrival.virtual_server).request_id.header {
+            let ours = self.arrival.id.name();
+            let name = self.arrival.named.as_deref().unwrap_or(ours.as_str());
+            let _checked = self.request.fields_mut().set(header.as_bytes(), name.as_bytes());
+        }
     }
 
     /// The rules of a stage.

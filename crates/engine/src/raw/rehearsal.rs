@@ -5,8 +5,9 @@ use crate::catalog::{Catalog, VirtualServerId};
 use crate::connection::{Connection, ConnectionFacts};
 use crate::decision::{Event, RulePlace};
 use crate::errand::World;
-use crate::host::{Arrival, Knowledge, RequestId};
+use crate::host::{Arrival, Knowledge};
 use crate::limits::REHEARSED_WAITS_MAX;
+use crate::request_id::RequestId;
 use crate::shared::{Shared, SharedOptions, Wake};
 use crate::time::{Now, WallTime};
 use core::time::Duration;
@@ -109,6 +110,7 @@ impl RawRehearsal {
             virtual_server: visit.virtual_server,
             client: visit.client.ip(),
             request_number: 1,
+            named: None,
             id: RequestId(self.connections),
             knowledge: Knowledge::All,
         };

@@ -1,9 +1,10 @@
 //! The end of a transaction: what the shell really sent, and the line that goes into the access log.
 
-use super::{Origin, RequestId, Transaction};
+use super::{Origin, Transaction};
 use crate::catalog::{AccessLog, VirtualServer};
 use crate::connection::ConnectionFacts;
 use crate::host::{Note, Noted};
+use crate::request_id::{RequestId, RequestName};
 use crate::settings::AskedLine;
 use crate::time::Now;
 use crate::tls::TlsFacts;
@@ -63,6 +64,7 @@ impl Transaction {
             head: &host.request,
             asked: host.asked.as_deref(),
             id: host.arrival.id,
+            named: host.arrival.named.as_deref(),
             request_number: host.arrival.request_number,
             at: host.arrived,
         };
@@ -146,6 +148,7 @@ impl Refused<'_> {
             head: self.head,
             asked: None,
             id: self.id,
+            named: None,
             request_number: self.request_number,
             at: self.arrived,
         };
@@ -165,6 +168,8 @@ struct Arrived<'a> {
     /// Its first line, where a rule has changed the one in the head.
     asked: Option<&'a AskedLine>,
     id: RequestId,
+    /// What a trusted proxy calls it.
+    named: Option<&'a str>,
     request_number: u32,
     at: Now,
 }
@@ -180,18 +185,19 @@ impl Arrived<'_> {
 }
 
 /// Texts of a line that nobody holds.
-struct Texts {
+struct Texts<'a> {
     request_line: Vec<u8>,
-    request_id: String,
+    ours: RequestName,
+    named: Option<&'a str>,
 }
 
-impl Texts {
-    fn of(arrived: &Arrived<'_>) -> Self {
+impl<'a> Texts<'a> {
+    fn of(arrived: &Arrived<'a>) -> Self {
         let version = arrived.head.version().as_str().as_bytes();
         let line = [arrived.method(), b" ", arrived.target(), b" ", version].concat();
         // What could not be read has no line, rather than one of blanks.
         let request_line = if arrived.method().is_empty() { Vec::new() } else { line };
-        Self { request_line, request_id: format!("{:016x}", arrived.id.0) }
+        Self { request_line, ours: arrived.id.name(), named: arrived.named }
     }
 }
 
@@ -206,7 +212,7 @@ fn tls_entry(tls: &TlsFacts) -> TlsEntry<'_> {
 }
 
 /// A line as far as arrival and delivery tell; what was decided is filled in by the caller.
-fn entry<'a>(arrived: &'a Arrived<'a>, texts: &'a Texts, delivery: &Delivery<'a>, now: Now) -> Entry<'a> {
+fn entry<'a>(arrived: &'a Arrived<'a>, texts: &'a Texts<'a>, delivery: &Delivery<'a>, now: Now) -> Entry<'a> {
     let micros = |to: Tick| u64::try_from(to.since(arrived.at.tick).as_micros()).unwrap_or(u64::MAX);
     let facts = arrived.facts;
     Entry {
@@ -235,7 +241,7 @@ fn entry<'a>(arrived: &'a Arrived<'a>, texts: &'a Texts, delivery: &Delivery<'a>
         connection_state: delivery.connection,
         pool: "",
         node: "",
-        request_id: &texts.request_id,
+        request_id: texts.named.unwrap_or(texts.ours.as_str()),
         verdict: "",
         rule: "",
         bandwidth_class: "",

@@ -24,7 +24,7 @@ mod secure;
 mod through;
 mod told;
 
-pub use crate::host::{Arrival, Heads, Knowledge, KnownFacts, RequestId};
+pub use crate::host::{Arrival, Heads, Knowledge, KnownFacts};
 pub use completion::Ending;
 pub use delivery::{Delivery, Refused};
 pub use node::Attempts;
@@ -170,6 +170,7 @@ impl Transaction {
             transaction.state = State::TurnedAway(refused);
         }
         transaction.host.set_deadline();
+        transaction.host.name_request();
         if !transaction.virtual_server().marks.is_empty() {
             transaction.host.open_marks();
         }
@@ -241,7 +242,7 @@ impl Transaction {
             return self.sealed(next);
         }
         self.origin = Origin::Error(error.word());
-        let mut page = outcome::page(status, sentence);
+        let mut page = self.error_page(status, sentence);
         if error.kind == crate::error::ErrorKind::NodesBusy {
             page.fields.push(outcome::retry_after(crate::limits::BUSY_RETRY_AFTER));
         }
@@ -426,7 +427,7 @@ impl Transaction {
 
     fn rule_error(&mut self) -> Next {
         self.origin = Origin::Error("rule-error");
-        self.answer_with(outcome::page(503, "This site cannot answer at the moment."))
+        self.answer_with(self.error_page(503, "This site cannot answer at the moment."))
     }
 
     fn queue_refused(&mut self, retry_after: core::time::Duration) -> Next {
@@ -446,7 +447,9 @@ impl Transaction {
             QueueTimeoutAction::Close => return self.discard(),
         };
         self.origin = Origin::Error(why);
-        self.answer_with(outcome::try_later(status, retry_after))
+        let mut page = self.error_page(status, outcome::TRY_LATER);
+        page.fields.push(outcome::retry_after(retry_after));
+        self.answer_with(page)
     }
 
     fn discard(&mut self) -> Next {

@@ -180,6 +180,11 @@ impl Transaction {
         self.host.settings.forwarding
     }
 
+    /// The client's address: after trusted proxies, or as a rule has named it.
+    pub fn client(&self) -> IpAddr {
+        self.host.arrival.client.to_canonical()
+    }
+
     /// The client's address, where a rule has named another one than the connection tells.
     pub fn named_client(&self) -> Option<IpAddr> {
         self.host.settings.has_client.then_some(self.host.arrival.client)

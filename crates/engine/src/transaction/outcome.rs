@@ -1,30 +1,36 @@
 //! Answers: those built here, and what rules change about any.
 
+use super::Transaction;
+use crate::error_pages::{Form, Told};
 use crate::host::Built;
 use core::time::Duration;
 use message::{ResponseHead, Version, reason_of};
 
-/// A small page for a person, with the status in words.
-pub(super) fn page(status: u16, sentence: &str) -> Built {
-    let reason = reason_of(status);
-    let body = format!(
-        "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{status} {reason}</title></head>\n\
-         <body><h1>{reason}</h1><p>{sentence}</p></body></html>\n"
-    );
-    Built {
-        status,
-        reason: reason.as_bytes().to_vec(),
-        content_type: b"text/html; charset=utf-8".to_vec(),
-        fields: vec![(b"Cache-Control".to_vec(), b"no-store".to_vec())],
-        body: body.into_bytes(),
-    }
-}
+/// What visitors are told for whom there was no place in time.
+pub(super) const TRY_LATER: &str =
+    "Too many visitors are coming in at this moment. Please try again shortly.";
 
-/// 503 or 429 with the time after which a place would have been free, in whole seconds, at least one.
-pub(super) fn try_later(status: u16, retry_after: Duration) -> Built {
-    let mut built = page(status, "Too many visitors are coming in at this moment. Please try again shortly.");
-    built.fields.push(self::retry_after(retry_after));
-    built
+impl Transaction {
+    /// What the client is told when there is no answer for it, in the form that it accepts, with the request's id.
+    pub(super) fn error_page(&self, status: u16, sentence: &str) -> Built {
+        let (host, server) = (&self.host, self.virtual_server());
+        let mut ours = None;
+        let request_id = host.request_name(&mut ours);
+        let told = Told { status, sentence, request_id };
+        let wanted = Form::wanted(host.request.fields());
+        let (content_type, body) = server.error_pages.tell(told, Some(wanted));
+        let mut fields = vec![(b"Cache-Control".to_vec(), b"no-store".to_vec())];
+        if let Some(header) = &server.request_id.header {
+            fields.push((header.as_bytes().to_vec(), request_id.as_bytes().to_vec()));
+        }
+        Built {
+            status,
+            reason: reason_of(status).as_bytes().to_vec(),
+            content_type: content_type.as_bytes().to_vec(),
+            fields,
+            body,
+        }
+    }
 }
 
 /// The field that tells when to come again, in whole seconds, at least one.
@@ -62,10 +68,8 @@ mod tests {
 
     #[test]
     fn a_visitor_who_must_come_back_is_told_when() {
-        let mut head = ResponseHead::default();
-        let body = write_head(&mut head, try_later(503, Duration::from_millis(1200)));
-        assert_eq!(head.status(), 503);
-        assert_eq!(head.fields().get(b"Retry-After"), Some(&b"2"[..]));
-        assert_eq!(head.fields().get(b"Content-Length"), Some(body.len().to_string().as_bytes()));
+        let seconds = |length| retry_after(length).1;
+        assert_eq!(seconds(Duration::from_millis(1200)), b"2");
+        assert_eq!(seconds(Duration::ZERO), b"1");
     }
 }

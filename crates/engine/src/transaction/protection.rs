@@ -51,7 +51,7 @@ impl Transaction {
             return next;
         }
         self.origin = Origin::Error(refused.word());
-        let mut built = outcome::page(refused.status(), refused.sentence());
+        let mut built = self.error_page(refused.status(), refused.sentence());
         if let Some(length) = retry_after {
             built.fields.push(outcome::retry_after(length));
         }

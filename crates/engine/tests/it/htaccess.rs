@@ -132,6 +132,7 @@ fn unanswered(server: &str, file: &str) -> (Next, Duration, Arc<Shared>) {
         virtual_server: VirtualServerId(0),
         client: address.ip(),
         request_number: 1,
+        named: None,
         id: RequestId(1),
         knowledge: Knowledge::All,
     };

@@ -53,6 +53,7 @@ fn allocations_of_a_run(rule: &str, referer: &str, requests: u32) -> u64 {
             virtual_server: VirtualServerId(0),
             client: client.ip(),
             request_number: number,
+            named: None,
             id: RequestId(u64::from(number)),
             knowledge: Knowledge::All,
         };

@@ -133,6 +133,7 @@ fn what_is_never_answered_is_logged_without_the_answer_that_stood_in_its_head_be
         virtual_server: VirtualServerId(0),
         client: address.ip(),
         request_number: 1,
+        named: None,
         id: RequestId(1),
         knowledge: Knowledge::All,
     };

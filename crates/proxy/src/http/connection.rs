@@ -13,7 +13,7 @@ use crate::wire::{Broken, Link, Wire};
 use crate::worker::{Ends, Pinned, Worker};
 use ::http2::{Malformed, PREFACE};
 use engine::catalog::VirtualServerId;
-use engine::{Arrival, Connection, ConnectionFacts, Heads, Knowledge, Now, Transaction};
+use engine::{Arrival, Connection, ConnectionFacts, Heads, Knowledge, Now, RequestId, Transaction};
 use http1::{BadRequest, BodyKind, Decoded, HeadScan, decode_request};
 use message::ResponseHead;
 use shaping::Tick;
@@ -158,6 +158,7 @@ pub(crate) async fn serve<S: Wire, D: Dial>(
         }
     }
     worker.buffers.discard(&mut client.link.input);
+    worker.idle.leave(client.connection.facts().id);
     drop(client);
     drop(presence);
 }
@@ -318,11 +319,19 @@ pub(crate) fn begin<S, D: Dial>(
         return Err(Box::new(Refused { refusal, pinned, virtual_server, heads }));
     }
     let now = worker.clock.now();
+    let server = pinned.catalog.virtual_server(virtual_server);
+    let named =
+        if server.request_id.accept { client.peer.request_name(&heads.request, server) } else { None };
+    let id = match &named {
+        None => worker.request_id(client.connection.facts().id, number),
+        Some(name) => RequestId::of_name(name),
+    };
     let arrival = Arrival {
         virtual_server,
-        client: client.peer.client(&heads.request, pinned.catalog.virtual_server(virtual_server)),
+        client: client.peer.client(&heads.request, server),
         request_number: number,
-        id: worker.request_id(client.connection.facts().id, number),
+        id,
+        named,
         knowledge: Knowledge::All,
     };
     let connection = &client.connection;

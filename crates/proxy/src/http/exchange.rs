@@ -485,7 +485,7 @@ impl<'a, S: Wire, D: Dial> Exchange<'a, S, D> {
             if self.transaction.mark_to_node().is_some() {
                 at.link.stream.mark(0);
             }
-            self.worker.keep_node(at.place, at.link.stream, self.now.tick);
+            self.worker.keep_node(at.place, (at.link.stream, at.owner), self.now.tick);
         }
     }
 

@@ -1,17 +1,15 @@
 //! Heads as they go on: which fields end here, which are ours.
 
-use engine::Forwarding;
-use engine::catalog::VirtualServer;
+use super::forwarded::{client_behind, write_forwarded, write_trusted};
+use engine::catalog::{ClientAddressFrom, VirtualServer};
+use engine::{Forwarding, RequestId};
 use http1::{BodyKind, connection_options, encode};
 use message::{Known, RequestHead, ResponseHead, Version};
-use std::io::Write;
 use std::net::IpAddr;
 
 /// How we name ourselves in `Via`.
 const VIA: &[u8] = b"Via: 1.1 tidegate\r\n";
 const VIA_HTTP10: &[u8] = b"Via: 1.0 tidegate\r\n";
-/// Proxies before us that are looked through for the client's address; more than ten in a row have no use.
-const HOPS_MAX: usize = 32;
 
 /// What is told to nodes about a connection's other end.
 pub(crate) struct Peer {
@@ -29,31 +27,34 @@ impl Peer {
         Self { address, tls, lines: lines.into_bytes().into_boxed_slice() }
     }
 
+    /// What the peer calls the request, if it is a trusted proxy and the name can be used.
+    #[cold]
+    pub(crate) fn request_name(&self, head: &RequestHead, server: &VirtualServer) -> Option<Box<str>> {
+        let header = server.request_id.header.as_deref().filter(|_| server.trusts(self.address))?;
+        let mut named = head.fields().all(header.as_bytes());
+        // Of two names nobody knows which is meant.
+        let name = named.next().filter(|name| RequestId::is_usable(name))?;
+        if named.next().is_some() {
+            return None;
+        }
+        std::str::from_utf8(name).ok().map(Box::from)
+    }
+
     /// The client's address: the peer's, or, as long as trusted proxies vouch for it, the one before.
     pub(crate) fn client(&self, head: &RequestHead, server: &VirtualServer) -> IpAddr {
         if server.trusted_proxies.is_empty() || !server.trusts(self.address) {
             return self.address;
         }
-        let mut client = self.address;
-        let listed: Vec<&[u8]> = head.fields().all_known(Known::XForwardedFor).collect();
-        let hops = listed.iter().rev().flat_map(|value| value.rsplit(|&byte| byte == b','));
-        for hop in hops.take(HOPS_MAX) {
-            let Some(address) = parse_address(hop.trim_ascii()) else { break };
-            client = address;
-            if !server.trusts(client) {
-                break;
-            }
-        }
-        client
+        client_behind(self.address, head, server)
     }
 }
 
-const fn scheme(tls: bool) -> &'static str {
+pub(super) const fn scheme(tls: bool) -> &'static str {
     if tls { "https" } else { "http" }
 }
 
 /// An address as proxies write it: plain, in brackets, or with a port.
-fn parse_address(text: &[u8]) -> Option<IpAddr> {
+pub(super) fn parse_address(text: &[u8]) -> Option<IpAddr> {
     let text = std::str::from_utf8(text).ok()?;
     let plain = text.parse::<IpAddr>().ok();
     let with_port = || text.parse::<std::net::SocketAddr>().ok().map(|address| address.ip());
@@ -86,10 +87,12 @@ pub(crate) fn write_request(onward: &Onward<'_>, out: &mut Vec<u8>) {
     let fields = head.fields();
     let options = connection_options(fields);
     let trusted = !onward.server.trusted_proxies.is_empty() && onward.server.trusts(onward.peer.address);
+    // Those of a proxy whose word is taken from elsewhere are made anew.
+    let passes = trusted && onward.server.client_address_from == ClientAddressFrom::XForwardedFor;
     encode::request_head(out, head, |name, _, known| match known {
         _ if onward.forwarding.has(known) => true,
-        Known::XForwardedFor | Known::ContentLength | Known::Expect => false,
-        Known::XForwardedProto | Known::XForwardedHost | Known::Forwarded => trusted,
+        Known::XForwardedFor | Known::Forwarded | Known::ContentLength | Known::Expect => false,
+        Known::XForwardedProto | Known::XForwardedHost => passes,
         _ => !options.is_hop_by_hop(name, known),
     });
     if !fields.has(Known::Host) {
@@ -104,6 +107,9 @@ pub(crate) fn write_request(onward: &Onward<'_>, out: &mut Vec<u8>) {
         if let Some(host) = onward.asked_host.filter(|_| !onward.forwarding.has(Known::XForwardedHost)) {
             write_line(out, b"X-Forwarded-Host: ", host);
         }
+    }
+    if onward.server.forwarded && !onward.forwarding.has(Known::Forwarded) {
+        write_forwarded(onward, trusted, out);
     }
     if onward.server.via {
         out.extend_from_slice(if head.version() == Version::Http10 { VIA_HTTP10 } else { VIA });
@@ -147,35 +153,8 @@ fn write_peer_beside(onward: &Onward<'_>, out: &mut Vec<u8>) {
     }
 }
 
-/// The peer is a proxy that we believe: its word goes on, with its own address behind.
-#[cold]
-fn write_trusted(onward: &Onward<'_>, out: &mut Vec<u8>) {
-    let fields = onward.head.fields();
-    // Writing to a vector cannot fail.
-    if onward.forwarding.has(Known::XForwardedFor) {
-        // A rule has written it whole.
-    } else if let Some(client) = onward.named_client {
-        let _infallible = write!(out, "X-Forwarded-For: {client}\r\n");
-    } else {
-        out.extend_from_slice(b"X-Forwarded-For: ");
-        for hop in fields.all_known(Known::XForwardedFor) {
-            out.extend_from_slice(hop);
-            out.extend_from_slice(b", ");
-        }
-        let _infallible = write!(out, "{}\r\n", onward.peer.address);
-    }
-    if !fields.has(Known::XForwardedProto) {
-        write_line(out, b"X-Forwarded-Proto: ", scheme(onward.peer.tls).as_bytes());
-    }
-    if !fields.has(Known::XForwardedHost)
-        && let Some(host) = onward.asked_host
-    {
-        write_line(out, b"X-Forwarded-Host: ", host);
-    }
-}
-
 /// A line with a value that was checked when it entered a head.
-fn write_line(out: &mut Vec<u8>, start: &[u8], value: &[u8]) {
+pub(super) fn write_line(out: &mut Vec<u8>, start: &[u8], value: &[u8]) {
     out.extend_from_slice(start);
     out.extend_from_slice(value);
     out.extend_from_slice(b"\r\n");

@@ -4,6 +4,7 @@ pub(crate) mod body;
 pub(crate) mod connection;
 pub(crate) mod exchange;
 pub(crate) mod forward;
+mod forwarded;
 pub(crate) mod intake;
 pub(crate) mod node_side;
 mod passing;

@@ -7,11 +7,12 @@ use super::forward::{Framing, Onward, Reply, write_request, write_response};
 use super::intake::Intake;
 use super::passing::frame_begun;
 use crate::buffers::Size;
+use crate::node::announce::{Behalf, announce};
 use crate::node::connect::Dial;
 use crate::node::idle::NodePlace;
 use crate::timers::Alarm;
 use crate::wire::{Broken, Link, Wire};
-use engine::catalog::{Pool, PoolId};
+use engine::catalog::{Pool, PoolId, ProxyHeader};
 use engine::{
     Attempts, Choice, ErrorKind, InFlight, LeastRate, Next, NodeEnds, NodeIndex, Progress, RequestBody,
     TransactionError, Turn, Turned,
@@ -19,6 +20,7 @@ use engine::{
 use http1::{BodyKind, Decoded, HeadScan, RequestMethod, connection_options, decode_response};
 use message::{Known, Version};
 use std::future::{Future, poll_fn};
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -47,6 +49,8 @@ pub(crate) struct AtNode<N> {
     pub(super) intake: Option<Box<Intake>>,
     /// The node will take another request on this connection.
     pub(super) keep_alive: bool,
+    /// For whom alone the connection is.
+    pub(super) owner: Option<Behalf>,
     /// Its place at the node; given back when it is dropped.
     in_flight: Option<InFlight>,
 }
@@ -248,14 +252,16 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
         (index, mut in_flight): (NodeIndex, Option<InFlight>),
     ) -> Result<Box<AtNode<D::Stream>>, Miss> {
         let place = NodePlace { generation: self.request.pinned.generation, pool: pool.1, node: index };
-        let mut idle = self.worker.idle.take(place);
+        let behalf = self.behalf(pool.0);
+        let mut idle = self.worker.idle.take(place, behalf);
         // One place in the code from which an attempt is made: the future is large, and each place costs its size.
         loop {
             let (stream, reused) = match idle.take() {
                 Some(stream) => (stream, true),
-                None => (Box::pin(self.connect(pool.0, index)).await?, false),
+                None => (Box::pin(self.connect((pool.0, behalf), index)).await?, false),
             };
             let mut at = self.prepare(pool.0, place, stream);
+            at.owner = behalf;
             at.in_flight = in_flight.take();
             let Err(stop) = self.await_head(&mut at, pool.0).await else { return Ok(at) };
             match self.missed(&mut at, stop, reused) {
@@ -270,7 +276,25 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
         }
     }
 
-    async fn connect(&mut self, pool: &Pool, index: NodeIndex) -> Result<D::Stream, Miss> {
+    /// For whom we speak, where nodes are told so at the start of a connection: the client as rules and logs know it.
+    /// Its port is known where it is the connection's own.
+    #[inline]
+    fn behalf(&self, pool: &Pool) -> Option<Behalf> {
+        if pool.proxy_protocol == ProxyHeader::Off {
+            return None;
+        }
+        let facts = self.client.connection.facts();
+        let address = self.transaction.client();
+        let is_own = address == facts.peer.ip().to_canonical();
+        let client = SocketAddr::new(address, if is_own { facts.peer.port() } else { 0 });
+        Some(Behalf { client, local: facts.local, connection: facts.id })
+    }
+
+    async fn connect(
+        &mut self,
+        (pool, behalf): (&Pool, Option<Behalf>),
+        index: NodeIndex,
+    ) -> Result<D::Stream, Miss> {
         let failed = |kind| {
             let error = TransactionError { kind, progress: Progress::NothingSent };
             Err(Miss::Failed { error, reused: false })
@@ -281,13 +305,16 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
         let mut has_reaped = false;
         loop {
             let mut dialled = pin!(async {
-                let stream = if index == NodeIndex::NAMED {
+                let mut stream = if index == NodeIndex::NAMED {
                     let catalog = &self.request.pinned.catalog;
                     let may = async |address| self.worker.errands.may_go(catalog, &node.host, address).await;
                     self.worker.dial.dial_where(node, may).await?
                 } else {
                     self.worker.dial.dial(node).await?
                 };
+                if behalf.is_some() {
+                    announce(&mut stream, pool.proxy_protocol, behalf).await?;
+                }
                 match &pool.tls {
                     None => Ok(stream),
                     Some(tls) => self.worker.secure(stream, node, tls).await,
@@ -368,6 +395,7 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
             body: BodyKind::None,
             intake: None,
             keep_alive: false,
+            owner: None,
             in_flight: None,
         })
     }

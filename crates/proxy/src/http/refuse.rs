@@ -7,7 +7,7 @@ use crate::node::connect::Dial;
 use crate::wire::Wire;
 use crate::worker::Worker;
 use accesslog::ConnectionState;
-use engine::{Delivery, Now};
+use engine::{Delivery, ErrorTold, Form, Now};
 use message::{ResponseHead, Version, reason_of};
 use std::time::Duration;
 
@@ -27,6 +27,11 @@ impl Refusal {
             Self::TooSlow => 408,
             Self::UnknownHost | Self::Misdirected => 421,
         }
+    }
+
+    /// Whether the head was understood, and it is known what the client accepts.
+    const fn is_of_whole_head(self) -> bool {
+        matches!(self, Self::UnknownHost | Self::Misdirected)
     }
 
     /// Why, as a word for the log.
@@ -56,12 +61,7 @@ impl Refusal {
 pub(crate) async fn refuse<S: Wire, D: Dial>(worker: &Worker<D>, client: &mut Client<S>, refused: Refused) {
     let arrived = worker.clock.now();
     worker.shared.counters().bad_requests.add_one();
-    let refusal = refused.refusal;
-    let body = format!("{}\n", refusal.reason());
-    let mut head = ResponseHead::default();
-    let is_sound = head.set_status(refusal.status(), reason_of(refusal.status()).as_bytes()).is_ok()
-        && head.fields_mut().add(b"Content-Type", b"text/plain; charset=utf-8").is_ok();
-    debug_assert!(is_sound, "both are ours");
+    let (head, body) = page(worker, client, &refused);
     let reply = Reply {
         framing: Framing::Length(body.len() as u64),
         keep_alive: false,
@@ -71,13 +71,32 @@ pub(crate) async fn refuse<S: Wire, D: Dial>(worker: &Worker<D>, client: &mut Cl
     };
     let mut out = worker.buffers.output();
     let head_bytes = client.put_head(&head, reply, &mut out);
-    out.extend_from_slice(body.as_bytes());
+    out.extend_from_slice(&body);
     client.watch.set(arrived.tick.saturating_add(ANSWER_TIME));
     let is_told = client.link.write_all(&client.watch, &out).await.is_ok();
     let (all, payload) = if is_told { (head_bytes + body.len(), body.len()) } else { (0, 0) };
     worker.buffers.return_output(out);
     log(worker, client, &refused, (all as u64, payload as u64, arrived));
     worker.return_heads(refused.heads);
+}
+
+/// What the client is told, in the form that it accepts; a text, if it could not be read what it accepts.
+fn page<S, D: Dial>(worker: &Worker<D>, client: &Client<S>, refused: &Refused) -> (ResponseHead, Vec<u8>) {
+    let refusal = refused.refusal;
+    let server = refused.pinned.catalog.virtual_server(refused.virtual_server);
+    let id = worker.request_id(client.connection.facts().id, client.requests).name();
+    let told = ErrorTold { status: refusal.status(), sentence: refusal.reason(), request_id: id.as_str() };
+    let wanted = refusal.is_of_whole_head().then(|| Form::wanted(refused.heads.request.fields()));
+    let (content_type, body) = server.error_pages.tell(told, wanted);
+    let mut head = ResponseHead::default();
+    let mut is_sound = head.set_status(refusal.status(), reason_of(refusal.status()).as_bytes()).is_ok()
+        && head.fields_mut().add(b"Content-Type", content_type.as_bytes()).is_ok()
+        && head.fields_mut().add(b"Cache-Control", b"no-store").is_ok();
+    if let Some(header) = &server.request_id.header {
+        is_sound &= head.fields_mut().add(header.as_bytes(), id.as_str().as_bytes()).is_ok();
+    }
+    debug_assert!(is_sound, "all is ours, or was checked");
+    (head, body)
 }
 
 fn log<S, D: Dial>(

@@ -78,6 +78,8 @@ pub(crate) async fn serve<S: Wire, D: Dial>(
     let mut serving =
         Serving { common, watch, h2, requests: 0, state: State::Open, idle: Idle::Fresh, since: None };
     poll_fn(|context| serving.poll(context)).await;
+    let Common { worker, connection, .. } = &*serving.common;
+    worker.idle.leave(connection.facts().id);
     drop(serving);
     drop(presence);
 }

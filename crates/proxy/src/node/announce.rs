@@ -3,8 +3,9 @@
 //! The other direction, a header that a balancer sends us, is read in [`crate::front`].
 
 use engine::catalog::ProxyHeader;
-use std::io::Write;
+use std::io::{self, Write};
 use std::net::{IpAddr, SocketAddr};
+use tokio::io::{AsyncWrite, AsyncWriteExt};
 
 /// How version 2 begins.
 const SIGNATURE: &[u8; 12] = b"\r\n\r\n\0\r\nQUIT\n";
@@ -13,14 +14,30 @@ const PROXY: u8 = 0x21;
 /// Version 2, on our own.
 const LOCAL: u8 = 0x20;
 
-/// The two ends of a client's connection: the client's, and the one that it connected to. A connection to a node that
-/// was announced with them is theirs alone.
+/// For whom a connection to a node is made: the two ends of a client's connection. It is for the requests of that one
+/// client on that one connection alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Behalf {
     /// The client's end.
     pub client: SocketAddr,
     /// Our end, where the client connected to.
     pub local: SocketAddr,
+    /// The number of the client's connection.
+    pub connection: u64,
+}
+
+/// Begins a connection to a node with the header; its caller gives it time.
+///
+/// # Errors
+/// The node does not take it.
+pub(crate) async fn announce(
+    stream: &mut (impl AsyncWrite + Unpin),
+    version: ProxyHeader,
+    behalf: Option<Behalf>,
+) -> io::Result<()> {
+    let mut header = Vec::new();
+    write_proxy_header(version, behalf, &mut header);
+    stream.write_all(&header).await
 }
 
 /// Appends the header of this version; `None` is nobody: we speak for ourselves, as monitors do. Addresses of different
@@ -49,7 +66,7 @@ fn same_family(client: SocketAddr, local: SocketAddr) -> (SocketAddr, SocketAddr
 fn write_line(ends: Option<(SocketAddr, SocketAddr)>, out: &mut Vec<u8>) {
     // Writing to a vector cannot fail.
     let _infallible = match ends {
-        None => out.write_all(b"PROXY UNKNOWN\r\n"),
+        None => write!(out, "PROXY UNKNOWN\r\n"),
         Some((client, local)) => {
             let family = if client.is_ipv4() { "TCP4" } else { "TCP6" };
             let (from, to) = (client.ip(), local.ip());
@@ -86,7 +103,11 @@ mod tests {
     fn header(version: ProxyHeader, client: &str, local: &str) -> Vec<u8> {
         let end = |text: &str| text.parse().expect("an address");
         let mut out = Vec::new();
-        write_proxy_header(version, Some(Behalf { client: end(client), local: end(local) }), &mut out);
+        write_proxy_header(
+            version,
+            Some(Behalf { client: end(client), local: end(local), connection: 1 }),
+            &mut out,
+        );
         out
     }
 

@@ -1,8 +1,9 @@
 //! Connections to nodes that carry nothing now, kept for the next request of this worker.
 
+use super::announce::Behalf;
 use crate::wire::Wire;
 use engine::NodeIndex;
-use engine::catalog::{Catalog, PoolId};
+use engine::catalog::{Catalog, PoolId, ProxyHeader};
 use shaping::Tick;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -19,6 +20,8 @@ pub(crate) struct IdleNodes<S> {
     /// The generation of the catalog whose places the shelves have.
     generation: Cell<u64>,
     count: Cell<usize>,
+    /// At least so many are of one owner each; exact after each sweep.
+    owned: Cell<usize>,
 }
 
 /// How nodes are spoken to: [`engine::catalog::NodeTls::settings`].
@@ -26,6 +29,8 @@ type TlsSettings = Option<[u8; 32]>;
 
 struct Shelf<S> {
     names: Vec<Arc<str>>,
+    /// The header that connections begin with: others are no good.
+    announced: ProxyHeader,
     /// How the nodes are spoken to in TLS: only connections made in the same way are good.
     tls: TlsSettings,
     nodes: Vec<Vec<Idle<S>>>,
@@ -36,7 +41,12 @@ struct Shelf<S> {
 struct Idle<S> {
     stream: S,
     since: Tick,
+    /// Whose it is, where it began with a PROXY header: it carries requests of this client connection only.
+    owner: Option<Behalf>,
 }
+
+/// How nodes of a name are spoken to.
+type Manner = (Arc<str>, TlsSettings, ProxyHeader);
 
 /// Which node of which catalog a connection belongs to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -48,16 +58,21 @@ pub(crate) struct NodePlace {
 
 impl<S: Wire> IdleNodes<S> {
     pub(crate) fn new() -> Self {
-        Self { pools: RefCell::new(Vec::new()), generation: Cell::new(0), count: Cell::new(0) }
+        Self {
+            pools: RefCell::new(Vec::new()),
+            generation: Cell::new(0),
+            count: Cell::new(0),
+            owned: Cell::new(0),
+        }
     }
 
     /// Takes the places of a new catalog; connections to nodes of the same name in a pool of the same place stay.
     pub(crate) fn adopt(&self, catalog: &Catalog, generation: u64, workers: usize) {
         let mut pools = self.pools.borrow_mut();
-        let mut kept: HashMap<(Arc<str>, TlsSettings), Vec<Idle<S>>> = HashMap::new();
+        let mut kept: HashMap<Manner, Vec<Idle<S>>> = HashMap::new();
         for shelf in pools.drain(..) {
             for (name, idle) in shelf.names.into_iter().zip(shelf.nodes) {
-                kept.entry((name, shelf.tls)).or_default().extend(idle);
+                kept.entry((name, shelf.tls, shelf.announced)).or_default().extend(idle);
             }
         }
         let mut count = 0;
@@ -68,27 +83,43 @@ impl<S: Wire> IdleNodes<S> {
             let nodes: Vec<Vec<Idle<S>>> = names
                 .iter()
                 .map(|name| {
-                    let mut idle = kept.remove(&(Arc::clone(name), tls)).unwrap_or_default();
+                    let mut idle =
+                        kept.remove(&(Arc::clone(name), tls, pool.proxy_protocol)).unwrap_or_default();
                     idle.truncate(kept_max);
                     count += idle.len();
                     idle
                 })
                 .collect();
-            pools.push(Shelf { names, tls, nodes, kept_max });
+            pools.push(Shelf { names, announced: pool.proxy_protocol, tls, nodes, kept_max });
         }
         self.generation.set(generation);
         self.count.set(count);
     }
 
-    /// The connection used last that is still good.
+    /// The connection of this owner used last that is still good.
     #[inline]
-    pub(crate) fn take(&self, place: NodePlace) -> Option<S> {
+    pub(crate) fn take(&self, place: NodePlace, owner: Option<Behalf>) -> Option<S> {
         if place.generation != self.generation.get() {
             return None;
         }
         let mut pools = self.pools.borrow_mut();
         let shelf = pools.get_mut(place.pool.index())?.nodes.get_mut(place.node.index())?;
+        if owner.is_some() {
+            return self.take_of(shelf, owner);
+        }
         while let Some(mut idle) = shelf.pop() {
+            self.count.set(self.count.get() - 1);
+            if idle.stream.is_quiet() {
+                return Some(idle.stream);
+            }
+        }
+        None
+    }
+
+    #[cold]
+    fn take_of(&self, shelf: &mut Vec<Idle<S>>, owner: Option<Behalf>) -> Option<S> {
+        while let Some(at) = shelf.iter().rposition(|idle| idle.owner == owner) {
+            let mut idle = shelf.remove(at);
             self.count.set(self.count.get() - 1);
             if idle.stream.is_quiet() {
                 return Some(idle.stream);
@@ -99,7 +130,7 @@ impl<S: Wire> IdleNodes<S> {
 
     /// Keeps a connection on which nothing is under way; closes it if there are enough, or if the catalog changed.
     #[inline]
-    pub(crate) fn put(&self, place: NodePlace, stream: S, now: Tick) {
+    pub(crate) fn put(&self, place: NodePlace, (stream, owner): (S, Option<Behalf>), now: Tick) {
         if place.generation != self.generation.get() {
             return;
         }
@@ -107,9 +138,23 @@ impl<S: Wire> IdleNodes<S> {
         let Some(shelf) = pools.get_mut(place.pool.index()) else { return };
         let kept_max = shelf.kept_max;
         let Some(idle) = shelf.nodes.get_mut(place.node.index()) else { return };
+        if owner.is_some() && idle.len() == kept_max && kept_max > 0 {
+            // Its owner may come back; that of the oldest is likelier to be gone.
+            idle.remove(0);
+            self.count.set(self.count.get() - 1);
+        }
         if idle.len() < kept_max {
-            idle.push(Idle { stream, since: now });
+            idle.push(Idle { stream, since: now, owner });
+            self.owned.set(self.owned.get() + usize::from(owner.is_some()));
             self.count.set(self.count.get() + 1);
+        }
+    }
+
+    /// A client connection has ended: what was made on its behalf serves nobody else.
+    #[inline]
+    pub(crate) fn leave(&self, connection: u64) {
+        if self.owned.get() > 0 {
+            self.retain(|idle| idle.owner.is_none_or(|owner| owner.connection != connection));
         }
     }
 
@@ -129,11 +174,13 @@ impl<S: Wire> IdleNodes<S> {
     }
 
     fn retain(&self, mut keep: impl FnMut(&mut Idle<S>) -> bool) {
-        let mut count = 0;
+        let (mut count, mut owned) = (0, 0);
         for idle in self.pools.borrow_mut().iter_mut().flat_map(|shelf| &mut shelf.nodes) {
             idle.retain_mut(&mut keep);
             count += idle.len();
+            owned += idle.iter().filter(|idle| idle.owner.is_some()).count();
         }
         self.count.set(count);
+        self.owned.set(owned);
     }
 }

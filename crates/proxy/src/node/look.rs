@@ -1,8 +1,9 @@
 //! One look of a monitor at a node. It says nothing of any client.
 
+use super::announce::announce;
 use super::connect::{Dial, secure};
 use crate::errands::Desk;
-use engine::catalog::{Expected, HttpLook, Look, Node, Pool};
+use engine::catalog::{Expected, HttpLook, Look, Node, Pool, ProxyHeader};
 use http1::{BodyDecoder, BodyEvent, BodyKind, Decoded, Limits, RequestMethod, decode_response};
 use message::ResponseHead;
 use std::io;
@@ -26,6 +27,9 @@ pub(super) async fn look<D: Dial>(
 ) -> Result<(), String> {
     let cannot = |error: io::Error| format!("cannot connect: {error}");
     let mut stream = dial.dial(node).await.map_err(cannot)?;
+    if pool.proxy_protocol != ProxyHeader::Off {
+        announce(&mut stream, pool.proxy_protocol, None).await.map_err(cannot)?;
+    }
     let tls = match wanted {
         Look::Connect => return Ok(()),
         Look::Tls if pool.tls.is_none() => return Err("the pool speaks no TLS to its nodes".to_owned()),

@@ -290,6 +290,7 @@ impl World {
             virtual_server: VirtualServerId(0),
             client: peer.ip(),
             request_number: *requests,
+            named: None,
             id: RequestId(number as u64 + 1),
             knowledge: Knowledge::All,
         };

@@ -258,6 +258,7 @@ impl Drive<'_> {
             virtual_server,
             client: request.client,
             request_number: number,
+            named: None,
             id: RequestId(index as u64 + 1),
             knowledge: Knowledge::All,
         };
