@@ -111,6 +111,7 @@ fn read_all<H: 'static>(
     catalog.admin = checker.admin(&catalog);
     checker.mixed_listeners(&catalog.virtual_servers);
     catalog.certificates = checker.certificates.take();
+    catalog.authority_files = checker.certificates.take_authorities();
     let unused = rules.compile_the_rest(diagnostics);
     let known = lint::Known::of(&said.value);
     let all: Vec<_> = attached.iter().map(|attached| &attached.facts).chain(&unused).collect();

@@ -80,6 +80,8 @@ pub struct Catalog {
     pub virtual_servers: Vec<VirtualServer>,
     /// The certificates of virtual servers and pools, each once.
     pub(crate) certificates: Vec<Declared>,
+    /// The files with those who vouch for clients and for nodes, each once.
+    pub(crate) authority_files: Vec<PathBuf>,
     /// In the order written.
     pub pools: Vec<Pool>,
     /// In the order written.
@@ -391,9 +393,13 @@ impl Catalog {
         self.certificates.iter().filter_map(|declared| declared.doubt(now)).collect()
     }
 
-    /// The files of all certificates, keys and staples, each once.
+    /// The files of all certificates, keys, staples and authorities, each once.
     pub fn certificate_files(&self) -> Vec<&Path> {
-        tls::files_of(&self.certificates)
+        let mut files = tls::files_of(&self.certificates);
+        files.extend(self.authority_files.iter().map(PathBuf::as_path));
+        files.sort_unstable();
+        files.dedup();
+        files
     }
 
     /// Each certificate, and until when it is valid, in seconds since 1970.

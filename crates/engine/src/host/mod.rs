@@ -414,16 +414,6 @@ impl Host {
         }
     }
 
-    /// The request goes on under its name, whatever its client calls it. Rules read the field, and may change it.
-    #[inline]
-    pub(crate) fn name_request(&mut self) {
-        if let Some(header) = &self.catalog.virtual_server(self.arrival.virtual_server).request_id.header {
-            let ours = self.arrival.id.name();
-            let name = self.arrival.named.as_deref().unwrap_or(ours.as_str());
-            let _checked = self.request.fields_mut().set(header.as_bytes(), name.as_bytes());
-        }
-    }
-
     /// The rules of a stage.
     #[inline]
     pub(crate) fn rules(&self, stage: Stage) -> &[Attachment] {

@@ -170,7 +170,6 @@ impl Transaction {
             transaction.state = State::TurnedAway(refused);
         }
         transaction.host.set_deadline();
-        transaction.host.name_request();
         if !transaction.virtual_server().marks.is_empty() {
             transaction.host.open_marks();
         }

@@ -4,6 +4,7 @@ use super::Transaction;
 use crate::catalog::{Algorithm, HashBy, Node, Pool, PoolId};
 use crate::error::{ErrorKind, TransactionError, is_idempotent};
 use crate::nodes::{Asking, Choice, NodeIndex, Observed, Turn, hash};
+use crate::request_id::RequestName;
 use crate::settings::{Forwarding, NodeEnds};
 use crate::time::Now;
 use core::time::Duration;
@@ -178,6 +179,12 @@ impl Transaction {
     /// What rules have written of the client into the request's fields.
     pub fn forwarding(&self) -> Forwarding {
         self.host.settings.forwarding
+    }
+
+    /// What the request is called, everywhere: `ours` holds the name if it is made here.
+    #[inline]
+    pub fn request_name<'a>(&'a self, ours: &'a mut Option<RequestName>) -> &'a str {
+        self.host.request_name(ours)
     }
 
     /// The client's address: after trusted proxies, or as a rule has named it.

@@ -74,6 +74,8 @@ pub(crate) struct Onward<'a> {
     /// The client's address, where a rule has named another one.
     pub(crate) named_client: Option<IpAddr>,
     pub(crate) server: &'a VirtualServer,
+    /// What the request is called in the field that the virtual server names.
+    pub(crate) request_name: &'a str,
     pub(crate) node_name: &'a str,
     /// The client waits for `100 Continue`, and so do we.
     pub(crate) expects_continue: bool,
@@ -87,14 +89,19 @@ pub(crate) fn write_request(onward: &Onward<'_>, out: &mut Vec<u8>) {
     let fields = head.fields();
     let options = connection_options(fields);
     let trusted = !onward.server.trusted_proxies.is_empty() && onward.server.trusts(onward.peer.address);
+    let id_field = onward.server.request_id.header.as_deref();
     // Those of a proxy whose word is taken from elsewhere are made anew.
     let passes = trusted && onward.server.client_address_from == ClientAddressFrom::XForwardedFor;
     encode::request_head(out, head, |name, _, known| match known {
         _ if onward.forwarding.has(known) => true,
         Known::XForwardedFor | Known::Forwarded | Known::ContentLength | Known::Expect => false,
         Known::XForwardedProto | Known::XForwardedHost => passes,
+        Known::Other if is_called(name, id_field) => false,
         _ => !options.is_hop_by_hop(name, known),
     });
+    if let Some(field) = id_field {
+        encode::field(out, field.as_bytes(), onward.request_name.as_bytes());
+    }
     if !fields.has(Known::Host) {
         // Only HTTP/1.0 comes without; the node is spoken to in 1.1.
         let host = head.target_authority().unwrap_or(onward.node_name.as_bytes());
@@ -129,6 +136,12 @@ pub(crate) fn write_request(onward: &Onward<'_>, out: &mut Vec<u8>) {
         out.extend_from_slice(b"Connection: Upgrade\r\n");
     }
     encode::end_head(out);
+}
+
+/// Whether a field has this name, by letters of either case.
+#[inline]
+fn is_called(name: &[u8], wanted: Option<&str>) -> bool {
+    wanted.is_some_and(|wanted| name.eq_ignore_ascii_case(wanted.as_bytes()))
 }
 
 /// What is told of a client whose own word on it does not count.

@@ -361,6 +361,7 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
         // Who knows the end of a body by the end of its stream; a node is told by chunks.
         let body_to_node = if body == BodyKind::UntilClose { BodyKind::Chunked } else { body };
         let expects_continue = self.terms.expects_continue && source == RequestBody::AsItComes;
+        let mut ours = None;
         let onward = Onward {
             head: self.transaction.request(),
             body: body_to_node,
@@ -369,6 +370,7 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
             forwarding: self.transaction.forwarding(),
             named_client: self.transaction.named_client(),
             server,
+            request_name: self.transaction.request_name(&mut ours),
             node_name: self.transaction.node(pool, place.node).map_or("", |node| &*node.name),
             expects_continue,
             // A rule may have taken the field away.

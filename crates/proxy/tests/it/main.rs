@@ -14,6 +14,7 @@ mod limits;
 mod loopback;
 mod marks;
 mod misbehaving;
+mod neighbours;
 mod nodes;
 mod pacing;
 mod pools;

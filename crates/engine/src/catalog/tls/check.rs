@@ -87,6 +87,11 @@ impl CertificateFolder {
     pub(crate) fn take(&mut self) -> Vec<Declared> {
         std::mem::take(&mut self.declared)
     }
+
+    /// The files with those who vouch for clients and nodes.
+    pub(crate) fn take_authorities(&mut self) -> Vec<PathBuf> {
+        std::mem::take(&mut self.authorities).into_keys().collect()
+    }
 }
 
 /// The names of the files of one certificate: its chain, its key, what its authority says of it.
