@@ -199,26 +199,34 @@ enum Piece {
     RequestId,
 }
 
+impl Piece {
+    /// The place to fill in that a text begins with, and the length of its name.
+    fn at(text: &str) -> Option<(usize, Self)> {
+        let places = [
+            ("{{status}}", Self::Status),
+            ("{{reason}}", Self::Reason),
+            ("{{message}}", Self::Sentence),
+            ("{{request_id}}", Self::RequestId),
+        ];
+        let found = places.into_iter().find(|(name, _)| text.starts_with(name));
+        found.map(|(name, piece)| (name.len(), piece))
+    }
+}
+
 impl Page {
     /// Whatever else stands between double braces is left as it is: pages bring templates of their own.
     pub(crate) fn new(text: &str) -> Self {
-        const PLACES: [(&str, fn() -> Piece); 4] = [
-            ("{{status}}", || Piece::Status),
-            ("{{reason}}", || Piece::Reason),
-            ("{{message}}", || Piece::Sentence),
-            ("{{request_id}}", || Piece::RequestId),
-        ];
         let (mut pieces, mut from, mut at) = (Vec::new(), 0, 0);
         while let Some(found) = text.get(at..).and_then(|rest| rest.find("{{")) {
             let start = at + found;
             let rest = text.get(start..).unwrap_or_default();
-            let Some((name, piece)) = PLACES.iter().find(|(name, _)| rest.starts_with(name)) else {
+            let Some((length, piece)) = Piece::at(rest) else {
                 at = start + 1;
                 continue;
             };
             pieces.push(Piece::Text(text.get(from..start).unwrap_or_default().into()));
-            pieces.push(piece());
-            at = start + name.len();
+            pieces.push(piece);
+            at = start + length;
             from = at;
         }
         pieces.push(Piece::Text(text.get(from..).unwrap_or_default().into()));

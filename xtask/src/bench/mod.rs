@@ -3,6 +3,7 @@
 mod added;
 mod htaccess;
 mod logs;
+mod reload;
 mod sockets;
 mod starter;
 
@@ -45,6 +46,8 @@ pub(crate) enum What {
     },
     /// Access logs: reading alone and the whole diagnosis, beside mawk, goaccess, DuckDB and chdb
     Logs(logs::Arguments),
+    /// Reloads and upgrades under load: what is lost, and how long a catalog of 1,000 virtual servers takes
+    Reload(reload::Arguments),
     /// A small site on a day of fame: nothing, nginx, HAProxy and tidegate in front of the same crowd
     Storm(sockets::Arguments),
     /// How even bandwidth classes are over sockets, beside nginx's limit_rate
@@ -75,6 +78,7 @@ pub(crate) fn run(root: &Path, what: &What) -> Result<()> {
         What::Contexts { count } => contexts(root, &count.to_string()),
         What::Pace(arguments) => sockets::shaping(root, "pace", arguments),
         What::Keyflood(arguments) => sockets::shaping(root, "keyflood", arguments),
+        What::Reload(arguments) => reload::run(root, arguments),
         What::Storm(arguments) => sockets::run(root, arguments),
         What::Logs(arguments) => logs::run(root, arguments),
         What::Language { rounds, runs } => language(root, &[rounds.to_string(), runs.to_string()]),

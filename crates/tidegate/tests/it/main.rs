@@ -21,6 +21,7 @@ mod same_as_apache;
 mod same_decisions;
 mod same_from_log;
 mod seeds;
+mod service;
 mod stores;
 mod story;
 mod tls;
