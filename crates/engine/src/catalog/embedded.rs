@@ -22,7 +22,7 @@ const RULE_PATH: &str = "built-in/rules/abusive-referer.rts";
 const CATALOG: &str = include_str!("../default_catalog/tidegate.toml");
 const RULE: &str = include_str!("../default_catalog/rules/abusive-referer.rts");
 
-/// The lines of the texts that are filled in; each stands there once.
+/// The lines of the texts that are filled in; the nodes' stands with each pool.
 const LISTEN_LINE: &str = "listen = \"127.0.0.1:8080\"";
 const NODES_LINE: &str = "nodes = [\"127.0.0.1:8000\"]";
 const MODE: &str = "mode = \"observe\" }";
