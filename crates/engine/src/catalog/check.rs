@@ -366,6 +366,10 @@ impl Checker<'_> {
         if name.value.0 == DISCARD {
             return None;
         }
+        if let Some(at) = pools.iter().position(|pool| *pool.name == *name.value.0) {
+            return u32::try_from(at).ok().map(PoolId);
+        }
+        // A pool that is declared and not among the checked ones has mistakes of its own, which are told there.
         let declared = named(&self.said.pools);
         if !declared.iter().any(|(declared, _)| declared.value == name.value.0) {
             let names = declared.iter().map(|(name, _)| name.value.as_str()).chain([DISCARD]);
@@ -376,8 +380,7 @@ impl Checker<'_> {
             let message = format!("there is no pool `{}`", shown(&name.value.0));
             self.error(UNKNOWN_POOL, message, name.span, &help);
         }
-        let at = pools.iter().position(|pool| *pool.name == *name.value.0)?;
-        u32::try_from(at).ok().map(PoolId)
+        None
     }
 
     pub(super) fn bandwidth_class(&mut self, slot: &Slot<Text>) -> Option<Arc<str>> {

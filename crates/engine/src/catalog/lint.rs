@@ -8,7 +8,7 @@ use super::said;
 use super::units::length_text;
 use crate::builtins::pending_reason;
 use source::{Diagnostic, DiagnosticId, Source, Span, nearest};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 use trafficscript::{ArgumentFact, CallFact};
@@ -199,10 +199,14 @@ pub(crate) fn rules(
 ) {
     let mut told = BTreeSet::new();
     let mut found = Vec::new();
-    for facts in attached.iter().map(|attached| &attached.facts).chain(unused) {
+    // A thousand virtual servers may use one rule, whose calls are looked at once.
+    let mut seen = HashSet::new();
+    let all = attached.iter().map(|attached| &attached.facts).chain(unused);
+    let all: Vec<_> = all.filter(|facts| seen.insert(Arc::as_ptr(&facts.calls))).collect();
+    for facts in &all {
         found.extend(rule(facts, Some(known)));
     }
-    found.extend(pending(attached.iter().map(|attached| &attached.facts).chain(unused)));
+    found.extend(pending(all));
     for attached in attached {
         found.extend(own_hosts(&attached.facts, &attached.hosts));
     }

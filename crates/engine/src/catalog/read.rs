@@ -6,7 +6,9 @@
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use source::{Diagnostic, DiagnosticId, Source, Span, nearest};
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::ops::Range;
+use std::rc::Rc;
 use std::sync::Arc;
 use toml::de::{DeTable, DeValue};
 
@@ -62,11 +64,13 @@ pub(crate) trait Say: Sized + JsonSchema {
 pub(crate) struct Reader<'a> {
     source: &'a Arc<Source>,
     diagnostics: &'a mut Vec<Diagnostic>,
+    /// Defaults as parsed: each table of a kind asks for the same ones again.
+    defaults: HashMap<&'static str, Option<Rc<DeValue<'static>>>>,
 }
 
 impl<'a> Reader<'a> {
     pub(crate) fn new(source: &'a Arc<Source>, diagnostics: &'a mut Vec<Diagnostic>) -> Self {
-        Self { source, diagnostics }
+        Self { source, diagnostics, defaults: HashMap::new() }
     }
 
     /// Reports a mistake at a place of the text; the help may be empty.
@@ -154,8 +158,10 @@ pub(crate) fn read_keys(
 }
 
 /// A default, written in the declaration as TOML, read as if it stood in the text.
-pub(crate) fn read_default<T: Say>(literal: &str, span: Span, reader: &mut Reader<'_>) -> Slot<T> {
-    let value = DeValue::parse(literal).ok().and_then(|value| T::read(value.get_ref(), span, reader));
+pub(crate) fn read_default<T: Say>(literal: &'static str, span: Span, reader: &mut Reader<'_>) -> Slot<T> {
+    let parse = || DeValue::parse(literal).ok().map(|value| Rc::new(value.into_inner()));
+    let value = reader.defaults.entry(literal).or_insert_with(parse).clone();
+    let value = value.and_then(|value| T::read(&value, span, reader));
     value.map_or(Slot::Bad, |value| Slot::Said(At { value, span }))
 }
 
