@@ -7,6 +7,7 @@ use crate::marks::{MarkKeys, MarkMemory};
 use crate::memory::MemoryStages;
 use crate::nodes::Nodes;
 use crate::protection::ProtectionLive;
+use crate::spool::SpoolRoom;
 use crate::stores::DataStore;
 use crate::time::{Now, WallTime};
 use shaping::{Bounds, Registry, Tick, TicketId};
@@ -89,6 +90,7 @@ pub struct Shared {
     /// By name, of those in force.
     protections: Mutex<BTreeMap<Arc<str>, Arc<ProtectionLive>>>,
     memory: MemoryStages,
+    spool: Arc<SpoolRoom>,
     data: DataStore,
     data_local: DataStore,
     machine: Machine,
@@ -120,6 +122,7 @@ impl Shared {
             mark_memories: Mutex::default(),
             protections: Mutex::default(),
             memory: MemoryStages::default(),
+            spool: Arc::default(),
             data: DataStore::new(0),
             data_local: DataStore::new(0),
             machine: options.machine.clone(),
@@ -157,11 +160,17 @@ impl Shared {
         self.adopt_protections(&mut catalog);
         let memory_bytes = self.machine.memory_bytes;
         self.memory.limit(catalog.settings.max_memory.map(|share| share.bytes(memory_bytes)));
+        self.spool.limit(catalog.spool.bytes_max);
         self.data.limit(catalog.data.max.bytes(self.machine.memory_bytes));
         self.data_local.limit(catalog.data.local_max.bytes(self.machine.memory_bytes));
         *self.catalog.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(catalog);
         self.generation.fetch_add(1, Ordering::Release);
         self.wake(wakes);
+    }
+
+    /// What slowed answers may take of the disk.
+    pub fn spool(&self) -> &Arc<SpoolRoom> {
+        &self.spool
     }
 
     /// A catalog was read: it was adopted, or refused.

@@ -40,6 +40,7 @@ mod messages;
 mod node;
 mod pulse;
 mod server;
+mod spool;
 mod timers;
 mod tls;
 mod wakes;

@@ -4,7 +4,9 @@ use engine::catalog::Pool;
 use engine::{ErrorKind, Message, NodeIndex, TransactionError};
 use shaping::Tick;
 use std::cell::Cell;
+use std::io;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Duration;
 
 /// Messages of one sort that one worker passes on in a second; the others are counted, and the count is told.
@@ -60,6 +62,15 @@ impl Messages {
         if self.admits(now) {
             let (pool, node) = (&*pool.name, name_of(pool, index));
             tracing::info!(target: "node", pool, node, "a node that had failed answers again");
+        }
+    }
+
+    /// Logs that slowed answers cannot wait in files, or counts it.
+    #[cold]
+    pub(crate) fn no_spool(&self, folder: &Path, why: &io::Error, now: Tick) {
+        if self.admits(now) {
+            let folder = folder.display();
+            tracing::warn!(target: "spool", %folder, %why, "a slowed answer has no file: its node waits ([settings] spool_folder)");
         }
     }
 

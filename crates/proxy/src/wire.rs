@@ -3,6 +3,7 @@
 use crate::buffers::{Buffers, Input, Size};
 use crate::http2::Stream;
 use crate::timers::{Alarm, Watch};
+use message::Fields;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
@@ -33,8 +34,17 @@ pub trait Wire: AsyncRead + AsyncWrite + Unpin + 'static {
     /// the system refuses, nothing happens: it is a hint to routers.
     fn mark(&self, _tos: u8) {}
 
+    /// From now on little more than what is on its way lies in the system's buffer of this stream; or as much as the
+    /// system likes. Where there is no such buffer nothing happens.
+    fn buffer_little(&self, _is_little: bool) {}
+
     /// Both ends, ours first; `None` where there are no addresses.
     fn ends(&self) -> Option<(SocketAddr, SocketAddr)> {
+        None
+    }
+
+    /// What came behind a body that has been read to its end.
+    fn take_trailers(&mut self) -> Option<Box<Fields>> {
         None
     }
 
@@ -52,7 +62,19 @@ pub trait Wire: AsyncRead + AsyncWrite + Unpin + 'static {
     }
 }
 
+/// What may lie unsent in the system's buffer of a stream that is paced: some packets, so that none has to be waited for.
+const UNSENT_BYTES: u32 = 16 * 1024;
+
 impl Wire for TcpStream {
+    fn buffer_little(&self, is_little: bool) {
+        // Not SO_SNDBUF: that would also limit what is on its way, and could not be given back to the system's care.
+        // 0 is what `net.ipv4.tcp_notsent_lowat` says, which is no limit unless somebody changed it.
+        let unsent = if is_little { UNSENT_BYTES } else { 0 };
+        if let Err(error) = socket2::SockRef::from(self).set_tcp_notsent_lowat(unsent) {
+            tracing::debug!(%error, "the system does not bound what lies unsent");
+        }
+    }
+
     fn mark(&self, tos: u8) {
         let socket = socket2::SockRef::from(self);
         let is_v6 = self.local_addr().is_ok_and(|address| address.is_ipv6());

@@ -220,7 +220,7 @@ impl Collector for Numbers {
         let help = "Rules, classes and virtual servers beyond those that are told of one by one.";
         let metric = encoder.encode_descriptor("left_out", help, None, MetricType::Gauge)?;
         ConstGauge::new(i64::try_from(left_out).unwrap_or(i64::MAX)).encode(metric)?;
-        self.reloads(&mut encoder)
+        self.gauges(&mut encoder)
     }
 }
 
@@ -228,9 +228,20 @@ impl Collector for Numbers {
 type Column<'a, Row> = (&'a str, &'static str, MetricType, &'a dyn Fn(&Row) -> u64);
 
 impl Numbers {
-    fn reloads(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+    fn gauges(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let last = self.shared.last_reload();
-        let gauges: [(&str, &str, i64); 3] = [
+        let spool = self.shared.spool();
+        let gauges: [(&str, &str, i64); 5] = [
+            (
+                "spool_bytes",
+                "Bytes that slowed answers take of the spool now.",
+                i64::try_from(spool.bytes()).unwrap_or(i64::MAX),
+            ),
+            (
+                "spool_files",
+                "Slowed answers that wait in a file now.",
+                i64::try_from(spool.files()).unwrap_or(i64::MAX),
+            ),
             (
                 "config_last_reload_successful",
                 "Whether the catalog that was read last is in force; else the one before is.",

@@ -116,6 +116,7 @@ const ROOMS: [Room; 15] = [
         // thiserror: what cannot be bound or opened, as a type; memchr: fields; jiff: local time of log lines;
         // hyper and its kin, rustls and its kin, dns-lookup, ldap3: what rules have done in the world;
         // rustls also for clients and nodes, h2 (and http, its types) for HTTP/2; rcgen: certificates of tests
+        // tempfile, rustix: files without a name for slowed answers, never on a file system in memory
         outside: &[
             "tokio",
             "socket2",
@@ -134,6 +135,8 @@ const ROOMS: [Room; 15] = [
             "rcgen",
             "rustls",
             "rustls-native-certs",
+            "rustix",
+            "tempfile",
             "tokio-rustls",
         ],
     },

@@ -15,7 +15,8 @@ use super::virtual_server::{
     AccessLog, Attachment, Destination, Http2, Mode, Protocol, RequestIds, Timeouts, VirtualServer,
 };
 use super::{
-    Admin, Catalog, ControlSocket, Files, Node, Pool, PoolId, RuleSettings, Settings, VirtualServerId,
+    Admin, Catalog, ControlSocket, Files, Node, Pool, PoolId, RuleSettings, Settings, SpoolSettings,
+    VirtualServerId,
 };
 use crate::limits;
 use accesslog::Format;
@@ -180,6 +181,7 @@ impl Checker<'_> {
         for (name, class) in self.tables(&said.protection, "protection classes", limits::PROTECTIONS_MAX) {
             catalog.protections.extend(self.protection(name, &class.value));
         }
+        catalog.spool = self.spool(said.settings.value());
         let state_folder = said.settings.value().and_then(|settings| settings.state_folder.value());
         catalog.state_folder = state_folder.map(|folder| self.folder.join(&folder.0));
         let control = said.settings.value().and_then(|settings| settings.control_socket.value());
@@ -569,6 +571,18 @@ impl Checker<'_> {
 
     pub(super) fn error(&mut self, id: DiagnosticId, message: String, span: Span, help: &str) {
         Reader::new(self.source, self.diagnostics).report(id, message, (span, ""), help);
+    }
+
+    fn spool(&self, said: Option<&said::Settings>) -> SpoolSettings {
+        let mut spool = SpoolSettings::default();
+        if let Some(said) = said {
+            spool.folder =
+                said.spool_folder.value().map_or(spool.folder, |folder| self.folder.join(&folder.0));
+            spool.bytes_max = said.spool_max.value().map_or(spool.bytes_max, |size| size.0);
+            spool.answer_bytes_max =
+                said.spool_max_per_answer.value().map_or(spool.answer_bytes_max, |size| size.0);
+        }
+        spool
     }
 
     pub(super) fn doubt(&mut self, id: DiagnosticId, message: String, span: Span, help: &str) {

@@ -42,6 +42,7 @@ pub use outgoing::{Allowed, Outgoing, Refusal};
 pub use outline::{Changes, Outline, Part};
 pub use pool::{
     Algorithm, Balance, EjectOn, Ejection, HashBy, Member, Node, NodeWish, Pool, ProxyHeader, Retries, Room,
+    SlowAnswers,
 };
 pub use rules::{CheckedRule, Rule, RuleStage, check_rule};
 pub use schema::schema;
@@ -112,11 +113,31 @@ pub struct Catalog {
     pub resources: Resources,
     /// Where to keep what outlives the process, joined to the catalog's folder.
     pub state_folder: Option<PathBuf>,
+    /// Where slowed answers wait, and how much of them.
+    pub spool: SpoolSettings,
     /// Where the running process is spoken to.
     pub control_socket: ControlSocket,
     /// Everything that is declared, to compare with another catalog.
     pub outline: Outline,
     selection: Selection,
+}
+
+/// Where slowed answers of nodes wait, and how much of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SpoolSettings {
+    /// The folder of the files; relative to that of the catalog if it was said so.
+    pub folder: PathBuf,
+    /// Bytes of all files together; 0 uses none.
+    pub bytes_max: u64,
+    /// Bytes of one answer's file.
+    pub answer_bytes_max: u64,
+}
+
+impl Default for SpoolSettings {
+    fn default() -> Self {
+        // A place on a disk by the Filesystem Hierarchy Standard, where `/tmp` often is not.
+        Self { folder: PathBuf::from("/var/tmp"), bytes_max: 1 << 30, answer_bytes_max: 256 << 20 }
+    }
 }
 
 /// Where the running process is spoken to. Read at start only.

@@ -43,6 +43,8 @@ pub struct Pool {
     /// From the end of the request to the response's first byte; then the request fails (or is tried elsewhere
     /// where that is safe). Never zero.
     pub max_reply_time: Duration,
+    /// Who waits when an answer is slowed.
+    pub slow_answers: SlowAnswers,
     /// Idle connections kept open to each node, by all workers together, at most; 0 keeps none.
     pub max_idle_connections_pernode: u32,
     /// How long a node that refused is left alone. Zero never leaves one alone.
@@ -167,6 +169,16 @@ impl Default for Ejection {
             time_max: Duration::from_mins(5),
             percent_max: 50,
         }
+    }
+}
+
+said_choice! {
+    /// What becomes of an answer that a bandwidth class slows.
+    pub SlowAnswers {
+        /// It is taken off the node as fast as it comes, and waits in a file.
+        Spool = "spool",
+        /// The node waits, with what its socket holds.
+        Backpressure = "backpressure",
     }
 }
 

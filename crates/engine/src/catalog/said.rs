@@ -13,7 +13,7 @@ use super::marks::{CookieCaching, MarkMemoryBy, Moment};
 use super::monitor::MonitorTable;
 use super::outgoing::Allowed;
 use super::outline::Outline;
-use super::pool::{Algorithm, EjectOn, HashByWord, NodeUse, ProxyHeader};
+use super::pool::{Algorithm, EjectOn, HashByWord, NodeUse, ProxyHeader, SlowAnswers};
 use super::read::{At, Count, Flag, Named, OneOrMany, Reader, Say, Text, said_choice, said_table};
 use super::tls::{ClientCertificates, TlsVersion, Verification};
 use super::units::{BitRate, Length, MemoryShare, Size};
@@ -87,6 +87,13 @@ said_table! {
         /// shrink and idle connections close, from 90 % on connections are not kept and nobody new may wait in a rate
         /// class, from 95 % on newcomers get 503. Without it nothing of this happens.
         max_memory: MemoryShare => optional,
+        /// The folder for the answers of nodes that are paced (`slow_answers` of pools), relative to the folder of the
+        /// catalog. Files in it have no name and end with the answer or the process. A folder in memory is not used.
+        spool_folder: Text => "/var/tmp",
+        /// What these files may take in all; beyond, nodes wait for the clients.
+        spool_max: Size<0, 1_099_511_627_776> => "1 GiB",
+        /// What one answer may take of it.
+        spool_max_per_answer: Size<0, 1_099_511_627_776> => "256 MiB",
         /// The variables of the environment that rules may read with `sys.getenv`; it often holds secrets.
         environment: OneOrMany<Text> => optional,
     }
@@ -364,6 +371,9 @@ said_table! {
         max_connect_time: Positive => "4s",
         /// How long a node may take to begin its response.
         max_reply_time: Positive => "30s",
+        /// Whether an answer that a bandwidth class slows is taken off the node at once, into a file without a name, or
+        /// the node waits for the client.
+        slow_answers: SlowAnswers => "spool",
         /// How many idle connections are kept open to each node.
         max_idle_connections_pernode: Count<0, 65_536> => 50,
         /// How long a node that could not be reached, or did not answer, is left alone.

@@ -1,7 +1,9 @@
 //! Laws of choosing, told on pools made by hand.
 
 use super::*;
-use crate::catalog::{Algorithm, Balance, EjectOn, Ejection, MonitorId, NodeWish, Retries, Room};
+use crate::catalog::{
+    Algorithm, Balance, EjectOn, Ejection, MonitorId, NodeWish, Retries, Room, SlowAnswers,
+};
 use crate::error::{ErrorKind, Progress, TransactionError};
 use core::time::Duration;
 use proptest::prelude::*;
@@ -35,6 +37,7 @@ fn of<'a>(nodes: impl Iterator<Item = (&'a str, Member)>) -> Pool {
         bandwidth_class: None,
         max_connect_time: Duration::from_secs(4),
         max_reply_time: Duration::from_secs(30),
+        slow_answers: SlowAnswers::Spool,
         max_idle_connections_pernode: 50,
         node_fail_time: Duration::from_secs(10),
         tls: None,

@@ -24,6 +24,7 @@ pub use lookup::{Looked, Lookup};
 pub(crate) use sockets::Sockets;
 
 use crate::node::names::Names;
+use crate::spool::SpoolPlaces;
 use crate::tls::settings::Keeper;
 use engine::Catalog;
 use engine::errand::{Errand, ErrandError, Family, Report};
@@ -52,6 +53,8 @@ pub(crate) struct Desk {
     pub(crate) names: Arc<Names>,
     lookup: SystemLookup,
     files: files::Looker,
+    /// Who reads and writes the files of slowed answers.
+    pub(crate) spool: SpoolPlaces,
 }
 
 impl Desk {
@@ -64,6 +67,7 @@ impl Desk {
             names: Arc::default(),
             lookup: SystemLookup::default(),
             files: files::Looker::default(),
+            spool: SpoolPlaces::default(),
         })
     }
 

@@ -11,7 +11,6 @@
 
 use crate::buffers::{Buffers, Input, Size};
 use crate::clock::Clock;
-use crate::http2::Stream;
 use crate::timers::Watch;
 use crate::wire::{Link, Wire};
 use engine::LeastRate;
@@ -211,6 +210,14 @@ impl Relay {
         self.payload_taken += bytes as u64;
     }
 
+    /// From now on the payload comes unframed, up to the end of another stream. What follows the body where it comes from
+    /// now; `None` if all of it was taken.
+    pub(crate) fn hand_over_source(&mut self, limits: &Limits) -> Option<Box<BodyDecoder>> {
+        let unframed =
+            if self.complete { None } else { Some(Box::new(BodyDecoder::new(BodyKind::UntilClose, limits))) };
+        std::mem::replace(&mut self.decoder, unframed).filter(|_| !self.complete)
+    }
+
     /// Puts what is to be written first in its place.
     pub(crate) fn put_out(&mut self, out: Vec<u8>) {
         self.out = out;
@@ -284,6 +291,11 @@ impl Relay {
     /// Whether nothing more of the sender is wanted.
     pub(crate) fn is_whole(&self) -> bool {
         self.complete
+    }
+
+    /// Whether a class says how fast it is written.
+    pub(crate) fn is_paced(&self) -> bool {
+        self.pace.is_some()
     }
 
     /// Whether the receiver is what it waits for.
@@ -573,8 +585,8 @@ impl Relay {
         around.buffers.settle(&mut reader.input);
         match ready!(reader.poll_fill(context, around.buffers, (size, self.read_limit))) {
             Ok(0) => {
-                let trailers = reader.stream.http2().and_then(Stream::take_trailers);
-                self.sender_ended(trailers.as_deref())
+                let trailers = reader.stream.take_trailers();
+                self.sender_ended(trailers)
             }
             Ok(count) => {
                 self.moved = true;
@@ -588,13 +600,15 @@ impl Relay {
         }
     }
 
-    fn sender_ended(&mut self, trailers: Option<&Fields>) -> Poll<Result<(), Failure>> {
+    fn sender_ended(&mut self, trailers: Option<Box<Fields>>) -> Poll<Result<(), Failure>> {
         let ended = self.decoder.as_mut().map_or(Ok(()), |decoder| decoder.at_eof());
         Poll::Ready(match ended {
             Ok(()) => {
                 self.complete = true;
                 if self.coding == Coding::Chunked {
-                    encode::last_chunk(&mut self.out, trailers);
+                    encode::last_chunk(&mut self.out, trailers.as_deref());
+                } else {
+                    self.trailers = trailers;
                 }
                 Ok(())
             }

@@ -33,6 +33,8 @@ pub(crate) struct Client<S> {
     ends: Ends,
     /// The type-of-service byte of its packets, as a rule has set it; 0: as the system has it.
     pub(crate) mark: u8,
+    /// The system holds little of what it is sent; see [`Wire::buffer_little`].
+    pub(crate) buffers_little: bool,
     /// Requests read so far.
     pub(crate) requests: u32,
     /// The time, where it was asked and nothing was waited for since.
@@ -66,8 +68,17 @@ impl Client<Stream> {
         (connection, peer): (Rc<Connection>, Rc<Peer>),
         (ends, number): (Ends, u32),
     ) -> Self {
-        let (mark, requests, known_now) = (0, number, None);
-        Self { link: Link::new(stream), watch, peer, connection, ends, mark, requests, known_now }
+        Self {
+            link: Link::new(stream),
+            watch,
+            peer,
+            connection,
+            ends,
+            mark: 0,
+            buffers_little: false,
+            requests: number,
+            known_now: None,
+        }
     }
 }
 
@@ -128,6 +139,7 @@ pub(crate) async fn serve<S: Wire, D: Dial>(
         connection: Rc::new(Connection::new(facts)),
         ends,
         mark: 0,
+        buffers_little: false,
         requests: 0,
         known_now: None,
     };

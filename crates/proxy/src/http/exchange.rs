@@ -352,21 +352,29 @@ impl<'a, S: Wire, D: Dial> Exchange<'a, S, D> {
             _ => Relay::with_input((kind, coding), limits, out, &mut at.link.input),
         };
         download.pace_by(self.transaction.response_flow(self.now), &self.worker.clock);
+        self.buffer_by(&download);
         download.first_byte = self.first_byte();
         download.count_head(head_bytes, &self.worker.clock);
         download.demand(self.room_at_client());
         // The node has answered: how the rest of the request comes is between the two of them.
         at.upload.demand(Demand::Nothing);
 
-        let outcome = self.relay_both(&mut download, &mut at).await;
+        let (outcome, upload_over) = if self.is_spooled(&download, &at) {
+            Box::pin(self.relay_spooled(&mut download, at, kind)).await
+        } else {
+            let outcome = self.relay_both(&mut download, &mut at).await;
+            let upload_over = self.request_is_through(&at);
+            if outcome.is_ok() {
+                self.keep_node(at, kind);
+            }
+            (outcome, upload_over)
+        };
         self.note_sent(&mut download);
-        let upload_over = self.request_is_through(&at);
         match outcome {
             Ok(()) => {
                 if let Some(stream) = self.client.link.stream.http2() {
                     stream.finish(download.take_trailers().as_deref());
                 }
-                self.keep_node(at, kind);
                 match (reply.keep_alive, upload_over) {
                     (true, true) => After::Again,
                     (false, true) if !self.terms.keep_alive && self.client.link.input.is_empty() => {

@@ -9,5 +9,6 @@ pub(crate) mod intake;
 pub(crate) mod node_side;
 mod passing;
 pub(crate) mod refuse;
+mod spooled;
 mod streaming;
 pub(crate) mod tunnel;

@@ -115,11 +115,6 @@ impl Stream {
         let _over = self.respond.send_informational(response);
     }
 
-    /// The trailers of the request, once its body was read to the end.
-    pub(crate) fn take_trailers(&mut self) -> Option<Box<Fields>> {
-        self.trailers.take()
-    }
-
     /// Ends the answer, with trailers where there are some.
     pub(crate) fn finish(&mut self, trailers: Option<&Fields>) {
         if std::mem::replace(&mut self.is_over, true) {
@@ -258,6 +253,10 @@ impl Wire for Stream {
     fn mark(&self, tos: u8) {
         // Streams share their packets: the last word counts.
         self.ledger.mark.set(tos);
+    }
+
+    fn take_trailers(&mut self) -> Option<Box<Fields>> {
+        self.trailers.take()
     }
 
     fn http2(&mut self) -> Option<&mut Stream> {

@@ -251,6 +251,10 @@ impl<S: Wire> Wire for TlsStream<S> {
         self.stream.mark(tos);
     }
 
+    fn buffer_little(&self, is_little: bool) {
+        self.stream.buffer_little(is_little);
+    }
+
     fn ends(&self) -> Option<(SocketAddr, SocketAddr)> {
         self.stream.ends()
     }

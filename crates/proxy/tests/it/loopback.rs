@@ -18,7 +18,7 @@ fn start(text: &str) -> Result<Running, StartError> {
     start_with(catalog(text, &[]), 2)
 }
 
-fn start_with(catalog: engine::Catalog, workers: usize) -> Result<Running, StartError> {
+pub(crate) fn start_with(catalog: engine::Catalog, workers: usize) -> Result<Running, StartError> {
     let (clock, wakes) = (Clock::system(), Wakes::new());
     let shared =
         engine::Shared::new(catalog, &engine::SharedOptions::default(), Box::new(wakes.clone()), clock.now());
@@ -26,7 +26,7 @@ fn start_with(catalog: engine::Catalog, workers: usize) -> Result<Running, Start
     Proxy::start(shared, (wakes, clock), Options { workers, connections_max: 1000 })
 }
 
-fn bound(running: &Running) -> SocketAddr {
+pub(crate) fn bound(running: &Running) -> SocketAddr {
     running.addresses().next().unwrap().1
 }
 

@@ -36,6 +36,10 @@ pub(super) async fn status(running: &Running, file: Option<&Path>) -> Answer {
     let _written = writeln!(text, "workers {workers}, connections {connections}{hang}");
     let (good_at, generation) = (date(last.good_at), shared.generation());
     let _written = writeln!(text, "catalog {catalog}: number {generation}, in force since {good_at}");
+    let (spool_bytes, spool_files) = (shared.spool().bytes(), shared.spool().files());
+    if spool_files > 0 {
+        let _written = writeln!(text, "spool {spool_bytes} bytes in {spool_files} files");
+    }
     if !last.is_good {
         text.push_str("the last reload was refused; the catalog before goes on serving\n");
     }
@@ -51,6 +55,8 @@ pub(super) async fn status(running: &Running, file: Option<&Path>) -> Answer {
         .with("all_workers_answer", is_alive)
         .with("connections", connections)
         .with("catalog", file.map(|path| path.display().to_string()))
+        .with("spool_bytes", spool_bytes)
+        .with("spool_files", spool_files)
         .with("generation", generation)
         .with("last_reload_successful", last.is_good)
         .with("in_force_since", good_at)

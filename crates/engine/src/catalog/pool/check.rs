@@ -53,6 +53,7 @@ impl Checker<'_> {
             bandwidth_class,
             max_connect_time: table.max_connect_time.value()?.0,
             max_reply_time: table.max_reply_time.value()?.0,
+            slow_answers: *table.slow_answers.value()?,
             max_idle_connections_pernode: table.max_idle_connections_pernode.value()?.0,
             node_fail_time: table.node_fail_time.value()?.0,
             tls: self.node_tls(&table.tls).map(Arc::new),

@@ -1,0 +1,138 @@
+//! Files for answers that clients take slowly: without a name, on a disk, read and written without holding up a worker.
+//!
+//! What was just written lies in the memory of the system, and a read that would have to wait for the disk is refused at
+//! once; such a read, and every write (the system makes writers wait when the disk is behind), is done on a thread of the
+//! runtime's pool. At most [`PLACES`] of them at a time are busy with the spool, so that a disk that hangs costs so many
+//! threads and no more; an answer whose turn does not come moves nothing, and its time-outs decide.
+
+use engine::SpoolShare;
+use rustix::fs::FsWord;
+use std::fs::File;
+use std::io::{self, IoSliceMut};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::Semaphore;
+
+/// Reads and writes under way in the process.
+const PLACES: usize = 16;
+/// `statfs` on file systems that are the machine's memory (`statfs(2)`).
+const TMPFS_MAGIC: FsWord = 0x0102_1994;
+const RAMFS_MAGIC: FsWord = 0x8584_58f6;
+
+/// Who may read and write now.
+#[derive(Clone)]
+pub(crate) struct SpoolPlaces(Arc<Semaphore>);
+
+impl Default for SpoolPlaces {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(PLACES)))
+    }
+}
+
+/// The file of one answer. It ends, and its room is given back, with the last use of it.
+pub(crate) struct SpoolFile {
+    file: File,
+    share: Mutex<SpoolShare>,
+}
+
+impl SpoolFile {
+    /// Makes one. Blocks.
+    fn create(folder: &Path, share: SpoolShare) -> io::Result<Self> {
+        let file = tempfile::tempfile_in(folder)?;
+        if is_in_memory(&file)? {
+            return Err(io::Error::other("the folder is in memory, not on a disk"));
+        }
+        Ok(Self { file, share: Mutex::new(share) })
+    }
+
+    /// Takes room for so many bytes more.
+    pub(crate) fn take(&self, bytes: u64) -> bool {
+        self.share.lock().unwrap_or_else(PoisonError::into_inner).take(bytes)
+    }
+
+    /// Reads what lies in the system's memory; an error or 0 says nothing but that it does not.
+    pub(crate) fn read_now(&self, room: &mut [u8], at: u64) -> io::Result<usize> {
+        let flags = rustix::io::ReadWriteFlags::NOWAIT;
+        Ok(rustix::io::preadv2(&self.file, &mut [IoSliceMut::new(room)], at, flags)?)
+    }
+}
+
+/// Whether what is written to a file stays in the machine's memory.
+fn is_in_memory(file: &File) -> io::Result<bool> {
+    Ok(matches!(rustix::fs::fstatfs(file)?.f_type, TMPFS_MAGIC | RAMFS_MAGIC))
+}
+
+/// Where the first bytes go.
+pub(crate) enum Target {
+    /// Into a new file of this folder.
+    New(PathBuf, SpoolShare),
+    /// Behind what the file has.
+    Old(Arc<SpoolFile>, u64),
+}
+
+/// A write that is over: the bytes come back, with the file or why it has not got them.
+pub(crate) type Written<B> = (B, io::Result<Arc<SpoolFile>>);
+
+/// Something under way on another thread.
+pub(crate) type Underway<T> = Pin<Box<dyn Future<Output = T>>>;
+
+impl SpoolPlaces {
+    /// Writes all of `bytes`, or none that counts.
+    pub(crate) fn write<B: AsRef<[u8]> + Send + Default + 'static>(
+        &self,
+        target: Target,
+        bytes: B,
+    ) -> Underway<Written<B>> {
+        let places = Arc::clone(&self.0);
+        Box::pin(async move {
+            let place = places.acquire_owned().await;
+            let written = tokio::task::spawn_blocking(move || {
+                let written = write(target, bytes.as_ref());
+                drop(place);
+                (bytes, written)
+            });
+            written.await.unwrap_or_else(|lost| (B::default(), Err(io::Error::other(lost))))
+        })
+    }
+
+    /// Reads so many bytes, however long the disk takes.
+    pub(crate) fn read(&self, file: Arc<SpoolFile>, at: u64, bytes: usize) -> Underway<io::Result<Vec<u8>>> {
+        let places = Arc::clone(&self.0);
+        Box::pin(async move {
+            let place = places.acquire_owned().await;
+            let read = tokio::task::spawn_blocking(move || {
+                let mut piece = vec![0; bytes];
+                let read = file.file.read_exact_at(&mut piece, at).map(|()| piece);
+                drop(place);
+                read
+            });
+            read.await.unwrap_or_else(|lost| Err(io::Error::other(lost)))
+        })
+    }
+}
+
+fn write(target: Target, bytes: &[u8]) -> io::Result<Arc<SpoolFile>> {
+    let (file, at) = match target {
+        Target::New(folder, share) => (Arc::new(SpoolFile::create(&folder, share)?), 0),
+        Target::Old(file, at) => (file, at),
+    };
+    file.file.write_all_at(bytes, at)?;
+    Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_in_memory_is_told_from_one_on_a_disk() {
+        let memory = Path::new("/dev/shm");
+        if memory.is_dir() {
+            assert!(is_in_memory(&tempfile::tempfile_in(memory).unwrap()).unwrap());
+        }
+        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+        assert!(!is_in_memory(&tempfile::tempfile_in(here).unwrap()).unwrap());
+    }
+}
