@@ -6,15 +6,31 @@ pub(crate) fn share(part: u64, whole: u64) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }
 
-/// A share as a whole percent; "under 1%" and "over 99%" where rounding would say nothing or all.
+/// A part of a whole in percent, as [`percent_of`] has it.
 pub(crate) fn percent(part: u64, whole: u64) -> String {
-    let share = share(part, whole) * 100.0;
-    match part {
-        0 => "0%".to_owned(),
-        _ if share < 1.0 => "under 1%".to_owned(),
-        _ if share > 99.0 && part < whole => "over 99%".to_owned(),
-        _ => format!("{share:.0}%"),
+    percent_of(share(part, whole))
+}
+
+/// A share of 0 to 1 in percent; "under 0.1%" and "over 99%" where rounding would say nothing or all.
+pub(crate) fn percent_of(share: f64) -> String {
+    let percent = share.clamp(0.0, 1.0) * 100.0;
+    match percent {
+        p if p <= 0.0 => "0%".to_owned(),
+        p if p < 0.05 => "under 0.1%".to_owned(),
+        p if p < 0.95 => format!("{p:.1}%"),
+        p if p > 99.0 && p < 100.0 => "over 99%".to_owned(),
+        p => format!("{p:.0}%"),
     }
+}
+
+/// So many of something: "1 request", "1,234 requests", "2 addresses".
+pub(crate) fn things(number: u64, one: &str) -> String {
+    let ending = match number {
+        1 => "",
+        _ if one.ends_with('s') => "es",
+        _ => "s",
+    };
+    format!("{} {one}{ending}", count(number))
 }
 
 /// Bytes in kB, MB or GB of 1000.
@@ -72,10 +88,18 @@ mod tests {
         assert_eq!(count(999), "999");
         assert_eq!(bytes(2_867_477), "2.9 MB");
         assert_eq!(bytes(512), "512 bytes");
-        assert_eq!(percent(1, 1000), "under 1%");
+        assert_eq!(percent(1, 10_000), "under 0.1%");
+        assert_eq!(percent(3, 1000), "0.3%");
+        assert_eq!(percent(99, 10_000), "1%");
+        assert_eq!(percent(17, 100), "17%");
         assert_eq!(percent(999, 1000), "over 99%");
         assert_eq!(percent(1000, 1000), "100%");
         assert_eq!(percent(0, 0), "0%");
+        assert_eq!(
+            [0, 1, 2].map(|number| things(number, "address")),
+            ["0 addresses", "1 address", "2 addresses"]
+        );
+        assert_eq!(things(1_234, "request"), "1,234 requests");
         assert_eq!(seconds(10.0), "10 s");
         assert_eq!(per_second(0.01), "36.0/h");
     }

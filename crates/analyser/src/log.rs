@@ -11,6 +11,8 @@
 //! All thresholds are named constants beside the detector that uses them, each with its reason;
 //! `docs/manual/diagnosis-statistics.md` has them in one place.
 
+mod chosen;
+mod clients;
 mod concurrency;
 mod crowd;
 mod domains;
@@ -19,6 +21,8 @@ mod finish;
 mod growth;
 mod hours;
 mod names;
+mod networks;
+mod order;
 mod own;
 mod rows;
 mod scene;
@@ -27,6 +31,7 @@ mod summary;
 mod tally;
 mod usual;
 mod visitors;
+mod walk;
 
 pub use concurrency::{RATE_HIGH, RATE_LOW};
 pub use own::OwnNames;

@@ -96,6 +96,15 @@ struct FoundLog {
     said_by: String,
 }
 
+/// How a configuration has a log written.
+struct Written<'a> {
+    domain: Option<&'a str>,
+    layout: Option<Layout>,
+    /// Not for all requests.
+    condition: Option<&'a str>,
+    said_by: &'a str,
+}
+
 impl Found {
     /// Takes a log; of one that is named twice the first layout counts, and it is of all domains that name it.
     fn add(&mut self, path: PathBuf, domain: Option<&str>, layout: Option<Layout>, said_by: &str) {
@@ -112,6 +121,19 @@ impl Found {
             && !log.domains.iter().any(|known| known == domain)
         {
             log.domains.push(domain.to_owned());
+        }
+    }
+
+    /// Takes the logs that a configuration writes to files of this pattern.
+    fn add_matching(&mut self, root: &Root, pattern: &str, written: Written<'_>) {
+        let Written { domain, layout, condition, said_by } = written;
+        if let Some(condition) = condition {
+            self.note(format!(
+                "{said_by}: not all requests are in {pattern}: it is written under a condition ({condition})"
+            ));
+        }
+        for path in root.matching(pattern) {
+            self.add(root.at(path), domain, layout.clone(), said_by);
         }
     }
 

@@ -6,7 +6,6 @@
 
 use super::rows::{Outcome, Row, Rows};
 use super::summary::Concurrency;
-use std::collections::BTreeMap;
 
 /// A slow client's rate, in bytes a second.
 pub const RATE_LOW: u64 = 250_000;
@@ -18,9 +17,32 @@ pub(super) const DOWNLOAD_BYTES_MIN: u64 = 250_000;
 /// Ranges of one file by one client belong to one download if the pause between them is no longer: players read
 /// ahead, stop, and go on.
 pub(super) const RANGE_GAP_SECONDS: u32 = 600;
-/// One download: an answer, or the ranges of one file that belong together.
+
+/// Downloads among rows, taken visitor by visitor: whole answers of [`DOWNLOAD_BYTES_MIN`] or more, and ranges of one
+/// file put together. Four bytes for most of them: it is kept for hundreds of crowds at a time.
+#[derive(Debug, Default)]
+pub(super) struct Downloads {
+    /// Places of rows that are a download each.
+    single: Vec<u32>,
+    /// Downloads of several ranges.
+    joined: Vec<Joined>,
+    /// Places of the present visitor's rows that are a part of something.
+    parts: Vec<u32>,
+}
+
+/// Ranges of one file that belong together.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Download {
+struct Joined {
+    /// The place of the first one's row.
+    first: u32,
+    /// How long all of them took; `u32::MAX` where the log does not say.
+    millis: u32,
+    bytes: u64,
+}
+
+/// One download, as far as it matters here.
+#[derive(Clone, Copy, Debug)]
+struct Download {
     second: u32,
     /// Of all its parts.
     bytes: u64,
@@ -29,50 +51,87 @@ pub(super) struct Download {
     weight: u64,
 }
 
-/// The downloads among rows: whole answers of [`DOWNLOAD_BYTES_MIN`] or more, and ranges put together.
-pub(super) fn downloads<'a>(rows: impl Iterator<Item = &'a Row>, all: &Rows) -> Vec<Download> {
-    let mut found = Vec::new();
-    let mut parts: Vec<&Row> = Vec::new();
-    for row in rows {
+impl Downloads {
+    /// Takes a row with its place.
+    #[inline]
+    pub(super) fn take(&mut self, place: u32, row: &Row) {
         match row.outcome() {
             Outcome::Whole if row.bytes() >= DOWNLOAD_BYTES_MIN || row.millis() >= Some(1000) => {
-                found.push(Download::of(row, all.weight(row)));
+                self.single.push(place);
             }
-            Outcome::Part => parts.push(row),
+            Outcome::Part => self.parts.push(place),
             _ => {}
         }
     }
-    parts.sort_unstable_by_key(|row| (row.visitor, row.path, row.second, row.bytes()));
-    let mut current: Option<(&Row, Download)> = None;
-    for row in parts {
-        match &mut current {
-            Some((before, download))
-                if before.visitor == row.visitor
-                    && before.path == row.path
-                    && row.second - before.second <= RANGE_GAP_SECONDS =>
-            {
-                download.bytes += row.bytes();
-                download.millis = download.millis.zip(row.millis()).map(|(sum, more)| sum + u64::from(more));
-                *before = row;
-            }
-            _ => {
-                found
-                    .extend(current.replace((row, Download::of(row, all.weight(row)))).map(|(_, done)| done));
+
+    /// No more rows of this visitor will come.
+    pub(super) fn end_visitor(&mut self, rows: &Rows) {
+        match self.parts.len() {
+            0 => return,
+            1 => self.single.append(&mut self.parts),
+            _ => self.join(rows),
+        }
+    }
+
+    /// Puts the ranges of one visitor together.
+    fn join(&mut self, rows: &Rows) {
+        let mut parts: Vec<(&Row, u32)> =
+            self.parts.drain(..).filter_map(|place| Some((rows.get(place)?, place))).collect();
+        parts.sort_unstable_by_key(|(row, _)| (row.path, row.second, row.bytes()));
+        let belong = |before: &(&Row, u32), next: &(&Row, u32)| {
+            before.0.path == next.0.path && next.0.second - before.0.second <= RANGE_GAP_SECONDS
+        };
+        for download in parts.chunk_by(belong) {
+            match download {
+                [] => {}
+                [(_, place)] => self.single.push(*place),
+                [(_, first), ..] => {
+                    let millis =
+                        download.iter().map(|(row, _)| row.millis().map(u64::from)).sum::<Option<u64>>();
+                    let fits = |millis: u64| u32::try_from(millis).unwrap_or(u32::MAX).min(u32::MAX - 1);
+                    self.joined.push(Joined {
+                        first: *first,
+                        millis: millis.map_or(u32::MAX, fits),
+                        bytes: download.iter().map(|(row, _)| row.bytes()).sum(),
+                    });
+                }
             }
         }
     }
-    found.extend(current.map(|(_, done)| done));
-    found
-}
 
-impl Download {
-    fn of(row: &Row, weight: u64) -> Self {
-        Self { second: row.second, bytes: row.bytes(), millis: row.millis().map(u64::from), weight }
+    /// Takes the downloads of other visitors.
+    pub(super) fn merge(&mut self, mut other: Self) {
+        self.single.append(&mut other.single);
+        self.joined.append(&mut other.joined);
+    }
+
+    fn all(&self, rows: &Rows) -> impl Iterator<Item = Download> {
+        let single = self.single.iter().filter_map(|place| {
+            let row = rows.get(*place)?;
+            let millis = row.millis().map(u64::from);
+            Some(Download { second: row.second, bytes: row.bytes(), millis, weight: rows.weight(row) })
+        });
+        let joined = self.joined.iter().filter_map(|joined| {
+            let row = rows.get(joined.first)?;
+            let millis = (joined.millis != u32::MAX).then_some(u64::from(joined.millis));
+            Some(Download { second: row.second, bytes: joined.bytes, millis, weight: rows.weight(row) })
+        });
+        single.chain(joined)
     }
 }
 
 /// How many downloads there were at once, within `seconds`.
-pub(super) fn concurrency(downloads: &[Download], seconds: u64) -> Concurrency {
+pub(super) fn at_once<'d>(
+    all: impl IntoIterator<Item = &'d Downloads>,
+    rows: &'d Rows,
+    seconds: u64,
+) -> Concurrency {
+    let downloads: Vec<Download> = all.into_iter().flat_map(|downloads| downloads.all(rows)).collect();
+    concurrency(&downloads, seconds)
+}
+
+/// How many downloads there were at once, within `seconds`.
+fn concurrency(downloads: &[Download], seconds: u64) -> Concurrency {
     let is_exact = !downloads.is_empty() && downloads.iter().all(|download| download.millis.is_some());
     let by_rate = |rate: u64| {
         move |download: &Download| match download.millis {
@@ -99,24 +158,29 @@ fn mean(downloads: &[Download], millis: &impl Fn(&Download) -> u64, seconds: u64
     sum as f64 / 1000.0 / seconds.max(1) as f64
 }
 
-/// The most at once, and when first.
+/// The most at once, and when first: a sweep over beginnings and ends in the order of time.
 fn peak(downloads: &[Download], millis: &impl Fn(&Download) -> u64) -> (u64, Option<i64>) {
-    let mut changes: BTreeMap<u64, i64> = BTreeMap::new();
-    for download in downloads {
-        let from = u64::from(download.second) * 1000;
-        let weight = i64::try_from(download.weight).unwrap_or(i64::MAX);
-        // an answer of no length was there for a moment all the same
-        *changes.entry(from).or_default() += weight;
-        *changes.entry(from + millis(download).max(1)).or_default() -= weight;
-    }
-    let (mut now, mut most, mut at) = (0_i64, 0_i64, None);
-    for (moment, change) in changes {
-        now += change;
+    let begin = |download: &Download| u64::from(download.second) * 1000;
+    let mut begins: Vec<(u64, u64)> = downloads.iter().map(|one| (begin(one), one.weight)).collect();
+    // an answer of no length was there for a moment all the same
+    let mut ends: Vec<(u64, u64)> =
+        downloads.iter().map(|one| (begin(one).saturating_add(millis(one).max(1)), one.weight)).collect();
+    begins.sort_unstable();
+    ends.sort_unstable();
+    let mut ends = ends.into_iter().peekable();
+    let (mut now, mut most, mut at) = (0_u64, 0_u64, None);
+    for same in begins.chunk_by(|one, other| one.0 == other.0) {
+        let moment = same.first().map_or(0, |begin| begin.0);
+        // what touches does not overlap
+        while let Some((_, weight)) = ends.next_if(|end| end.0 <= moment) {
+            now = now.saturating_sub(weight);
+        }
+        now += same.iter().map(|begin| begin.1).sum::<u64>();
         if now > most {
             (most, at) = (now, i64::try_from(moment / 1000).ok());
         }
     }
-    (u64::try_from(most).unwrap_or(0), at)
+    (most, at)
 }
 
 #[cfg(test)]

@@ -1,20 +1,16 @@
 //! Who is behind a set of requests: the numbers by which hot-linkers, leeches, bots and visitors are told apart.
 
-use super::concurrency::{Download, concurrency, downloads};
+use super::concurrency::{Downloads, at_once};
 use super::names::OTHER;
-use super::own::OwnNames;
+use super::networks::{Networks, client_order};
 use super::rows::{Outcome, Row};
 use super::summary::Concurrency;
 use super::tally::Tally;
-use super::visitors::ClientKey;
+use super::visitors::{ClientKey, Visitor};
 use crate::human::share;
 use foldhash::fast::FixedState;
-use hashbrown::{HashMap, HashSet};
-use ipnet::IpNet;
+use hashbrown::HashMap;
 use visit::{RefererClass, TARGET_KINDS, TargetKind};
-
-/// Something counted, by its number.
-pub(super) type ByNumber = HashMap<u32, (u64, u64), FixedState>;
 
 /// Who is behind a set of requests.
 #[derive(Debug)]
@@ -58,16 +54,6 @@ pub(super) struct Crowd {
 }
 
 impl Crowd {
-    /// Of rows; more than one in [`Rows::one_in`](super::rows::Rows::one_in) counts for all.
-    pub(super) fn of<'a>(tally: &Tally, own: &OwnNames, rows: impl Iterator<Item = &'a Row> + Clone) -> Self {
-        let mut gathered = Gathered::default();
-        for row in rows.clone() {
-            gathered.take(tally, own, row);
-        }
-        let at_once = downloads(rows, &tally.rows);
-        gathered.finish(tally, own, &at_once)
-    }
-
     pub(super) fn media_requests(&self) -> u64 {
         TargetKind::ALL.iter().filter(|kind| kind.is_media()).map(|kind| self.kinds[*kind as usize].0).sum()
     }
@@ -118,168 +104,315 @@ impl Crowd {
     }
 }
 
-#[derive(Default)]
-struct Gathered {
+/// Whose rows are coming.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Coming<'a> {
+    pub(super) number: u32,
+    pub(super) visitor: &'a Visitor,
+    /// Opened one of the own pages that its referers name.
+    pub(super) came_from_page: bool,
+}
+
+/// Rows on their way to a crowd, in the order of [`InOrder`](super::order::InOrder): what is distinct in it is counted
+/// where it changes.
+#[derive(Debug)]
+pub(super) struct Gathering {
     requests: u64,
     bytes: u64,
-    /// Visitor, and whether it got media, and whether it named an own page.
-    visitors: HashMap<u32, (bool, bool, u64, u64), FixedState>,
     kinds: [(u64, u64); TARGET_KINDS],
-    classes: HashMap<RefererClass, u64, FixedState>,
-    referers: ByNumber,
-    paths: ByNumber,
+    classes: [u64; RefererClass::ALL.len()],
+    agents: Sums,
+    referers: Sums,
+    paths: Sums,
+    hours: Sums,
     parts: u64,
     refused: u64,
     unchanged: u64,
     largest: u64,
-    hours: HashMap<i64, u64, FixedState>,
+    downloads: Downloads,
+    visitor: Option<VisitorHere>,
+    client: Option<ClientHere>,
+    networks: Networks,
+    top_client: Option<ClientHere>,
+    clients: u64,
+    media_visitors: u64,
+    asset_only_visitors: u64,
+    own_visitors: u64,
+    forged_visitors: u64,
 }
 
-impl Gathered {
-    fn take(&mut self, tally: &Tally, own: &OwnNames, row: &Row) {
-        let weight = tally.rows.weight(row);
-        let bytes = row.bytes() * weight;
-        self.requests += weight;
-        self.bytes += bytes;
-        let class = own.class(row.domain, tally.referers.known[row.referer as usize]);
-        let is_media = row.kind().is_media() && row.outcome() != Outcome::Refused;
-        let visitor = self.visitors.entry(row.visitor).or_default();
-        visitor.0 |= is_media;
-        visitor.1 |= is_media && class == RefererClass::Own;
-        visitor.2 += weight;
-        visitor.3 += bytes;
-        let kind = &mut self.kinds[row.kind() as usize];
-        *kind = (kind.0 + weight, kind.1 + bytes);
-        *self.classes.entry(class).or_default() += weight;
-        for (counts, number) in [(&mut self.referers, row.referer), (&mut self.paths, row.path)] {
-            let count = counts.entry(number).or_default();
-            *count = (count.0 + weight, count.1 + bytes);
+/// The present visitor's rows in one crowd.
+#[derive(Clone, Copy, Debug)]
+struct VisitorHere {
+    number: u32,
+    client: ClientKey,
+    agent: u32,
+    is_asset_only: bool,
+    came_from_page: bool,
+    /// All its rows are here; of others only big ones are.
+    is_whole: bool,
+    has_media: bool,
+    /// Says of media that an own page sent it.
+    has_own: bool,
+    requests: u64,
+    bytes: u64,
+}
+
+/// The present client's rows in one crowd.
+#[derive(Clone, Copy, Debug)]
+struct ClientHere {
+    key: ClientKey,
+    is_whole: bool,
+    requests: u64,
+    bytes: u64,
+}
+
+impl Gathering {
+    pub(super) fn new() -> Self {
+        Self {
+            requests: 0,
+            bytes: 0,
+            kinds: [(0, 0); TARGET_KINDS],
+            classes: [0; RefererClass::ALL.len()],
+            agents: Sums::default(),
+            referers: Sums::default(),
+            paths: Sums::default(),
+            hours: Sums::default(),
+            parts: 0,
+            refused: 0,
+            unchanged: 0,
+            largest: 0,
+            downloads: Downloads::default(),
+            visitor: None,
+            client: None,
+            networks: Networks::new(1),
+            top_client: None,
+            clients: 0,
+            media_visitors: 0,
+            asset_only_visitors: 0,
+            own_visitors: 0,
+            forged_visitors: 0,
         }
-        self.unchanged += if row.outcome() == Outcome::Unchanged { weight } else { 0 };
-        self.parts += if row.outcome() == Outcome::Part { weight } else { 0 };
-        self.refused += if row.outcome() == Outcome::Refused { weight } else { 0 };
-        self.largest = self.largest.max(row.bytes());
-        *self.hours.entry(i64::from(row.second) / 3600).or_default() += weight;
     }
 
-    fn finish(self, tally: &Tally, names: &OwnNames, at_once: &[Download]) -> Crowd {
-        let one_in = tally.rows.one_in();
-        let mut agents = ByNumber::default();
-        let mut clients: HashMap<ClientKey, (u64, u64), FixedState> = HashMap::default();
-        // whose rows are all here; of others only big ones are
-        let mut whole: HashSet<ClientKey, FixedState> = HashSet::default();
-        let (mut media, mut asset_only, mut own, mut forged) = (0, 0, 0, 0);
-        for (number, (has_media, has_own, requests, bytes)) in &self.visitors {
-            let visitor = tally.visitors.get(*number);
-            let sum = |at: &mut (u64, u64)| *at = (at.0 + requests, at.1 + bytes);
-            sum(agents.entry(visitor.agent).or_default());
-            sum(clients.entry(visitor.client).or_default());
-            if !tally.rows.has_whole(visitor.lot) {
-                continue;
-            }
-            whole.insert(visitor.client);
-            if *number == OTHER {
-                continue;
-            }
-            media += u64::from(*has_media);
-            asset_only += u64::from(*has_media && visitor.is_asset_only());
-            own += u64::from(*has_own);
-            forged += u64::from(*has_own && !names.came_from_page(*number));
+    /// Takes a row with its place, and the class of its referer.
+    pub(super) fn take(
+        &mut self,
+        tally: &Tally,
+        coming: &Coming<'_>,
+        (place, row): (u32, &Row),
+        class: RefererClass,
+    ) {
+        let weight = tally.rows.weight(row);
+        let bytes = row.bytes() * weight;
+        let outcome = row.outcome();
+        self.requests += weight;
+        self.bytes += bytes;
+        let kind = &mut self.kinds[row.kind() as usize];
+        *kind = (kind.0 + weight, kind.1 + bytes);
+        self.classes[class as usize] += weight;
+        self.referers.add(row.referer, weight, bytes);
+        self.paths.add(row.path, weight, bytes);
+        self.hours.add(row.second / 3600, weight, bytes);
+        match outcome {
+            Outcome::Whole => {}
+            Outcome::Part => self.parts += weight,
+            Outcome::Unchanged => self.unchanged += weight,
+            Outcome::Refused => self.refused += weight,
         }
-        let networks = networks(tally, &clients);
-        let mut hours: Vec<(i64, u64)> = self.hours.into_iter().collect();
+        self.largest = self.largest.max(row.bytes());
+        if self.visitor.is_none_or(|visitor| visitor.number != coming.number) {
+            self.end_visitor(tally);
+            self.visitor = Some(VisitorHere::new(tally, coming));
+        }
+        if let Some(visitor) = &mut self.visitor {
+            let is_media = row.kind().is_media() && outcome != Outcome::Refused;
+            visitor.has_media |= is_media;
+            visitor.has_own |= is_media && class == RefererClass::Own;
+            visitor.requests += weight;
+            visitor.bytes += bytes;
+        }
+        self.downloads.take(place, row);
+    }
+
+    fn end_visitor(&mut self, tally: &Tally) {
+        let Some(visitor) = self.visitor.take() else { return };
+        self.downloads.end_visitor(&tally.rows);
+        self.agents.add(visitor.agent, visitor.requests, visitor.bytes);
+        if visitor.is_whole && visitor.number != OTHER {
+            self.media_visitors += u64::from(visitor.has_media);
+            self.asset_only_visitors += u64::from(visitor.has_media && visitor.is_asset_only);
+            self.own_visitors += u64::from(visitor.has_own);
+            self.forged_visitors += u64::from(visitor.has_own && !visitor.came_from_page);
+        }
+        if self.client.is_none_or(|client| client.key != visitor.client) {
+            self.end_client(tally);
+            self.client =
+                Some(ClientHere { key: visitor.client, is_whole: visitor.is_whole, requests: 0, bytes: 0 });
+        }
+        if let Some(client) = &mut self.client {
+            client.is_whole |= visitor.is_whole;
+            client.requests += visitor.requests;
+            client.bytes += visitor.bytes;
+        }
+    }
+
+    fn end_client(&mut self, tally: &Tally) {
+        let Some(client) = self.client.take() else { return };
+        self.clients += u64::from(client.is_whole);
+        self.networks.add(tally, client.key, client.requests, client.bytes);
+        self.offer(tally, client);
+    }
+
+    /// Of several the one with the most bytes is the top client.
+    fn offer(&mut self, tally: &Tally, client: ClientHere) {
+        let is_top = self.top_client.is_none_or(|top| {
+            let size = |client: &ClientHere| (client.bytes, client.requests);
+            let by_size = size(&client).cmp(&size(&top));
+            by_size.then_with(|| client_order(tally, top.key).cmp(&client_order(tally, client.key))).is_gt()
+        });
+        if is_top {
+            self.top_client = Some(client);
+        }
+    }
+
+    /// Takes the rows of other clients in other networks.
+    pub(super) fn merge(&mut self, tally: &Tally, mut other: Self) {
+        for one in [&mut *self, &mut other] {
+            one.end_visitor(tally);
+            one.end_client(tally);
+        }
+        self.requests += other.requests;
+        self.bytes += other.bytes;
+        for (mine, theirs) in self.kinds.iter_mut().zip(other.kinds) {
+            *mine = (mine.0 + theirs.0, mine.1 + theirs.1);
+        }
+        for (mine, theirs) in self.classes.iter_mut().zip(other.classes) {
+            *mine += theirs;
+        }
+        self.agents.merge(other.agents);
+        self.referers.merge(other.referers);
+        self.paths.merge(other.paths);
+        self.hours.merge(other.hours);
+        self.parts += other.parts;
+        self.refused += other.refused;
+        self.unchanged += other.unchanged;
+        self.largest = self.largest.max(other.largest);
+        self.downloads.merge(other.downloads);
+        self.networks.merge(tally, other.networks);
+        if let Some(top) = other.top_client {
+            self.offer(tally, top);
+        }
+        self.clients += other.clients;
+        self.media_visitors += other.media_visitors;
+        self.asset_only_visitors += other.asset_only_visitors;
+        self.own_visitors += other.own_visitors;
+        self.forged_visitors += other.forged_visitors;
+    }
+
+    pub(super) fn finish(mut self, tally: &Tally) -> Crowd {
+        self.end_visitor(tally);
+        self.end_client(tally);
+        let one_in = tally.rows.one_in();
+        let (networks, top_network) = self.networks.finish(tally);
+        let mut hours: Vec<(i64, u64)> =
+            self.hours.all().map(|(hour, requests, _)| (i64::from(hour), requests)).collect();
         hours.sort_unstable();
-        let mut classes: Vec<(RefererClass, u64)> = self.classes.into_iter().collect();
+        let mut classes: Vec<(RefererClass, u64)> =
+            RefererClass::ALL.into_iter().zip(self.classes).filter(|(_, requests)| *requests > 0).collect();
         classes.sort_unstable_by(|one, other| other.1.cmp(&one.1).then(one.0.cmp(&other.0)));
-        let top_client = clients
-            .iter()
-            .map(|(client, (requests, bytes))| (*client, *requests, *bytes))
-            .max_by(|one, other| {
-                (one.2, one.1)
-                    .cmp(&(other.2, other.1))
-                    .then_with(|| client_name(tally, other.0).cmp(&client_name(tally, one.0)))
-            });
         Crowd {
             requests: self.requests,
             bytes: self.bytes,
-            clients: whole.len() as u64 * one_in,
-            networks: networks.len() as u64,
-            media_visitors: media * one_in,
-            asset_only_visitors: asset_only * one_in,
-            own_visitors: own * one_in,
-            forged_visitors: forged * one_in,
+            clients: self.clients * one_in,
+            networks,
+            media_visitors: self.media_visitors * one_in,
+            asset_only_visitors: self.asset_only_visitors * one_in,
+            own_visitors: self.own_visitors * one_in,
+            forged_visitors: self.forged_visitors * one_in,
             kinds: self.kinds,
             classes,
-            agents: sorted(&agents, |number| tally.agents.names.name(number)),
-            referers: sorted(&self.referers, |number| tally.referers.names.name(number)),
-            paths: sorted(&self.paths, |number| tally.paths.names.name(number)),
-            top_client,
-            top_network: networks
+            agents: self.agents.sorted(|number| tally.agents.names.name(number)),
+            referers: self.referers.sorted(|number| tally.referers.names.name(number)),
+            paths: self.paths.sorted(|number| tally.paths.names.name(number)),
+            top_client: self.top_client.map(|client| (client.key, client.requests, client.bytes)),
+            top_network: top_network
                 .first()
-                .map(|(network, requests, bytes)| (network.shown(), *requests, *bytes)),
+                .map(|(network, counted)| (network.shown(), counted.requests, counted.bytes)),
             parts: self.parts,
             refused: self.refused,
             unchanged: self.unchanged,
             largest: self.largest,
-            at_once: concurrency(at_once, hours.len() as u64 * 3600),
+            at_once: at_once([&self.downloads], &tally.rows, hours.len() as u64 * 3600),
             hours,
         }
     }
 }
 
-/// The most requests first, then the most bytes, then by name: no order of a hash table shows.
-pub(super) fn sorted<'a>(counts: &ByNumber, name: impl Fn(u32) -> &'a [u8]) -> Vec<(u32, u64, u64)> {
-    let mut all: Vec<(u32, u64, u64)> =
-        counts.iter().map(|(number, (requests, bytes))| (*number, *requests, *bytes)).collect();
-    all.sort_unstable_by(|one, other| {
-        (other.1, other.2).cmp(&(one.1, one.2)).then_with(|| name(one.0).cmp(name(other.0)))
-    });
-    all
-}
-
-/// Networks with requests and bytes, the most bytes first.
-fn networks(tally: &Tally, clients: &HashMap<ClientKey, (u64, u64), FixedState>) -> Vec<(Network, u64, u64)> {
-    let mut by_network: HashMap<Network, (u64, u64), FixedState> = HashMap::default();
-    for (client, (requests, bytes)) in clients {
-        let sum = by_network.entry(Network::of(tally, *client)).or_default();
-        *sum = (sum.0 + requests, sum.1 + bytes);
-    }
-    let mut all: Vec<(Network, u64, u64)> =
-        by_network.into_iter().map(|(network, (requests, bytes))| (network, requests, bytes)).collect();
-    all.sort_unstable_by(|one, other| {
-        (other.2, other.1).cmp(&(one.2, one.1)).then_with(|| one.0.cmp(&other.0))
-    });
-    all
-}
-
-/// A /24 or /48, or for clients with names the end of the name.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) enum Network {
-    Addresses(IpNet),
-    Named(String),
-}
-
-impl Network {
-    pub(super) fn of(tally: &Tally, client: ClientKey) -> Self {
-        let Some(address) = client.address() else {
-            let name = client_name(tally, client);
-            return Self::Named(visit::registrable(&name).to_owned());
-        };
-        Self::Addresses(crate::pressure::network_of(address))
-    }
-
-    pub(super) fn shown(&self) -> String {
-        match self {
-            Self::Addresses(network) => network.to_string(),
-            Self::Named(name) => name.clone(),
+impl VisitorHere {
+    fn new(tally: &Tally, coming: &Coming<'_>) -> Self {
+        Self {
+            number: coming.number,
+            client: coming.visitor.client,
+            agent: coming.visitor.agent,
+            is_asset_only: coming.visitor.is_asset_only(),
+            came_from_page: coming.came_from_page,
+            is_whole: tally.rows.has_whole(coming.visitor.lot),
+            has_media: false,
+            has_own: false,
+            requests: 0,
+            bytes: 0,
         }
     }
 }
 
-/// A client for showing.
-pub(super) fn client_name(tally: &Tally, client: ClientKey) -> String {
-    match client.address() {
-        Some(address) => address.to_string(),
-        None => tally.client_names.shown(u32::try_from(client.low).unwrap_or(OTHER)),
+/// Requests and bytes by number. Neighbours mostly have the same number: it is looked up where it changes.
+#[derive(Debug, Default)]
+struct Sums {
+    latest: Option<(u32, u64, u64)>,
+    sums: HashMap<u32, (u64, u64), FixedState>,
+}
+
+impl Sums {
+    #[inline]
+    fn add(&mut self, number: u32, requests: u64, bytes: u64) {
+        match &mut self.latest {
+            Some(latest) if latest.0 == number => {
+                latest.1 += requests;
+                latest.2 += bytes;
+            }
+            latest => {
+                let before = latest.replace((number, requests, bytes));
+                self.put(before);
+            }
+        }
+    }
+
+    fn put(&mut self, latest: Option<(u32, u64, u64)>) {
+        if let Some((number, requests, bytes)) = latest {
+            let sum = self.sums.entry(number).or_default();
+            *sum = (sum.0 + requests, sum.1 + bytes);
+        }
+    }
+
+    fn merge(&mut self, other: Self) {
+        for sum in other.all() {
+            self.put(Some(sum));
+        }
+    }
+
+    fn all(mut self) -> impl Iterator<Item = (u32, u64, u64)> {
+        let latest = self.latest.take();
+        self.put(latest);
+        self.sums.into_iter().map(|(number, (requests, bytes))| (number, requests, bytes))
+    }
+
+    /// The most requests first, then the most bytes, then by name: no order of a hash table shows.
+    fn sorted<'a>(self, name: impl Fn(u32) -> &'a [u8]) -> Vec<(u32, u64, u64)> {
+        let mut all: Vec<(u32, u64, u64)> = self.all().collect();
+        all.sort_unstable_by(|one, other| {
+            (other.1, other.2).cmp(&(one.1, one.2)).then_with(|| name(one.0).cmp(name(other.0)))
+        });
+        all
     }
 }

@@ -1,16 +1,16 @@
 //! One virtual server in time: against its usual, since when, and what holds the increase.
 
-use super::concurrency::{concurrency, downloads};
-use super::crowd::Network;
+use super::concurrency::{Downloads, at_once};
 use super::growth::{self, HourSeries, Judged, Moved, Stretch};
 use super::hours::{HOUR, HourCell};
+use super::networks::Network;
 use super::own::OwnNames;
-use super::rows::Row;
 use super::summary::{
     AgainstMonth, AgainstUsual, Baseline, Change, Dimension, Domain, Explained, POINTS_MAX, Point, Series,
 };
 use super::tally::Tally;
 use super::usual::{DomainUsual, Usuals};
+use super::visitors::ClientKey;
 use crate::{Counted, robust};
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
@@ -79,7 +79,7 @@ impl Times<'_> {
     }
 
     /// One domain.
-    pub(super) fn domain(&self, domain: u16, counted: Counted) -> Domain {
+    pub(super) fn domain(&self, domain: u16, counted: Counted, downloads: &Downloads) -> Domain {
         let name = self.tally.domains.names.shown(u32::from(domain));
         let cells = self.tally.hours.cells().iter().filter(|cell| cell.domain == domain);
         let hours = LogHours::of(cells, self.now);
@@ -98,7 +98,6 @@ impl Times<'_> {
             _ => Vec::new(),
         };
         let seconds = hours.span().map_or(1, |(first, last)| i64::from(last - first + 1) * HOUR);
-        let at_once = downloads(self.rows(domain), &self.tally.rows);
         Domain {
             name,
             counted,
@@ -107,7 +106,7 @@ impl Times<'_> {
             month: usual.and_then(|usual| month(usual, &hours)),
             change,
             explained,
-            concurrency: concurrency(&at_once, seconds.unsigned_abs()),
+            concurrency: at_once([downloads], &self.tally.rows, seconds.unsigned_abs()),
         }
     }
 
@@ -115,10 +114,6 @@ impl Times<'_> {
     pub(super) fn seconds(&self) -> u64 {
         let hours = LogHours::of(self.tally.hours.cells().iter(), self.now);
         hours.span().map_or(1, |(first, last)| u64::from((last - first).unsigned_abs() + 1) * 3600)
-    }
-
-    fn rows(&self, domain: u16) -> impl Iterator<Item = &Row> {
-        self.tally.rows.iter().filter(move |row| row.domain == domain)
     }
 
     /// Bytes of a request, in the mean.
@@ -134,31 +129,11 @@ impl Times<'_> {
         if outside < 1.0 {
             return Vec::new();
         }
-        let mut sums: [HashMap<u32, [u64; 2], FixedState>; 5] = Default::default();
-        let mut networks = Numbered::default();
-        for row in self.rows(domain) {
-            let second = i64::from(row.second);
-            if second < all.0 || second >= all.1 {
-                continue;
-            }
-            let is_inside = usize::from(second >= window.0 && second < window.1);
-            let bytes = row.bytes() * self.tally.rows.weight(row);
-            let visitor = self.tally.visitors.get(row.visitor);
-            let values = [
-                row.path,
-                row.kind() as u32,
-                self.referer_value(row),
-                networks.number(&Network::of(self.tally, visitor.client)),
-                visitor.agent,
-            ];
-            for (sums, value) in sums.iter_mut().zip(values) {
-                sums.entry(value).or_default()[is_inside] += bytes;
-            }
-        }
+        let (sums, networks) = self.sums(domain, window, all);
         let dimensions =
             [Dimension::Path, Dimension::Kind, Dimension::Referer, Dimension::Network, Dimension::Agent];
         let mut explained = Vec::new();
-        for (dimension, sums) in dimensions.into_iter().zip(&sums) {
+        for (dimension, sums) in dimensions.into_iter().zip(sums) {
             let shown = |value: u32| self.shown(dimension, value, &networks);
             explained.extend(parts(sums, (outside, inside), shown).map(|(value, part)| Explained {
                 dimension,
@@ -172,10 +147,52 @@ impl Times<'_> {
         explained
     }
 
+    /// Bytes outside and inside of a stretch of time, by the values of each dimension, and what numbers of networks mean.
+    fn sums(&self, domain: u16, window: (i64, i64), all: (i64, i64)) -> ([Vec<Sum>; 5], Numbered) {
+        let tally = self.tally;
+        // by numbers that are there already: what they stand for is looked up once for each, not for each row
+        let mut paths = vec![[0; 2]; tally.paths.names.len()];
+        let mut kinds = vec![[0; 2]; TargetKind::ALL.len()];
+        let mut referers = vec![[0; 2]; tally.referers.names.len()];
+        let mut visitors = vec![[0; 2]; tally.visitors.all().len()];
+        for row in tally.rows.iter().filter(|row| row.domain == domain) {
+            let second = i64::from(row.second);
+            if second < all.0 || second >= all.1 {
+                continue;
+            }
+            let is_inside = usize::from(second >= window.0 && second < window.1);
+            let bytes = row.bytes() * tally.rows.weight(row);
+            paths[row.path as usize][is_inside] += bytes;
+            kinds[row.kind() as usize][is_inside] += bytes;
+            referers[row.referer as usize][is_inside] += bytes;
+            visitors[row.visitor as usize][is_inside] += bytes;
+        }
+        let mut agents = vec![[0; 2]; tally.agents.names.len()];
+        let mut of_networks: Vec<[u64; 2]> = Vec::new();
+        let mut networks = Numbered::default();
+        for (visitor, [before, during]) in numbered(visitors) {
+            let visitor = tally.visitors.get(visitor);
+            let network = networks.number(tally, visitor.client);
+            if network as usize >= of_networks.len() {
+                of_networks.push([0; 2]);
+            }
+            for sum in [&mut agents[visitor.agent as usize], &mut of_networks[network as usize]] {
+                *sum = [sum[0] + before, sum[1] + during];
+            }
+        }
+        let mut sites: BTreeMap<u32, [u64; 2]> = BTreeMap::new();
+        for (referer, [before, during]) in numbered(referers) {
+            let sum = sites.entry(self.referer_value(domain, referer)).or_default();
+            *sum = [sum[0] + before, sum[1] + during];
+        }
+        let sites = sites.into_iter().collect();
+        ([numbered(paths), numbered(kinds), sites, numbered(of_networks), numbered(agents)], networks)
+    }
+
     /// The site of a foreign referer; for others their class, above all numbers of sites.
-    fn referer_value(&self, row: &Row) -> u32 {
-        let place = self.tally.referers.known[row.referer as usize];
-        let class = self.own.class(row.domain, place);
+    fn referer_value(&self, domain: u16, referer: u32) -> u32 {
+        let place = self.tally.referers.known[referer as usize];
+        let class = self.own.class(domain, place);
         if class.may_be_accused() { place.site } else { u32::MAX - class as u32 }
     }
 
@@ -193,6 +210,14 @@ impl Times<'_> {
     }
 }
 
+/// The number of a value, and its bytes outside and inside of a stretch of time.
+type Sum = (u32, [u64; 2]);
+
+/// Sums with their places as numbers, where they have any bytes.
+fn numbered(sums: Vec<[u64; 2]>) -> Vec<Sum> {
+    (0..).zip(sums).filter(|(_, sum)| *sum != [0; 2]).collect()
+}
+
 /// Networks as numbers.
 #[derive(Default)]
 struct Numbered {
@@ -201,13 +226,14 @@ struct Numbered {
 }
 
 impl Numbered {
-    fn number(&mut self, network: &Network) -> u32 {
-        if let Some(number) = self.numbers.get(network) {
+    fn number(&mut self, tally: &Tally, client: ClientKey) -> u32 {
+        let network = Network::of(tally, client);
+        if let Some(number) = self.numbers.get(&network) {
             return *number;
         }
         let number = u32::try_from(self.shown.len()).unwrap_or(0);
-        self.numbers.insert(network.clone(), number);
         self.shown.push(network.shown());
+        self.numbers.insert(network, number);
         number
     }
 
@@ -219,16 +245,16 @@ impl Numbered {
 /// What explains an increase in one dimension, with names, in an order that hangs on nothing.
 #[expect(clippy::cast_precision_loss, reason = "bytes an hour")]
 fn parts(
-    sums: &HashMap<u32, [u64; 2], FixedState>,
+    sums: Vec<Sum>,
     hours: (f64, f64),
     shown: impl Fn(u32) -> String,
 ) -> impl Iterator<Item = (String, growth::Part)> {
     let mut values: Vec<Moved> = sums
-        .iter()
+        .into_iter()
         .map(|(value, [before, during])| Moved {
-            value: *value,
-            before: *before as f64 / hours.0,
-            during: *during as f64 / hours.1,
+            value,
+            before: before as f64 / hours.0,
+            during: during as f64 / hours.1,
         })
         .collect();
     values.sort_by(|one, other| {

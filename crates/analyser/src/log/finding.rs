@@ -16,7 +16,8 @@ mod without_referer;
 use super::crowd::Crowd;
 use super::scene::Scene;
 use super::summary::{Concurrency, Domain, Summary};
-use crate::human;
+use super::tally::Tallied;
+use crate::human::{self, percent_of, things};
 use crate::{Confidence, Counted, Evidence, Finding, PathTrait, Traits, Verdict};
 use visit::Program;
 
@@ -65,13 +66,13 @@ impl Desk<'_> {
     fn say_size(&self, facts: &mut Facts, crowd: &Crowd, domain: u16) {
         let all = self.scene.domain(domain);
         let text = format!(
-            "{} requests ({} of all) and {} {} ({} of all), from {}",
-            human::count(crowd.requests),
-            percent_of(crowd.requests, all.requests),
+            "{} ({} of all) and {} {} ({} of all), from {}",
+            things(crowd.requests, "request"),
+            human::percent(crowd.requests, all.requests),
             human::bytes(crowd.bytes),
             self.summary.bytes_meaning.word(),
-            percent_of(crowd.bytes, all.bytes),
-            addresses(crowd.clients),
+            human::percent(crowd.bytes, all.bytes),
+            things(crowd.clients, "address"),
         );
         facts.say("share_of_bytes", human::share(crowd.bytes, all.bytes), text);
     }
@@ -92,6 +93,16 @@ impl Desk<'_> {
             )
         };
         facts.say("at_once_peak", at_once.peak_to as f64, text);
+    }
+
+    /// Paths of which a crowd has half or more, of requests or of bytes, are explained by it.
+    fn explain(&mut self, crowd: &Crowd, size: impl Fn(Tallied) -> u64) {
+        let tally = self.scene.tally;
+        let mostly = crowd.paths.iter().filter(|(path, requests, bytes)| {
+            let theirs = Tallied { requests: *requests, bytes: *bytes };
+            2 * size(theirs) >= size(tally.paths.tallied[*path as usize])
+        });
+        self.explained.extend(mostly.map(|path| path.0));
     }
 
     /// The name of a domain; `None` if nothing names it.
@@ -139,24 +150,6 @@ impl Desk<'_> {
             facts.say("relations_of_one_in", one_in as f64, text);
         }
     }
-}
-
-/// `share` as a percentage for people: of little so much that it is not nothing.
-fn percent(share: f64) -> String {
-    if (0.0005..0.01).contains(&share) {
-        return format!("{:.1}%", share * 100.0);
-    }
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of 0 to 1")]
-    let part = (share.clamp(0.0, 1.0) * 1e6).round() as u64;
-    human::percent(part, 1_000_000)
-}
-
-fn percent_of(part: u64, whole: u64) -> String {
-    percent(human::share(part, whole))
-}
-
-fn addresses(clients: u64) -> String {
-    if clients == 1 { "1 address".to_owned() } else { format!("{} addresses", human::count(clients)) }
 }
 
 fn counted(crowd: &Crowd) -> Counted {

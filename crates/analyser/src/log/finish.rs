@@ -1,39 +1,43 @@
 //! From what was counted to a summary and findings.
 
-use super::concurrency::{concurrency, downloads};
-use super::crowd::{Network, client_name};
+use super::chosen;
+use super::clients::ClientSum;
+use super::concurrency::at_once;
 use super::domains::Times;
 use super::finding;
 use super::hours::HOURS_MAX;
+use super::networks::{Network, client_name};
 use super::own::OwnNames;
 use super::rows::Outcome;
-use super::scene::{self, Scene};
+use super::scene::Scene;
 use super::summary::{
     AgentRow, ClassCount, ClientRow, Domain, KindCount, LISTED_MAX, LimitReached, NetworkRow, PathRow,
     RefererRow, Span, StatusCount, Summary, WithoutReferer,
 };
 use super::tally::{Tallied, Tally};
 use super::usual::Usuals;
-use super::visitors::{ClientKey, VISITORS_MAX};
+use super::visitors::VISITORS_MAX;
 use crate::human::share;
 use crate::{Counted, Finding};
-use foldhash::fast::FixedState;
-use hashbrown::HashMap;
+use std::num::NonZeroUsize;
 use visit::{RefererClass, TargetKind};
-
-/// How many domains are looked at one by one.
-const DOMAINS_LOOKED_AT: usize = 30;
 
 impl Tally {
     /// What the lines say, and what stands out in them, against what is usual; `now` is in seconds since 1970.
     ///
     /// `usuals` are those of earlier runs, without this log: let them [learn](Usuals::learn) it afterwards.
     pub fn finish(&self, usuals: &Usuals, now: i64) -> (Summary, Vec<Finding>) {
+        self.finish_on(NonZeroUsize::MIN, usuals, now)
+    }
+
+    /// The same on so many threads at most.
+    pub fn finish_on(&self, threads: NonZeroUsize, usuals: &Usuals, now: i64) -> (Summary, Vec<Finding>) {
         let own = OwnNames::learn(self);
         let mut known = usuals.clone();
         known.learn(self, now);
-        let scene = Scene::new(self, &own);
+        let scene = Scene::new(self, &own, threads);
         let times = Times { tally: self, own: &own, known: &known, now };
+        let downloads = scene.domains.iter().map(|domain| &domain.2).chain([&scene.other_downloads]);
         let summary = Summary {
             bytes_meaning: self.meaning,
             span: self.span.map(|(from_unix, to_unix)| Span {
@@ -41,14 +45,14 @@ impl Tally {
                 to_unix,
                 utc_offset_seconds: self.offset_seconds.1,
             }),
-            total: counted(self.total, scene.clients.len() as u64),
+            total: counted(self.total, scene.clients.count),
             aborted: self.aborted.map(|aborted| counted(aborted, 0)),
             has_referer: self.has_referer,
             has_user_agent: self.has_user_agent,
             statuses: statuses(self),
             domains: domains(&scene, &times),
             series: times.series(),
-            concurrency: concurrency(&downloads(self.rows.iter(), &self.rows), times.seconds()),
+            concurrency: at_once(downloads, &self.rows, times.seconds()),
             without_referer: self.has_referer.then(|| without_referer(self)),
             own_names: own.shown.clone(),
             kinds: kinds(self),
@@ -57,7 +61,7 @@ impl Tally {
             paths: paths(&scene),
             clients: clients(&scene),
             networks: networks(&scene),
-            agents: agents(self),
+            agents: agents(&scene),
             limits: limits(self),
             relations_of_one_in: u32::try_from(self.rows.one_in()).unwrap_or(u32::MAX),
         };
@@ -86,21 +90,16 @@ fn kinds(tally: &Tally) -> Vec<KindCount> {
     all
 }
 
-/// The domains with the most bytes; how many clients each has is counted by its rows.
+/// The domains with the most bytes.
 fn domains(scene: &Scene<'_>, times: &Times<'_>) -> Vec<Domain> {
-    let tally = scene.tally;
-    let name = |number: u32| tally.domains.names.name(number);
-    let mut chosen = scene::top(&tally.domains.tallied, DOMAINS_LOOKED_AT, name, |_| true);
-    chosen.truncate(DOMAINS_LOOKED_AT);
-    let clients = if tally.domains.names.len() == 2 {
-        vec![0, scene.clients.len() as u64]
-    } else {
-        scene.clients_by(tally.domains.names.len(), |row| Some(u32::from(row.domain)))
-    };
-    let of = |domain: u16| clients[usize::from(domain)];
-    let all = chosen.into_iter().filter_map(|number| u16::try_from(number).ok());
-    all.map(|domain| times.domain(domain, counted(tally.domains.tallied[usize::from(domain)], of(domain))))
-        .collect()
+    let is_one = scene.tally.domains.names.len() == 2;
+    let all = scene.domains.iter().map(|(domain, clients, downloads)| {
+        // all clients are counted, those of a domain only by rows
+        let clients = if is_one { scene.clients.count } else { *clients };
+        let counted = counted(scene.tally.domains.tallied[usize::from(*domain)], clients);
+        times.domain(*domain, counted, downloads)
+    });
+    all.collect()
 }
 
 fn without_referer(tally: &Tally) -> WithoutReferer {
@@ -171,72 +170,39 @@ fn referers(scene: &Scene<'_>) -> Vec<RefererRow> {
 
 fn paths(scene: &Scene<'_>) -> Vec<PathRow> {
     let tally = scene.tally;
-    let mut chosen =
-        scene::top(&tally.paths.tallied, LISTED_MAX, |number| tally.paths.names.name(number), |_| true);
-    chosen.truncate(LISTED_MAX);
-    let mut place = vec![None; tally.paths.names.len()];
-    for (at, number) in (0_u32..).zip(&chosen) {
-        place[*number as usize] = Some(at);
-    }
-    let clients = scene.clients_by(chosen.len(), |row| place[row.path as usize]);
-    let rows = chosen.iter().zip(clients).map(|(number, clients)| PathRow {
+    let rows = scene.listed_paths.iter().map(|(number, clients)| PathRow {
         path: tally.paths.names.shown(*number),
         kind: tally.paths.known[*number as usize],
-        counted: counted(tally.paths.tallied[*number as usize], clients),
+        counted: counted(tally.paths.tallied[*number as usize], *clients),
     });
     rows.collect()
 }
 
 fn clients(scene: &Scene<'_>) -> Vec<ClientRow> {
     let tally = scene.tally;
-    let top = scene.clients.iter().take(LISTED_MAX);
-    top.map(|client| ClientRow {
+    let row = |client: &ClientSum| ClientRow {
         client: client_name(tally, client.key),
         counted: Counted { requests: client.requests, bytes: client.bytes, clients: 1 },
         pages: client.pages,
         agents: client.agents,
         program: tally.agents.known[client.agent as usize],
-    })
-    .collect()
+    };
+    scene.clients.by_bytes.iter().map(row).collect()
 }
 
 fn networks(scene: &Scene<'_>) -> Vec<NetworkRow> {
-    let mut sums: HashMap<Network, Counted, FixedState> = HashMap::default();
-    for client in &scene.clients {
-        let sum = sums.entry(Network::of(scene.tally, client.key)).or_default();
-        sum.requests += client.requests;
-        sum.bytes += client.bytes;
-        sum.clients += 1;
-    }
-    let mut all: Vec<(Network, Counted)> = sums.into_iter().collect();
-    all.sort_unstable_by(|one, other| {
-        (other.1.bytes, other.1.requests)
-            .cmp(&(one.1.bytes, one.1.requests))
-            .then_with(|| one.0.cmp(&other.0))
-    });
-    all.truncate(LISTED_MAX);
-    all.into_iter().map(|(network, counted)| NetworkRow { network: network.shown(), counted }).collect()
+    let row =
+        |(network, counted): &(Network, Counted)| NetworkRow { network: network.shown(), counted: *counted };
+    scene.clients.networks.iter().map(row).collect()
 }
 
-fn agents(tally: &Tally) -> Vec<AgentRow> {
-    let asked = tally.visitors.all().iter().filter(|visitor| visitor.requests > 0);
-    let mut pairs: Vec<(u32, ClientKey)> = asked.map(|visitor| (visitor.agent, visitor.client)).collect();
-    if tally.domains.names.len() > 2 {
-        // one client with one program is several visitors at several domains
-        pairs.sort_unstable();
-        pairs.dedup();
-    }
-    let mut clients = vec![0_u64; tally.agents.names.len()];
-    for (agent, _) in pairs {
-        clients[agent as usize] += 1;
-    }
-    let mut chosen =
-        scene::top(&tally.agents.tallied, LISTED_MAX, |number| tally.agents.names.name(number), |_| true);
-    chosen.truncate(LISTED_MAX);
-    let rows = chosen.into_iter().map(|number| AgentRow {
+fn agents(scene: &Scene<'_>) -> Vec<AgentRow> {
+    let tally = scene.tally;
+    let name = |number| tally.agents.names.name(number);
+    let rows = chosen::first(&tally.agents.tallied, LISTED_MAX, name).into_iter().map(|number| AgentRow {
         agent: tally.agents.names.shown(number),
         program: tally.agents.known[number as usize],
-        counted: counted(tally.agents.tallied[number as usize], clients[number as usize]),
+        counted: counted(tally.agents.tallied[number as usize], scene.clients.of_agent[number as usize]),
     });
     rows.collect()
 }

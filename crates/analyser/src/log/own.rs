@@ -2,12 +2,13 @@
 //! alias is the classic false alarm: its own pages look like somebody else's.
 
 use super::names::OTHER;
-use super::rows::Outcome;
+use super::rows::{Outcome, Row};
 use super::summary::OwnName;
 use super::tally::{Place, Tally};
+use super::visitors::Visitor;
 use foldhash::fast::FixedState;
-use hashbrown::{HashMap, HashSet};
-use std::collections::BTreeSet;
+use hashbrown::HashMap;
+use std::collections::BTreeMap;
 use visit::{Host, Referer, RefererClass, TargetKind, registrable};
 
 /// A host named by fewer referers is not learnt.
@@ -36,8 +37,6 @@ pub struct OwnNames {
     sites: Vec<Vec<u32>>,
     /// For each domain, how many rows are pages, and how many there are.
     pages: Vec<(u64, u64)>,
-    /// Visitors who opened a page that a referer of theirs names.
-    came_from_pages: Vec<bool>,
     pub(super) shown: Vec<OwnName>,
 }
 
@@ -47,12 +46,9 @@ struct Signs {
     requests: u64,
     assets: u64,
     assets_of_visitors: u64,
-    pages: u64,
     from_served: u64,
     served_pages: u64,
 }
-
-type ByHost = HashMap<(u16, u32), (u32, Signs), FixedState>;
 
 impl OwnNames {
     /// Learns from what was counted.
@@ -68,7 +64,7 @@ impl OwnNames {
             *all += 1;
         }
         let sites = vec![Vec::new(); domains];
-        let mut own = Self { sites, pages, came_from_pages: Vec::new(), shown: Vec::new() };
+        let mut own = Self { sites, pages, shown: Vec::new() };
         let signs = signs(tally, &served);
         own.take_names(tally, &signs);
         own.take_learnt(tally, &signs);
@@ -77,7 +73,6 @@ impl OwnNames {
             .sort_by(|one, other| other.requests.cmp(&one.requests).then_with(|| one.name.cmp(&other.name)));
         own.shown.dedup_by(|one, other| one.name == other.name);
         own.shown.truncate(SHOWN_MAX);
-        own.came_from_pages = own.came_from_pages(tally);
         own
     }
 
@@ -91,43 +86,6 @@ impl OwnNames {
     pub(super) fn opens_pages(&self, domain: u16) -> bool {
         let (pages, all) = self.pages.get(usize::from(domain)).copied().unwrap_or_default();
         crate::human::share(pages, all) >= PAGES_SHARE_MIN
-    }
-
-    /// Whether a visitor opened one of the own pages that its referers name. Who says that a page sent him and never
-    /// opened it has it from a cache, or made it up.
-    pub(super) fn came_from_page(&self, visitor: u32) -> bool {
-        self.came_from_pages.get(visitor as usize).copied().unwrap_or(false)
-    }
-
-    fn came_from_pages(&self, tally: &Tally) -> Vec<bool> {
-        let mut opened: HashSet<(u32, u32), FixedState> = HashSet::default();
-        for row in tally.rows.iter() {
-            if row.kind().is_page() && row.outcome() != Outcome::Refused && row.visitor != OTHER {
-                opened.insert((row.visitor, row.path));
-            }
-        }
-        let mut came = vec![false; tally.visitors.all().len()];
-        let mut named: Vec<Option<(u16, Option<u32>)>> = vec![None; tally.referers.names.len()];
-        for row in tally.rows.iter() {
-            let came = &mut came[row.visitor as usize];
-            let is_asset = row.kind().is_media() || row.kind() == TargetKind::Trimming;
-            let place = tally.referers.known[row.referer as usize];
-            if *came || !is_asset || self.class(row.domain, place) != RefererClass::Own {
-                continue;
-            }
-            let page = match named[row.referer as usize] {
-                Some((domain, page)) if domain == row.domain => page,
-                _ => {
-                    let path = Referer::path_of(tally.referers.names.name(row.referer));
-                    let path = if path.is_empty() { b"/" } else { path };
-                    let page = tally.paths.names.known(row.domain, path);
-                    named[row.referer as usize] = Some((row.domain, page));
-                    page
-                }
-            };
-            *came = page.is_some_and(|page| opened.contains(&(row.visitor, page)));
-        }
-        came
     }
 
     /// How many rows of a domain are pages that were sent.
@@ -209,44 +167,115 @@ impl OwnNames {
     }
 }
 
+/// Finds out of one visitor after the other whether it opened one of the own pages that its referers name. Who says that a
+/// page sent him and never opened it has it from a cache, or made it up.
+pub(super) struct CameFromPage<'a> {
+    tally: &'a Tally,
+    own: &'a OwnNames,
+    /// By path, the last visitor that opened it; none is [`OTHER`].
+    opened: Vec<u32>,
+    /// By referer, the page that it names on the domain for which that was last asked.
+    named: Vec<Option<(u16, Option<u32>)>>,
+}
+
+impl<'a> CameFromPage<'a> {
+    pub(super) fn new(tally: &'a Tally, own: &'a OwnNames) -> Self {
+        let named = vec![None; tally.referers.names.len()];
+        Self { tally, own, opened: vec![OTHER; tally.paths.names.len()], named }
+    }
+
+    /// By all its rows.
+    pub(super) fn of<'r>(
+        &mut self,
+        (number, visitor): (u32, &Visitor),
+        rows: impl Iterator<Item = &'r Row> + Clone,
+    ) -> bool {
+        if visitor.pages == 0 || number == OTHER {
+            return false;
+        }
+        for row in rows.clone() {
+            if row.kind().is_page() && row.outcome() != Outcome::Refused {
+                self.opened[row.path as usize] = number;
+            }
+        }
+        for row in rows {
+            let is_asset = row.kind().is_media() || row.kind() == TargetKind::Trimming;
+            let place = self.tally.referers.known[row.referer as usize];
+            if is_asset
+                && self.own.class(row.domain, place) == RefererClass::Own
+                && self.page(row).is_some_and(|page| self.opened[page as usize] == number)
+            {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// The own page that a row's referer names.
+    fn page(&mut self, row: &Row) -> Option<u32> {
+        let known = &mut self.named[row.referer as usize];
+        if let Some((domain, page)) = *known
+            && domain == row.domain
+        {
+            return page;
+        }
+        let path = Referer::path_of(self.tally.referers.names.name(row.referer));
+        let path = if path.is_empty() { b"/" } else { path };
+        let page = self.tally.paths.names.known(row.domain, path);
+        *known = Some((row.domain, page));
+        page
+    }
+}
+
 /// What the rows say of each host of a referer on each domain, in an order that hangs on nothing.
 fn signs(tally: &Tally, served: &[bool]) -> Vec<(u16, u32, u32, Signs)> {
-    let mut by_host: ByHost = HashMap::default();
-    // whether the page that a referer names is served here, for the domain that was last asked about
-    let mut pages: Vec<Option<(u16, bool)>> = vec![None; tally.referers.names.len()];
+    let has_pages: Vec<bool> = tally.visitors.all().iter().map(|visitor| visitor.pages > 0).collect();
+    // by referer and domain: a log of one domain, as most are, needs no table for that
+    let mut by_referer = vec![Signs::default(); tally.referers.names.len()];
+    let mut by_both: HashMap<(u32, u16), Signs, FixedState> = HashMap::default();
+    let is_one = tally.domains.names.len() <= 2;
     for row in tally.rows.iter() {
-        let place = tally.referers.known[row.referer as usize];
-        if !matches!(place.class, RefererClass::Other | RefererClass::BareIp) || place.host == OTHER {
+        let class = tally.referers.known[row.referer as usize].class;
+        if !matches!(class, RefererClass::Other | RefererClass::BareIp) {
             continue;
         }
-        let (_, signs) = by_host.entry((row.domain, place.host)).or_insert((place.site, Signs::default()));
-        signs.requests += 1;
-        let page = &mut pages[row.referer as usize];
-        let is_served = match *page {
-            Some((domain, is_served)) if domain == row.domain => is_served,
-            _ => {
-                let is_served = names_served_page(tally, served, row.domain, row.referer);
-                signs.served_pages += u64::from(is_served);
-                *page = Some((row.domain, is_served));
-                is_served
-            }
+        let signs = if is_one {
+            &mut by_referer[row.referer as usize]
+        } else {
+            by_both.entry((row.referer, row.domain)).or_default()
         };
-        signs.from_served += u64::from(is_served);
+        signs.requests += 1;
         let kind = row.kind();
-        signs.pages += u64::from(kind.is_page());
         if kind.is_media() || kind == TargetKind::Trimming {
             signs.assets += 1;
-            signs.assets_of_visitors += u64::from(tally.visitors.get(row.visitor).pages > 0);
+            signs.assets_of_visitors += u64::from(has_pages[row.visitor as usize]);
         }
     }
-    let sorted: BTreeSet<(u16, &[u8], u32)> =
-        by_host.keys().map(|(domain, host)| (*domain, tally.hosts.name(*host), *host)).collect();
-    sorted
-        .into_iter()
-        .filter_map(|(domain, _, host)| {
-            by_host.get(&(domain, host)).map(|(site, signs)| (domain, *site, host, *signs))
-        })
-        .collect()
+    let of_one = (0_u32..).zip(by_referer).filter(|(_, signs)| signs.requests > 0);
+    let all = of_one.map(|(referer, signs)| (referer, 1, signs));
+    let all = all.chain(by_both.into_iter().map(|((referer, domain), signs)| (referer, domain, signs)));
+    let mut by_host: BTreeMap<(u16, &[u8]), (u32, u32, Signs)> = BTreeMap::new();
+    for (referer, domain, signs) in all {
+        let place = tally.referers.known[referer as usize];
+        if place.host == OTHER {
+            continue;
+        }
+        let key = (domain, tally.hosts.name(place.host));
+        let sum = &mut by_host.entry(key).or_insert((place.site, place.host, Signs::default())).2;
+        sum.take(&signs, names_served_page(tally, served, domain, referer));
+    }
+    by_host.into_iter().map(|((domain, _), (site, host, signs))| (domain, site, host, signs)).collect()
+}
+
+impl Signs {
+    /// Takes what speaks for it of one referer, that names a page served here or does not.
+    fn take(&mut self, other: &Self, is_served: bool) {
+        self.requests += other.requests;
+        self.assets += other.assets;
+        self.assets_of_visitors += other.assets_of_visitors;
+        self.served_pages += u64::from(is_served);
+        self.from_served += if is_served { other.requests } else { 0 };
+    }
 }
 
 /// Whether the page that a referer names, other than the root that every site has, was served here.

@@ -137,6 +137,11 @@ impl Rows {
         self.blocks.iter().flatten()
     }
 
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.length
+    }
+
     /// The row with this place in [`Rows::iter`].
     pub(super) fn get(&self, place: u32) -> Option<&Row> {
         let place = place as usize;

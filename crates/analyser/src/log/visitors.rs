@@ -44,6 +44,19 @@ impl ClientKey {
         (self.high != NAMED).then(|| IpAddr::V6(Ipv6Addr::from_bits(bits)).to_canonical())
     }
 
+    /// The network of an address, where its clients are neighbours in the order of keys: names have no order that says
+    /// anything, and the lowest block of IPv6 has all of IPv4 in its midst.
+    pub(super) fn network(self) -> Option<(bool, u64)> {
+        const IPV4: u64 = 0xffff;
+        match (self.high, self.low >> 32) {
+            (NAMED, _) => None,
+            (0, IPV4) => Some((false, self.low >> 8)),
+            (0, _) => None,
+            (high, _) if high >> 16 == 0 => None,
+            (high, _) => Some((true, high >> 16)),
+        }
+    }
+
     fn name_number(self) -> Option<u32> {
         if self.high == NAMED { u32::try_from(self.low).ok() } else { None }
     }

@@ -7,7 +7,7 @@ use super::{
     BoundReached, Guessing, HOURS_LISTED_MAX, Hour, LISTED_MAX, Mail, MailVerdict, Named, Sender, SenderKind,
     Sent, ServerCounts, Window,
 };
-use crate::human;
+use crate::human::{self, things};
 use crate::report::{Confidence, Counted, Evidence, Finding, Traits, Verdict};
 use ipnet::IpNet;
 use std::collections::BTreeMap;
@@ -228,9 +228,9 @@ fn burst(sender: &Sender) -> String {
         _ => "with too little else of it in the log to say what is usual".to_owned(),
     };
     format!(
-        "{} sent to {} recipients in the hour of {}, {against}",
+        "{} sent to {} in the hour of {}, {against}",
         named_by(sender),
-        human::count(peak.recipients),
+        things(peak.recipients, "recipient"),
         peak.hour.as_deref().unwrap_or("?"),
     )
 }
@@ -240,14 +240,14 @@ fn rogue(one: &Judged) -> Option<Finding> {
     let sender = &one.sender;
     let mut facts = vec![evidence("recipients_in_hour", sender.peak.recipients, burst(sender))];
     if let Some(program) = sender.programs.first() {
-        let text = format!("its mail came from {} ({} messages)", program.name, human::count(program.count));
+        let text = format!("its mail came from {} ({})", program.name, things(program.count, "message"));
         facts.push(evidence("program", program.count, text));
     }
     facts.extend(sender.tells.iter().map(|tell| Evidence { what: "tell", value: None, text: tell.clone() }));
     let text = format!(
-        "{} messages to {} recipients ({} distinct) in all",
-        human::count(sender.messages),
-        human::count(sender.recipients),
+        "{} to {} ({} distinct) in all",
+        things(sender.messages, "message"),
+        things(sender.recipients, "recipient"),
         human::count(sender.distinct_recipients)
     );
     facts.push(evidence("recipients", sender.recipients, text));
@@ -274,18 +274,14 @@ fn rogue(one: &Judged) -> Option<Finding> {
     })
 }
 
-fn things(number: u64, one: &str, many: &str) -> String {
-    format!("{} {}", human::count(number), if number == 1 { one } else { many })
-}
-
 fn guesser(first: &Guessing, all: u64) -> Finding {
     let who =
         first.network.map_or_else(|| "somewhere that the log does not say".to_owned(), |n| n.to_string());
     let text = format!(
         "{} wrong passwords from {who}, {}, for {}",
         human::count(first.attempts),
-        things(first.addresses, "address", "addresses"),
-        things(first.names, "name", "names")
+        things(first.addresses, "address"),
+        things(first.names, "name")
     );
     let mut facts = vec![evidence("wrong_passwords", first.attempts, text)];
     if all > first.attempts {
@@ -417,11 +413,11 @@ impl Mail {
             return format!("nothing was sent from here {}", self.span());
         }
         format!(
-            "{} messages to {} recipients were sent from here {}, at most {} recipients in an hour",
-            human::count(sent.messages),
-            human::count(sent.recipients),
+            "{} to {} left from here {}, at most {} in an hour",
+            things(sent.messages, "message"),
+            things(sent.recipients, "recipient"),
             self.span(),
-            human::count(sent.recipients_in_peak_hour)
+            things(sent.recipients_in_peak_hour, "recipient")
         )
     }
 

@@ -1,8 +1,8 @@
 //! What Apache's configuration says of its logs.
 
-use super::Found;
 use super::root::Root;
 use super::words;
+use super::{Found, Written};
 use accesslog::{BytesMeaning, Layout};
 use std::collections::BTreeMap;
 
@@ -191,16 +191,13 @@ impl<'a> Reading<'a> {
         for host in &self.hosts {
             for log in &host.logs {
                 if let Some(path) = self.file(log, found) {
-                    let layout = self.layout(log, found);
-                    if let Some(condition) = &log.condition {
-                        found.note(format!(
-                            "{}: not all requests are in {path}: it is written under a condition ({condition})",
-                            log.said_by
-                        ));
-                    }
-                    for path in self.root.matching(&path) {
-                        found.add(self.root.at(path), host.name.as_deref(), layout.clone(), &log.said_by);
-                    }
+                    let written = Written {
+                        domain: host.name.as_deref(),
+                        layout: self.layout(log, found),
+                        condition: log.condition.as_deref(),
+                        said_by: &log.said_by,
+                    };
+                    found.add_matching(self.root, &path, written);
                 }
             }
         }

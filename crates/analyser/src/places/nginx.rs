@@ -1,8 +1,8 @@
 //! What nginx's configuration says of its logs.
 
-use super::Found;
 use super::root::Root;
 use super::words::{self, Part};
+use super::{Found, Written};
 use accesslog::{Layout, NginxEscape};
 use std::collections::BTreeMap;
 
@@ -165,17 +165,13 @@ impl Reading<'_> {
                 found.note(format!("{}: this log goes to {}, not to a file", log.said_by, log.target));
                 continue;
             }
-            let layout = self.layout(log, found);
-            let pattern = self.absolute(&without_variables(&log.target));
-            if let Some(condition) = &log.condition {
-                found.note(format!(
-                    "{}: not all requests are in {pattern}: it is written under a condition ({condition})",
-                    log.said_by
-                ));
-            }
-            for path in self.root.matching(&pattern) {
-                found.add(self.root.at(path), log.domain.as_deref(), layout.clone(), &log.said_by);
-            }
+            let written = Written {
+                domain: log.domain.as_deref(),
+                layout: self.layout(log, found),
+                condition: log.condition.as_deref(),
+                said_by: &log.said_by,
+            };
+            found.add_matching(self.root, &self.absolute(&without_variables(&log.target)), written);
         }
     }
 

@@ -50,21 +50,21 @@ fn said(action: Action, effect: &Effect) -> Vec<String> {
     let bytes: u64 = effect.who.iter().map(|row| row.hit.hit.bytes).sum();
     let share = human::percent(bytes, effect.log.bytes);
     let part = if effect.is_partial { " (as far as it was read)" } else { "" };
-    let requests = human::count(hit);
+    let requests = human::things(hit, "request");
     let bytes = human::bytes(bytes);
     lines.push(match action {
         Action::Slow => {
-            format!("on this log{part}: slows {requests} requests, {bytes}, {share} of all bytes")
+            format!("on this log{part}: slows {requests}, {bytes}, {share} of all bytes")
         }
         Action::Queue => {
             let waited: u64 = effect.rate_classes.iter().map(|class| class.waited.requests).sum();
             format!(
-                "on this log{part}: {requests} requests go through the queue, {} have to wait",
+                "on this log{part}: {requests} through the queue, {} of them would wait",
                 human::count(waited)
             )
         }
         Action::Refuse => format!(
-            "on this log{part}: refuses {requests} requests and saves {}, {share} of all bytes",
+            "on this log{part}: refuses {requests} and saves {}, {share} of all bytes",
             human::bytes(effect.saved.bytes)
         ),
     });
@@ -80,10 +80,10 @@ fn hit_said(who: Who, hit: Hit) -> String {
         0 => format!("{}: none", who.label()),
         requests => {
             format!(
-                "{}: {} of {} requests",
+                "{}: {} of {}",
                 who.label(),
                 human::count(requests),
-                human::count(hit.asked.requests)
+                human::things(hit.asked.requests, "request")
             )
         }
     }

@@ -6,7 +6,7 @@ use super::effect::{
     Amount, BandwidthEffect, Effect, Hit, LimitReached, RateEffect, RuleEffect, Sample, SampleOf, Verdict,
 };
 use super::spread::Spread;
-use crate::human::{bytes, count, percent, seconds};
+use crate::human::{bytes, count, percent, seconds, things};
 use std::fmt::{self, Display, Formatter, Write as _};
 
 /// Examples of each kind that are shown to people; the data has more.
@@ -47,7 +47,7 @@ impl Effect {
             writeln!(out, "PARTIAL: the run was broken off; these are the numbers of what was read.\n")?;
         }
         let log = &self.log;
-        write!(out, "{} requests, {}", count(log.requests), bytes(log.bytes))?;
+        write!(out, "{}, {}", things(log.requests, "request"), bytes(log.bytes))?;
         if let (Some(from), Some(to)) = (log.from_unix, log.to_unix) {
             write!(out, ", {} to {} ({})", date(from), date(to), seconds(to - from))?;
         }
@@ -81,7 +81,12 @@ impl Effect {
         let saved = &self.saved;
         if saved.requests + saved.refused_before > 0 {
             let part = percent(saved.bytes, self.log.bytes);
-            write!(out, "Saved: {} requests, {} ({part} of all)", count(saved.requests), bytes(saved.bytes))?;
+            write!(
+                out,
+                "Saved: {}, {} ({part} of all)",
+                things(saved.requests, "request"),
+                bytes(saved.bytes)
+            )?;
             if saved.refused_before > 0 {
                 write!(out, "; {} more were errors before, and save nothing", count(saved.refused_before))?;
             }
@@ -238,7 +243,7 @@ fn bandwidth(class: &BandwidthEffect, out: &mut Formatter<'_>) -> fmt::Result {
     writeln!(out, "\nBandwidth class {} ({limit} a second)", shown(class.class.as_bytes()))?;
     let Amount { requests, bytes: weight } = class.slowed;
     let most = class.running_max as u64;
-    writeln!(out, "  {} answers of {}, at most {} at once", count(requests), bytes(weight), count(most))?;
+    writeln!(out, "  {} of {}, at most {} at once", things(requests, "answer"), bytes(weight), count(most))?;
     if class.rates.count() > 0 {
         let rate = |value: u64| format!("{}/s", bytes(value));
         // Slow is what matters here: the slowest 5 % are below what 5 % do not exceed.
@@ -367,8 +372,8 @@ impl Display for Comparison {
         }
         writeln!(
             out,
-            "{} requests; both policies decide {} of them alike.",
-            count(all),
+            "{}; both policies decide {} of them alike.",
+            things(all, "request"),
             count(self.alike.requests)
         )?;
         writeln!(out, "\n{:<34}{:>14}{:>14}", "How requests would have ended", "policy", "other")?;
@@ -395,7 +400,7 @@ impl Display for Comparison {
         }
         for difference in &self.differences {
             let Amount { requests, bytes: weight } = difference.amount;
-            writeln!(out, "  {} requests, {}", count(requests), bytes(weight))?;
+            writeln!(out, "  {}, {}", things(requests, "request"), bytes(weight))?;
             writeln!(out, "    policy: {}\n    other:  {}", difference.policy, difference.other)?;
             for pair in difference.samples.iter().take(SHOWN_SAMPLES) {
                 let more = match pair.other_waited_micros {

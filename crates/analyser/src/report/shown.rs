@@ -98,12 +98,6 @@ pub(super) fn moment(unix: i64, span: Option<&Span>, detail: Detail) -> String {
     time.strftime(format).to_string()
 }
 
-/// A share of 0 to 1 in percent.
-pub(super) fn percent(share: f64) -> String {
-    let percent = share * 100.0;
-    if percent > 0.0 && percent < 1.0 { format!("{percent:.1}%") } else { format!("{percent:.0}%") }
-}
-
 /// A number of times: `20`, `2.5`.
 pub(super) fn times(value: f64) -> String {
     if value >= 9.95 { format!("{value:.0}") } else { format!("{value:.1}") }

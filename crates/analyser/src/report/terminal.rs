@@ -1,6 +1,6 @@
 //! The report for a terminal: the answer, then the steps, with tables and small pictures out of letters.
 
-use super::shown::{Detail, columns, cut, moment, percent, plain};
+use super::shown::{Detail, columns, cut, moment, plain};
 use super::walk::{counted_said, said};
 use super::{Finding, Log, Report, Step};
 use crate::human;
@@ -270,8 +270,8 @@ impl Page {
                 human::count(row.counted.requests),
                 human::bytes(row.counted.bytes),
                 human::count(row.counted.clients),
-                percent(row.media_share),
-                row.asset_only_share.map_or_else(|| "-".to_owned(), percent),
+                human::percent_of(row.media_share),
+                row.asset_only_share.map_or_else(|| "-".to_owned(), human::percent_of),
             ]
         });
         self.table(

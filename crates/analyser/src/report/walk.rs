@@ -1,8 +1,8 @@
 //! The hoster's path: what is asked one after the other, what came out, and where nobody can tell.
 
-use super::shown::{Detail, moment, percent, plain, times};
+use super::shown::{Detail, moment, plain, times};
 use super::{Finding, Log, Report, Step, Verdict};
-use crate::human;
+use crate::human::{self, things};
 use crate::log::{BytesSaid, Concurrency, Dimension, Domain, Explained};
 use crate::pressure::Room;
 
@@ -105,11 +105,11 @@ fn domain(log: Option<&Log>) -> Step {
         evidence.extend(log.summary.domains.iter().take(3).map(|domain| {
             let counted = &domain.counted;
             format!(
-                "{}: {} requests, {}, {} clients",
+                "{}: {}, {}, {}",
                 plain(&domain.name, NAME_MAX),
-                human::count(counted.requests),
+                things(counted.requests, "request"),
                 human::bytes(counted.bytes),
-                human::count(counted.clients)
+                things(counted.clients, "client")
             )
         }));
     }
@@ -182,7 +182,7 @@ fn explained_text(one: &Explained) -> String {
     format!(
         "{} explains {} of the increase",
         plain(&one.value, NAME_MAX),
-        percent(one.share_of_increase.min(1.0))
+        human::percent_of(one.share_of_increase)
     )
 }
 
@@ -195,12 +195,12 @@ fn path(log: Option<&Log>, findings: &[Finding]) -> Step {
     evidence.extend(explained(log, Dimension::Kind).iter().take(2).map(|one| explained_text(one)));
     evidence.extend(summary.paths.iter().take(3).map(|row| {
         format!(
-            "{}: {} requests, {} ({} of all), {} clients",
+            "{}: {}, {} ({} of all), {}",
             plain(&row.path, NAME_MAX),
-            human::count(row.counted.requests),
+            things(row.counted.requests, "request"),
             human::bytes(row.counted.bytes),
             human::percent(row.counted.bytes, summary.total.bytes),
-            human::count(row.counted.clients)
+            things(row.counted.clients, "client")
         )
     }));
     let accused = findings.iter().find_map(|finding| finding.traits.paths.first());
@@ -245,29 +245,29 @@ fn who(log: Option<&Log>, findings: &[Finding]) -> Step {
     }
     for row in summary.referers.iter().filter(|row| row.class.may_be_accused()).take(3) {
         let asset_only = match row.asset_only_share {
-            Some(share) => format!(", {} of its media clients never opened a page", percent(share)),
+            Some(share) => format!(", {} of its media clients never opened a page", human::percent_of(share)),
             None => String::new(),
         };
         evidence.push(format!(
-            "{}: {} requests, {}, {} clients{asset_only}",
+            "{}: {}, {}, {}{asset_only}",
             plain(&row.domain, NAME_MAX),
-            human::count(row.counted.requests),
+            things(row.counted.requests, "request"),
             human::bytes(row.counted.bytes),
-            human::count(row.counted.clients)
+            things(row.counted.clients, "client")
         ));
     }
     if let Some(share) = &summary.without_referer {
         evidence.push(format!(
             "{} of media were asked for without a referer, {} of pages",
-            percent(share.of_media),
-            percent(share.of_pages)
+            human::percent_of(share.of_media),
+            human::percent_of(share.of_pages)
         ));
     }
     evidence.extend(summary.networks.first().map(|row| {
         format!(
-            "the busiest network is {}: {} requests, {} ({} of all)",
+            "the busiest network is {}: {}, {} ({} of all)",
             plain(&row.network, NAME_MAX),
-            human::count(row.counted.requests),
+            things(row.counted.requests, "request"),
             human::bytes(row.counted.bytes),
             human::percent(row.counted.bytes, summary.total.bytes)
         )
@@ -298,14 +298,14 @@ pub(super) fn said(finding: &Finding) -> String {
 /// How much a finding is about, in its own units; `None` if it is about nothing that can be counted.
 pub(super) fn counted_said(finding: &Finding) -> Option<String> {
     let counted = &finding.counted;
-    let requests = human::count(counted.requests);
+    let counted_as = |one: &str| things(counted.requests, one);
     match finding.verdict {
         _ if counted.requests == 0 => None,
-        Verdict::RogueMail => Some(format!("{requests} messages")),
-        Verdict::PasswordGuessing => Some(format!("{requests} attempts")),
+        Verdict::RogueMail => Some(counted_as("message")),
+        Verdict::PasswordGuessing => Some(counted_as("attempt")),
         _ => {
-            let clients = human::count(counted.clients);
-            Some(format!("{requests} requests, {}, {clients} clients", human::bytes(counted.bytes)))
+            let clients = things(counted.clients, "client");
+            Some(format!("{}, {}, {clients}", counted_as("request"), human::bytes(counted.bytes)))
         }
     }
 }
@@ -409,8 +409,8 @@ fn answer(report: &Report) -> Vec<String> {
     let first = match (&report.pressure, &report.log) {
         (Some(pressure), _) => sentence(&pressure.sentence),
         (None, Some(log)) => format!(
-            "{} requests and {} in the access log; send buffers were not looked at.",
-            human::count(log.summary.total.requests),
+            "{} and {} in the access log; send buffers were not looked at.",
+            things(log.summary.total.requests, "request"),
             human::bytes(log.summary.total.bytes)
         ),
         (None, None) => "Neither counters nor access logs were read.".to_owned(),

@@ -32,7 +32,7 @@ fn fixture(path: &str) -> Option<PathBuf> {
 
 /// A log made up: visitors who read pages and hear songs, a feed reader, and a page elsewhere whose visitors take the
 /// songs without ever opening a page here.
-fn hot_linked() -> String {
+pub(crate) fn hot_linked() -> String {
     let mut log = String::new();
     let mut line = |minute: u32, client: &str, path: &str, bytes: u32, referer: &str, agent: &str| {
         let (day, hour, minute) = (10 + minute / 1440, minute / 60 % 24, minute % 60);

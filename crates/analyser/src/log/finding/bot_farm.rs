@@ -1,7 +1,7 @@
 //! Many clients with few programs take one file, and say that a page of this site sent them, which none of them
 //! opened. Rules on referers let them through.
 
-use super::{Desk, Facts, addresses, counted, finding, human, percent, percent_of};
+use super::{Desk, Facts, counted, finding, human, percent_of, things};
 use crate::log::crowd::Crowd;
 use crate::{Confidence, Finding, Traits, Verdict};
 use visit::RefererClass;
@@ -93,14 +93,14 @@ fn evidence(desk: &Desk<'_>, crowd: &Crowd, domain: u16) -> Facts {
          referers {} did so",
         human::count(crowd.forged_visitors),
         human::count(crowd.own_visitors),
-        percent(desk.scene.forged_share),
+        percent_of(desk.scene.forged_share),
     );
     facts.say("forged_share", forged, text);
     let text = format!(
         "two programs send {} of {} requests, from {} in {} networks: {}",
-        percent(crowd.agents_share(2)),
+        percent_of(crowd.agents_share(2)),
         human::count(crowd.requests),
-        addresses(crowd.clients),
+        things(crowd.clients, "address"),
         human::count(crowd.networks),
         programs(desk, crowd),
     );
@@ -108,7 +108,7 @@ fn evidence(desk: &Desk<'_>, crowd: &Crowd, domain: u16) -> Facts {
     if let Some((referer, requests, _)) = crowd.referers.first() {
         let url = desk.scene.tally.referers.names.shown(*referer);
         let share = human::share(*requests, crowd.requests);
-        let text = format!("{} of them name {url}", percent_of(*requests, crowd.requests));
+        let text = format!("{} of them name {url}", human::percent(*requests, crowd.requests));
         facts.say("top_referer_share", share, text);
     }
     Desk::say_at_once(&mut facts, &crowd.at_once);

@@ -1,8 +1,9 @@
 //! One client with very much: a leech, a robot, a monitor, or somebody who uses the site.
 
-use super::{Desk, Facts, counted, finding, human, percent, percent_of};
-use crate::log::crowd::{Crowd, client_name};
-use crate::log::scene::ClientSum;
+use super::{Desk, Facts, counted, finding, human, percent_of, things};
+use crate::log::clients::ClientSum;
+use crate::log::crowd::Crowd;
+use crate::log::networks::client_name;
 use crate::{Confidence, Finding, Traits, Verdict};
 use ipnet::IpNet;
 use visit::{Program, RefererClass};
@@ -12,7 +13,7 @@ const BYTES_SHARE_MIN: f64 = 0.25;
 /// And so many bytes: less fills nobody's buffers, however large a share of a small log it is.
 const BYTES_MIN: u64 = 50_000_000;
 /// Where fewer addresses ask, one of them has much by nature.
-const CLIENTS_MIN: usize = 10;
+const CLIENTS_MIN: u64 = 10;
 /// An address with more programs is many people behind one: a proxy, an office.
 const PROGRAMS_MAX: u32 = 8;
 /// From this share of all bytes on it is sure.
@@ -30,18 +31,14 @@ const MONITOR_EVEN_MIN: f64 = 0.8;
 const MONITOR_HOURS_MIN: usize = 4;
 
 pub(super) fn look(desk: &mut Desk<'_>) -> Vec<Finding> {
-    if desk.scene.clients.len() < 2 {
+    if desk.scene.clients.count < 2 {
         return Vec::new();
     }
     let scene = desk.scene;
     let mut found = Vec::new();
     for (client, crowd) in &scene.top_clients {
         let Some(finding) = judge(desk, client, crowd) else { continue };
-        let mostly = crowd.paths.iter().filter(|path| {
-            let all = scene.tally.paths.tallied[path.0 as usize];
-            2 * path.2 >= all.bytes
-        });
-        desk.explained.extend(mostly.map(|path| path.0));
+        desk.explain(crowd, |sum| sum.bytes);
         found.push(finding);
     }
     found
@@ -55,7 +52,7 @@ fn judge(desk: &Desk<'_>, client: &ClientSum, crowd: &Crowd) -> Option<Finding> 
     let share = human::share(client.bytes, all.bytes);
     if share < BYTES_SHARE_MIN
         || client.bytes < BYTES_MIN
-        || desk.scene.clients.len() < CLIENTS_MIN
+        || desk.scene.clients.count < CLIENTS_MIN
         || client.agents > PROGRAMS_MAX
     {
         return None;
@@ -91,25 +88,25 @@ fn evidence(desk: &Desk<'_>, client: &ClientSum, crowd: &Crowd) -> Facts {
     let all = desk.scene.tally.total;
     let share = human::share(client.bytes, all.bytes);
     let text = format!(
-        "one of {} addresses takes {} of all bytes: {} {} in {} requests",
-        human::count(desk.scene.clients.len() as u64),
-        percent(share),
+        "one of {} takes {} of all bytes: {} {} in {}",
+        things(desk.scene.clients.count, "address"),
+        percent_of(share),
         human::bytes(client.bytes),
         desk.summary.bytes_meaning.word(),
-        human::count(client.requests),
+        things(client.requests, "request"),
     );
     facts.say("share_of_bytes", share, text);
     let agent = desk.scene.tally.agents.names.shown(client.agent);
     let named = if agent.is_empty() { "no program".to_owned() } else { agent };
-    let text = format!("it opened {} pages, and names {named}", human::count(client.pages));
+    let text = format!("it opened {}, and names {named}", things(client.pages, "page"));
     facts.say("page_share", human::share(client.pages, client.requests), text);
     if let Some((path, requests, bytes)) = crowd.paths.iter().max_by_key(|path| path.2) {
         let text = format!(
-            "{} of its bytes are {} ({} requests); it took {} different files",
-            percent_of(*bytes, crowd.bytes),
+            "{} of its bytes are {} ({}); it took {}",
+            human::percent(*bytes, crowd.bytes),
             desk.path_name(*path),
-            human::count(*requests),
-            human::count(crowd.paths.len() as u64),
+            things(*requests, "request"),
+            things(crowd.paths.len() as u64, "different file"),
         );
         facts.say("top_path_share", human::share(*bytes, crowd.bytes), text);
     }
@@ -118,8 +115,10 @@ fn evidence(desk: &Desk<'_>, client: &ClientSum, crowd: &Crowd) -> Facts {
         facts.say("share_of_network", human::share(*bytes, crowd.bytes), text);
     }
     let halves = crowd.hours_of_half();
-    let text =
-        format!("half of its requests fall into {} of {} hours in which it came", halves, crowd.hours.len());
+    let text = format!(
+        "half of its requests fall into {halves} of {} in which it came",
+        things(crowd.hours.len() as u64, "hour")
+    );
     facts.say("hours_of_half", human::share(halves as u64, crowd.hours.len() as u64), text);
     Desk::say_at_once(&mut facts, &crowd.at_once);
     facts
@@ -161,14 +160,14 @@ fn monitor(desk: &Desk<'_>, client: &ClientSum, crowd: &Crowd) -> Option<Finding
     let path = crowd.paths.first().map(|path| desk.path_name(path.0)).unwrap_or_default();
     let text = format!(
         "{} of all requests ({}), but {} of the bytes; most for {path}",
-        percent(share),
+        percent_of(share),
         human::count(client.requests),
-        percent_of(client.bytes, all.bytes),
+        human::percent(client.bytes, all.bytes),
     );
     facts.say("share_of_requests", share, text);
     let per_hour = client.requests / (crowd.hours.len() as u64).max(1);
     let agent = desk.scene.tally.agents.names.shown(client.agent);
-    let text = format!("about {per_hour} requests in every hour, by {agent}");
+    let text = format!("about {} in every hour, by {agent}", things(per_hour, "request"));
     facts.say("evenness", evenness(crowd), text);
     found.evidence = facts.0;
     found.counter_check = String::from(counter_check(Verdict::Monitoring));

@@ -1,7 +1,7 @@
 //! A search engine or archive that walks through the whole site. On a small site robots are much of the traffic by
 //! nature; only one that outweighs everybody else is worth a word.
 
-use super::{Desk, Facts, counted, finding, human, percent};
+use super::{Desk, Facts, counted, finding, human, percent_of, things};
 use crate::log::crowd::Crowd;
 use crate::{Confidence, Finding, Verdict};
 use visit::{Program, TargetKind};
@@ -37,10 +37,10 @@ fn judge(desk: &Desk<'_>, family: &str, crowd: &Crowd) -> Option<Finding> {
     let mut found = finding(Verdict::Crawler, family.to_owned(), confidence, counted(crowd));
     let mut facts = Facts::default();
     let text = format!(
-        "{} of all requests and {} of all bytes: {} requests, {} {}",
-        percent(requests_share),
-        percent(bytes_share),
-        human::count(crowd.requests),
+        "{} of all requests and {} of all bytes: {}, {} {}",
+        percent_of(requests_share),
+        percent_of(bytes_share),
+        things(crowd.requests, "request"),
         human::bytes(crowd.bytes),
         desk.summary.bytes_meaning.word(),
     );

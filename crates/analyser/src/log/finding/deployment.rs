@@ -1,6 +1,6 @@
 //! The site's own doing: a new release that its visitors fetch, or files that browsers are not allowed to keep.
 
-use super::{Desk, Facts, counted, finding, human, percent};
+use super::{Desk, Facts, counted, finding, human, percent_of};
 use crate::log::crowd::Crowd;
 use crate::log::summary::Dimension;
 use crate::{Confidence, Finding, Verdict};
@@ -68,7 +68,7 @@ fn releases(desk: &mut Desk<'_>) -> Vec<Finding> {
         let text = format!(
             "{} new, {} of the increase: {}",
             if new.len() == 1 { "one file is".to_owned() } else { format!("{} files are", new.len()) },
-            percent(increase),
+            percent_of(increase),
             names.join(", ")
         );
         facts.say("share_of_increase", increase, text);
@@ -128,8 +128,8 @@ fn say_visitors(facts: &mut Facts, crowd: &Crowd) {
     let own = crowd.class_share(&[RefererClass::Own]);
     let text = format!(
         "own pages refer {} of it, and {} of its visitors opened pages",
-        percent(own),
-        percent(1.0 - crowd.asset_only_share())
+        percent_of(own),
+        percent_of(1.0 - crowd.asset_only_share())
     );
     facts.say("own_share", own, text);
 }

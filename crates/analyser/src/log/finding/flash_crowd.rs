@@ -1,7 +1,7 @@
 //! A page elsewhere links here, and people come: pages first, their files after them with own referers, few requests
 //! each, in a burst. Jung, Krishnamurthy and Rabinovich, *Flash Crowds and Denial of Service Attacks* (WWW 2002).
 
-use super::{Desk, Facts, addresses, counted, finding, human, percent, percent_of};
+use super::{Desk, Facts, counted, finding, human, percent_of, things};
 use crate::log::crowd::Crowd;
 use crate::{Confidence, Finding, Traits, Verdict};
 use visit::RefererClass;
@@ -52,15 +52,15 @@ fn judge(desk: &Desk<'_>, site: u32, crowd: &Crowd) -> Option<Finding> {
     let text = format!(
         "{} pages were opened from {name}: {} of all pages, by {}",
         human::count(crowd.pages()),
-        percent(share),
-        addresses(crowd.clients)
+        percent_of(share),
+        things(crowd.clients, "address")
     );
     facts.say("share_of_pages", share, text);
     let half = crowd.hours_of_half();
     let text = format!("half of it came within {half} of {hours} hours");
     facts.say("hours_of_half", human::share(half as u64, hours as u64), text);
     if let Some((path, requests, _)) = crowd.paths.first() {
-        let text = format!("{} went to {}", percent_of(*requests, crowd.requests), desk.path_name(*path));
+        let text = format!("{} went to {}", human::percent(*requests, crowd.requests), desk.path_name(*path));
         facts.say("top_path_share", crowd.top_path_share(), text);
     }
     desk.say_size(&mut facts, crowd, domain);

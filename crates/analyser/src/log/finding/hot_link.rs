@@ -2,7 +2,7 @@
 //!
 //! The behaviour alone does not tell hot-linking from image search; the class of the referer does.
 
-use super::{Desk, Facts, counted, finding, human, percent, percent_of};
+use super::{Desk, Facts, counted, finding, human, percent_of, things};
 use crate::log::crowd::Crowd;
 use crate::log::names::OTHER;
 use crate::{Confidence, Finding, Traits, Verdict};
@@ -37,11 +37,7 @@ pub(super) fn look(desk: &mut Desk<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
     for (site, crowd) in &scene.sites {
         let Some(finding) = judge(desk, *site, crowd) else { continue };
-        let mostly = crowd.paths.iter().filter(|path| {
-            let all = scene.tally.paths.tallied[path.0 as usize];
-            2 * path.1 >= all.requests
-        });
-        desk.explained.extend(mostly.map(|path| path.0));
+        desk.explain(crowd, |sum| sum.requests);
         found.push(finding);
     }
     found
@@ -94,23 +90,23 @@ fn evidence(desk: &Desk<'_>, name: &str, crowd: &Crowd, domain: u16, opens_pages
     facts.say(
         "media_share",
         media,
-        format!("{} of the requests that {name} sends are for media", percent(media)),
+        format!("{} of the requests that {name} sends are for media", percent_of(media)),
     );
     if opens_pages {
         let text = format!(
-            "{} of {} visitors who got media from there never opened a page; of this site's own visitors {} did not",
+            "{} of {} who got media from there never opened a page; of this site's own visitors {} did not",
             human::count(crowd.asset_only_visitors),
-            human::count(crowd.media_visitors),
-            percent(desk.scene.asset_only_share),
+            things(crowd.media_visitors, "visitor"),
+            percent_of(desk.scene.asset_only_share),
         );
         facts.say("asset_only_share", crowd.asset_only_share(), text);
     }
     if let Some((path, requests, _)) = crowd.paths.first() {
         let share = human::share(*requests, crowd.requests);
         let text = format!(
-            "{} of {} requests go to {}",
+            "{} of {} go to {}",
             human::count(*requests),
-            human::count(crowd.requests),
+            things(crowd.requests, "request"),
             desk.path_name(*path)
         );
         facts.say("top_path_share", share, text);
@@ -119,13 +115,13 @@ fn evidence(desk: &Desk<'_>, name: &str, crowd: &Crowd, domain: u16, opens_pages
         facts.say(
             "share_of_path",
             share,
-            format!("they are {} of all requests for that file", percent_of(*requests, of_path)),
+            format!("they are {} of all requests for that file", human::percent(*requests, of_path)),
         );
     }
     desk.say_size(&mut facts, crowd, domain);
     if let Some((referer, requests, _)) = crowd.referers.first() {
         let url = desk.scene.tally.referers.names.shown(*referer);
-        let text = format!("most often named: {url} ({} requests)", human::count(*requests));
+        let text = format!("most often named: {url} ({})", things(*requests, "request"));
         facts.say("top_referer_share", human::share(*requests, crowd.requests), text);
     }
     Desk::say_at_once(&mut facts, &crowd.at_once);
@@ -141,11 +137,11 @@ fn counter_check(desk: &Desk<'_>, name: &str, crowd: &Crowd, domain: u16) -> Str
     );
     let share = human::share(crowd.bytes, all.bytes);
     if share < 0.02 {
-        let bytes = percent_of(crowd.bytes, all.bytes);
+        let bytes = human::percent(crowd.bytes, all.bytes);
         text = format!("it is no reason for full buffers: {bytes} of the bytes; {text}");
     }
     if crowd.refused > 0 {
-        let refused = percent_of(crowd.refused, crowd.requests);
+        let refused = human::percent(crowd.refused, crowd.requests);
         text = format!("{text}; {refused} of it is refused or missing already");
     }
     text

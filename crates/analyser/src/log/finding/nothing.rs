@@ -1,6 +1,6 @@
 //! Nothing stands out: said with what was looked at, so that a person can judge how much that is worth.
 
-use super::{Desk, Facts, finding, human, percent};
+use super::{Desk, Facts, finding, human, percent_of, things};
 use crate::log::summary::{Dimension, Domain};
 use crate::{Confidence, Finding, Verdict};
 use visit::RefererClass;
@@ -53,9 +53,9 @@ fn has_grown(desk: &Desk<'_>, domain: &Domain) -> bool {
 fn say_whole(desk: &Desk<'_>, facts: &mut Facts) {
     let all = desk.summary.total;
     let text = format!(
-        "{} requests from {} addresses, {} {}",
-        human::count(all.requests),
-        human::count(all.clients),
+        "{} from {}, {} {}",
+        things(all.requests, "request"),
+        things(all.clients, "address"),
         human::bytes(all.bytes),
         desk.summary.bytes_meaning.word(),
     );
@@ -102,18 +102,23 @@ fn say_most(desk: &Desk<'_>, facts: &mut Facts) {
     let all = desk.summary.total;
     if let Some(client) = desk.summary.clients.first() {
         let share = human::share(client.counted.bytes, all.bytes);
-        let text = format!("the address with most bytes, {}, has {} of them", client.client, percent(share));
+        let text =
+            format!("the address with most bytes, {}, has {} of them", client.client, percent_of(share));
         facts.say("top_client_share", share, text);
     }
     if let Some(path) = desk.summary.paths.first() {
         let share = human::share(path.counted.bytes, all.bytes);
-        let text = format!("the path with most bytes, {}, has {} of them", path.path, percent(share));
+        let text = format!("the path with most bytes, {}, has {} of them", path.path, percent_of(share));
         facts.say("top_path_share", share, text);
     }
     if desk.summary.has_referer {
         let foreign = desk.summary.referer_classes.iter().find(|count| count.class == RefererClass::Other);
         let share = foreign.map_or(0.0, |count| human::share(count.bytes, all.bytes));
-        facts.say("foreign_share", share, format!("pages elsewhere refer {} of the bytes", percent(share)));
+        facts.say(
+            "foreign_share",
+            share,
+            format!("pages elsewhere refer {} of the bytes", percent_of(share)),
+        );
     } else {
         let text = "the log has no referers: whether pages elsewhere use the files cannot be seen".to_owned();
         facts.0.push(crate::Evidence { what: "foreign_share", value: None, text });
@@ -133,7 +138,7 @@ fn counter_check(desk: &Desk<'_>, grown: Option<&Domain>) -> String {
         .iter()
         .filter(|part| matches!(part.dimension, Dimension::Path | Dimension::Referer | Dimension::Network))
         .take(4)
-        .map(|part| format!("{} ({})", part.value, percent(part.share_of_increase)))
+        .map(|part| format!("{} ({})", part.value, percent_of(part.share_of_increase)))
         .collect();
     format!(
         "it used more than usual, but nothing that is known as a cause fits; the increase is mostly: {}",

@@ -1,7 +1,7 @@
 //! One big file that is suddenly wanted. A site's favourite file is no culprit because it is big; it is worth a word if
 //! it grew.
 
-use super::{Desk, Facts, addresses, counted, finding, human, percent, percent_of};
+use super::{Desk, Facts, counted, finding, human, percent_of, things};
 use crate::log::crowd::Crowd;
 use crate::log::summary::Dimension;
 use crate::{Confidence, Finding, Traits, Verdict};
@@ -48,7 +48,7 @@ fn judge(desk: &Desk<'_>, path: u32, crowd: &Crowd) -> Option<Finding> {
         if part.share_of_increase >= SURE_INCREASE { Confidence::High } else { Confidence::Medium };
     let mut found = finding(Verdict::PopularFile, name.clone(), confidence, counted(crowd));
     let mut facts = Facts::default();
-    let text = format!("it holds {} of the increase", percent(part.share_of_increase));
+    let text = format!("it holds {} of the increase", percent_of(part.share_of_increase));
     facts.say("share_of_increase", part.share_of_increase, text);
     desk.say_size(&mut facts, crowd, domain);
     let text = format!("its largest answer is {}", human::bytes(crowd.largest));
@@ -58,9 +58,9 @@ fn judge(desk: &Desk<'_>, path: u32, crowd: &Crowd) -> Option<Finding> {
         .classes
         .iter()
         .take(3)
-        .map(|(class, requests)| format!("{} {}", class.label(), percent_of(*requests, crowd.requests)))
+        .map(|(class, requests)| format!("{} {}", class.label(), human::percent(*requests, crowd.requests)))
         .collect();
-    let text = format!("who refers: {}; {}", classes.join(", "), addresses(crowd.clients));
+    let text = format!("who refers: {}; {}", classes.join(", "), things(crowd.clients, "address"));
     facts.say("top_client_share", top_client, text);
     Desk::say_at_once(&mut facts, &crowd.at_once);
     desk.say_sample(&mut facts);
@@ -68,7 +68,7 @@ fn judge(desk: &Desk<'_>, path: u32, crowd: &Crowd) -> Option<Finding> {
     found.counter_check = format!(
         "whether the owner has announced it: then it wants a mirror or a bandwidth class, not a refusal; {} of its \
          visitors never opened a page",
-        percent(crowd.asset_only_share())
+        percent_of(crowd.asset_only_share())
     );
     found.traits = Traits {
         domain: desk.domain_name(domain),

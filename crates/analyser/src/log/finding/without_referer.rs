@@ -1,9 +1,9 @@
 //! Media that is taken without a referer by clients who never open a page: players, apps, or pages that hide where
 //! they are. Feeds, podcast apps and mail programs look the same by nature, so it takes more than the missing field.
 
-use super::{Desk, Facts, counted, finding, human, percent, percent_of};
+use super::{Desk, Facts, counted, finding, human, percent_of, things};
+use crate::log::chosen::Group;
 use crate::log::crowd::Crowd;
-use crate::log::scene::Group;
 use crate::log::summary::Dimension;
 use crate::{Confidence, Finding, PathTrait, Traits, Verdict};
 use visit::{Program, RefererClass, TargetKind};
@@ -81,7 +81,8 @@ fn judge(desk: &Desk<'_>, domain: u16, kind: TargetKind, crowd: &Crowd) -> Optio
     };
     let mut found = finding(Verdict::HotLinkWithoutReferer, String::new(), confidence, counted(crowd));
     let mut facts = Facts::default();
-    let text = format!("{} of these requests have no referer; of pages {}", percent(without), percent(pages));
+    let text =
+        format!("{} of these requests have no referer; of pages {}", percent_of(without), percent_of(pages));
     facts.say("without_referer_share", without, text);
     let text = format!(
         "{} of {} visitors who got them never opened a page",
@@ -94,14 +95,14 @@ fn judge(desk: &Desk<'_>, domain: u16, kind: TargetKind, crowd: &Crowd) -> Optio
         facts.say(
             "share_of_increase",
             share,
-            format!("it holds {} of the domain's increase", percent(share)),
+            format!("it holds {} of the domain's increase", percent_of(share)),
         );
     }
     if let Some((network, requests, bytes)) = &crowd.top_network {
         let text = format!(
-            "the network with most of it is {network}: {} requests, {}",
-            human::count(*requests),
-            percent_of(*bytes, crowd.bytes)
+            "the network with most of it is {network}: {}, {}",
+            things(*requests, "request"),
+            human::percent(*bytes, crowd.bytes)
         );
         facts.say("top_network_share", human::share(*bytes, crowd.bytes), text);
     }
@@ -112,7 +113,7 @@ fn judge(desk: &Desk<'_>, domain: u16, kind: TargetKind, crowd: &Crowd) -> Optio
     found.counter_check = format!(
         "feeds, podcast apps and mail programs send no referer either: {} of these requests name such a program; \
          refusing all without a referer refuses them too",
-        percent(readers)
+        percent_of(readers)
     );
     found.traits = Traits { domain: desk.domain_name(domain), is_without_referer: true, ..Traits::default() };
     Some(found)

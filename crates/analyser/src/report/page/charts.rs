@@ -7,7 +7,7 @@ use crate::human;
 use crate::log::{Point, Series, Span};
 use crate::pressure::Room;
 use crate::report::Log;
-use crate::report::shown::{Detail, moment, percent, plain};
+use crate::report::shown::{Detail, moment, plain};
 
 /// Bars of the picture in time.
 const BARS_MAX: usize = 180;
@@ -162,7 +162,11 @@ pub(super) fn bars(html: &mut Html, title: &'static str, what: &'static str, row
             );
         }
         if has_pages {
-            html.element("<td class=\"n\">", &row.no_page.map_or_else(|| "-".to_owned(), percent), "</td>");
+            html.element(
+                "<td class=\"n\">",
+                &row.no_page.map_or_else(|| "-".to_owned(), human::percent_of),
+                "</td>",
+            );
         }
         html.raw("</tr>");
     }

@@ -2,6 +2,7 @@
 
 mod laws;
 mod nothing_unusual;
+mod oracles;
 mod real;
 mod story;
 mod verdicts;
