@@ -1,4 +1,4 @@
-//! Times as logs write them, read fast: neighbouring lines share their minute, so its date is computed once.
+//! Times as logs write them, read fast: neighbouring lines share their day, so its date is computed once.
 #![warn(clippy::indexing_slicing)]
 
 use crate::number::{decimal, scaled, signed};
@@ -33,11 +33,12 @@ pub(crate) struct Moment {
     pub(crate) utc_offset_seconds: i32,
 }
 
-/// What was computed for the line before.
+/// What was computed for the line before: its day, and its zone. Lines stand in the order in which answers ended, so that
+/// minutes alternate; days hardly do.
 #[derive(Debug, Clone)]
-pub(crate) struct MinuteCache {
-    /// `10/Oct/2000:13:55:`.
-    clf_minute: [u8; 18],
+pub(crate) struct DayCache {
+    /// `10/Oct/2000:`.
+    clf_day: [u8; 12],
     /// ` -0700`.
     clf_zone: [u8; 6],
     /// Of its first second.
@@ -48,10 +49,10 @@ pub(crate) struct MinuteCache {
     days: i64,
 }
 
-impl MinuteCache {
+impl DayCache {
     pub(crate) const fn new() -> Self {
         Self {
-            clf_minute: [0; 18],
+            clf_day: [0; 12],
             clf_zone: [0; 6],
             clf_unix_seconds: 0,
             utc_offset_seconds: 0,
@@ -63,21 +64,25 @@ impl MinuteCache {
     /// Reads `10/Oct/2000:13:55:36 -0700`.
     #[inline]
     pub(crate) fn clf(&mut self, text: &[u8; 26]) -> Option<Moment> {
-        let (minute, rest) = text.split_first_chunk::<18>()?;
-        let (second, zone) = rest.split_first_chunk::<2>()?;
+        let (day, rest) = text.split_first_chunk::<12>()?;
+        let (clock, zone) = rest.split_first_chunk::<8>()?;
         // Compared as numbers: a comparison of texts of this length is a call.
-        let date = |text: &[u8; 18]| text.first_chunk::<16>().map(|text| u128::from_le_bytes(*text));
-        let is_same = date(minute) == date(&self.clf_minute)
-            && minute.last_chunk::<2>() == self.clf_minute.last_chunk()
+        let start = |text: &[u8; 12]| text.first_chunk::<8>().map(|text| u64::from_le_bytes(*text));
+        let is_same = start(day) == start(&self.clf_day)
+            && day.last_chunk::<4>() == self.clf_day.last_chunk()
             && zone.first_chunk::<4>() == self.clf_zone.first_chunk()
             && zone.last_chunk::<2>() == self.clf_zone.last_chunk();
         if !is_same {
             self.remember(text)?;
         }
-        let [tens, ones] = *second;
-        let second = two(tens, ones).filter(|second| *second <= 60)?;
+        let [h1, h2, b':', n1, n2, b':', s1, s2] = *clock else { return None };
+        let (hour, minute, second) = (two(h1, h2)?, two(n1, n2)?, two(s1, s2)?);
+        if hour > 23 || minute > 59 || second > 60 {
+            return None;
+        }
+        let in_day = i64::from(hour) * 3_600 + i64::from(minute) * 60 + i64::from(second);
         Some(Moment {
-            unix_micros: (self.clf_unix_seconds + i64::from(second)) * 1_000_000,
+            unix_micros: (self.clf_unix_seconds + in_day) * 1_000_000,
             utc_offset_seconds: self.utc_offset_seconds,
         })
     }
@@ -85,9 +90,9 @@ impl MinuteCache {
     #[cold]
     fn remember(&mut self, text: &[u8; 26]) -> Option<()> {
         let mut first = *text;
-        first.get_mut(18..20)?.copy_from_slice(b"00");
+        first.get_mut(12..20)?.copy_from_slice(b"00:00:00");
         let time = LogTime::parse_clf(&first)?;
-        self.clf_minute = *text.first_chunk()?;
+        self.clf_day = *text.first_chunk()?;
         self.clf_zone = *text.last_chunk()?;
         self.clf_unix_seconds = time.unix_seconds;
         self.utc_offset_seconds = time.utc_offset_seconds;

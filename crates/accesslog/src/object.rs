@@ -4,7 +4,7 @@
 use crate::address;
 use crate::layout::Json;
 use crate::line::{BadLine, BytesMeaning, Client, Line, LineMoment, Mended, Said};
-use crate::moment::{MinuteCache, Moment, epoch_decimal_micros, epoch_micros};
+use crate::moment::{DayCache, Moment, epoch_decimal_micros, epoch_micros};
 use crate::names::{HexOf, Name, SLOTS, meaning, slot_of};
 use crate::number::{decimal, scaled};
 use crate::plan::bytes_worth;
@@ -17,7 +17,7 @@ use crate::text::{Escaping, Text};
 pub(crate) fn read_object<'a>(
     json: Json,
     text: &'a [u8],
-    cache: &mut MinuteCache,
+    cache: &mut DayCache,
     places: &'a mut Vec<Option<Place>>,
 ) -> Result<Line<'a>, BadLine> {
     places.clear();
@@ -54,7 +54,7 @@ struct Object<'a, 'c> {
     json: Json,
     text: &'a [u8],
     line: Line<'a>,
-    cache: &'c mut MinuteCache,
+    cache: &'c mut DayCache,
     places: &'a mut Vec<Option<Place>>,
     time: Option<LineMoment>,
     bytes_rank: u32,

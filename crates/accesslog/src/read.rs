@@ -3,7 +3,7 @@
 
 use crate::layout::{Layout, Shape};
 use crate::line::{BadLine, Client, Line, Mended, Said};
-use crate::moment::MinuteCache;
+use crate::moment::DayCache;
 use crate::object::read_object;
 use crate::run::run;
 use crate::slots::{Place, Slots};
@@ -28,7 +28,7 @@ pub enum Read<'a> {
 #[derive(Debug, Clone)]
 pub struct LineReader {
     layout: Layout,
-    cache: MinuteCache,
+    cache: DayCache,
     places: Vec<Option<Place>>,
     /// A line that had to be rewritten to be read.
     unwrapped: Vec<u8>,
@@ -37,7 +37,7 @@ pub struct LineReader {
 impl LineReader {
     /// A reader of lines of this layout.
     pub fn new(layout: &Layout) -> Self {
-        Self { layout: layout.clone(), cache: MinuteCache::new(), places: Vec::new(), unwrapped: Vec::new() }
+        Self { layout: layout.clone(), cache: DayCache::new(), places: Vec::new(), unwrapped: Vec::new() }
     }
 
     /// The layout that is in force; it changes where lines name the fields of those that follow.

@@ -4,7 +4,7 @@
 
 use crate::address;
 use crate::line::{BadLine, Client, Line, Mended, Said};
-use crate::moment::{self, MinuteCache, Moment, Parts, TimeText};
+use crate::moment::{self, DayCache, Moment, Parts, TimeText};
 use crate::number::{decimal, scaled};
 use crate::plan::{End, Kind, Plan, Step, What};
 use crate::slots::{Place, Slots};
@@ -16,7 +16,7 @@ use crate::text::{Escaping, Text};
 pub(crate) fn run<'a>(
     plan: &'a Plan,
     text: &'a [u8],
-    cache: &mut MinuteCache,
+    cache: &mut DayCache,
     places: &'a mut Vec<Option<Place>>,
 ) -> Result<Line<'a>, BadLine> {
     // Most layouts begin with a value, and a comparison of nothing is a call all the same.
@@ -63,7 +63,7 @@ pub(crate) fn run<'a>(
 /// A line while it is read.
 struct Reading<'a, 'c> {
     line: Line<'a>,
-    cache: &'c mut MinuteCache,
+    cache: &'c mut DayCache,
     parts: Parts,
     escaping: Escaping,
 }

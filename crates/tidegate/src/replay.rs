@@ -9,7 +9,7 @@ use crate::verdict::{Mistake, Verdict};
 use crate::watch::Watch;
 use accesslog::Layout;
 use analyser::input::{FileCounts, Input, Options, Ordered};
-use analyser::log::{Tally, Usuals};
+use analyser::log::Tally;
 use analyser::replay::{self, ReplayError};
 use anyhow::{Context, bail};
 use engine::Catalog;
@@ -79,9 +79,7 @@ fn own_names(policy: &Catalog, input: &Input, options: &ReplayOptions, watch: &W
     let progress = |bytes| watch.advance(bytes);
     let seen = analyser::input::Watch { cancel: &watch.cancel, progress: &progress };
     let scanned = input.scan(|| Tally::new(0), &seen);
-    let now_unix = now_unix_micros().div_euclid(1_000_000);
-    let (summary, _) = scanned.worker.finish(&Usuals::default(), now_unix);
-    summary.own_names.into_iter().map(|own| own.name).collect()
+    scanned.worker.own_names().into_iter().map(|own| own.name).collect()
 }
 
 fn mistake(error: &ReplayError, options: &ReplayOptions) -> Mistake {

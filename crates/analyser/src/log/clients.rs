@@ -65,8 +65,6 @@ impl Clients {
         if let Some(ended) = present {
             all.end(tally, &mut networks, ended.sum);
         }
-        cut(&mut all.by_bytes, LISTED_MAX, |one, other| most_bytes(tally, one, other));
-        cut(&mut all.by_requests, CLIENTS_LOOKED_AT, |one, other| most_requests(tally, one, other));
         all.networks = networks.finish(tally).1;
         all
     }
@@ -86,14 +84,10 @@ impl Clients {
     fn end(&mut self, tally: &Tally, networks: &mut Networks, client: ClientSum) {
         self.count += 1;
         networks.add(tally, client.key, client.requests, client.bytes);
-        self.by_bytes.push(client);
-        self.by_requests.push(client);
-        if self.by_bytes.len() >= 16 * LISTED_MAX {
-            cut(&mut self.by_bytes, LISTED_MAX, |one, other| most_bytes(tally, one, other));
-        }
-        if self.by_requests.len() >= 16 * CLIENTS_LOOKED_AT {
-            cut(&mut self.by_requests, CLIENTS_LOOKED_AT, |one, other| most_requests(tally, one, other));
-        }
+        offer(&mut self.by_bytes, LISTED_MAX, client, |one, other| most_bytes(tally, one, other));
+        offer(&mut self.by_requests, CLIENTS_LOOKED_AT, client, |one, other| {
+            most_requests(tally, one, other)
+        });
     }
 }
 
@@ -131,8 +125,18 @@ impl Present {
     }
 }
 
-fn cut(held: &mut Vec<ClientSum>, most: usize, order: impl Fn(&ClientSum, &ClientSum) -> Ordering) {
-    held.sort_unstable_by(order);
+/// Holds a client if it is among the first so many; they are in order.
+fn offer(
+    held: &mut Vec<ClientSum>,
+    most: usize,
+    client: ClientSum,
+    order: impl Fn(&ClientSum, &ClientSum) -> Ordering,
+) {
+    if held.len() == most && held.last().is_some_and(|last| order(last, &client).is_lt()) {
+        return;
+    }
+    let place = held.partition_point(|other| order(other, &client).is_lt());
+    held.insert(place, client);
     held.truncate(most);
 }
 

@@ -67,7 +67,7 @@ impl Downloads {
     /// No more rows of this visitor will come.
     pub(super) fn end_visitor(&mut self, rows: &Rows) {
         match self.parts.len() {
-            0 => return,
+            0 => {}
             1 => self.single.append(&mut self.parts),
             _ => self.join(rows),
         }

@@ -143,6 +143,7 @@ pub(super) struct Gathering {
 
 /// The present visitor's rows in one crowd.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, not states")]
 struct VisitorHere {
     number: u32,
     client: ClientKey,

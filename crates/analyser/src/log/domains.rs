@@ -222,7 +222,7 @@ fn numbered(sums: Vec<[u64; 2]>) -> Vec<Sum> {
 #[derive(Default)]
 struct Numbered {
     numbers: HashMap<Network, u32, FixedState>,
-    shown: Vec<String>,
+    all: Vec<Network>,
 }
 
 impl Numbered {
@@ -231,14 +231,14 @@ impl Numbered {
         if let Some(number) = self.numbers.get(&network) {
             return *number;
         }
-        let number = u32::try_from(self.shown.len()).unwrap_or(0);
-        self.shown.push(network.shown());
+        let number = u32::try_from(self.all.len()).unwrap_or(0);
+        self.all.push(network.clone());
         self.numbers.insert(network, number);
         number
     }
 
     fn shown(&self, number: u32) -> String {
-        self.shown.get(number as usize).cloned().unwrap_or_default()
+        self.all.get(number as usize).map(Network::shown).unwrap_or_default()
     }
 }
 

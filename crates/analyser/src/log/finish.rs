@@ -11,8 +11,8 @@ use super::own::OwnNames;
 use super::rows::Outcome;
 use super::scene::Scene;
 use super::summary::{
-    AgentRow, ClassCount, ClientRow, Domain, KindCount, LISTED_MAX, LimitReached, NetworkRow, PathRow,
-    RefererRow, Span, StatusCount, Summary, WithoutReferer,
+    AgentRow, ClassCount, ClientRow, Domain, KindCount, LISTED_MAX, LimitReached, NetworkRow, OwnName,
+    PathRow, RefererRow, Span, StatusCount, Summary, WithoutReferer,
 };
 use super::tally::{Tallied, Tally};
 use super::usual::Usuals;
@@ -30,7 +30,12 @@ impl Tally {
         self.finish_on(NonZeroUsize::MIN, usuals, now)
     }
 
-    /// The same on so many threads at most.
+    /// The names by which the logged servers know themselves: a part of what [`Tally::finish`] finds out.
+    pub fn own_names(&self) -> Vec<OwnName> {
+        OwnNames::learn(self).shown
+    }
+
+    /// The same as [`Tally::finish`] on so many threads at most.
     pub fn finish_on(&self, threads: NonZeroUsize, usuals: &Usuals, now: i64) -> (Summary, Vec<Finding>) {
         let own = OwnNames::learn(self);
         let mut known = usuals.clone();

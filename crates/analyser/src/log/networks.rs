@@ -7,6 +7,7 @@ use crate::Counted;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use ipnet::IpNet;
+use std::cmp::Ordering;
 
 /// A /24 or /48, or for clients with names the end of the name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -42,9 +43,9 @@ pub(super) fn client_name(tally: &Tally, client: ClientKey) -> String {
 
 /// What orders clients whatever numbers their names have.
 pub(super) fn client_order(tally: &Tally, key: ClientKey) -> (u64, u64, &[u8]) {
-    match key.address() {
-        Some(_) => (key.high, key.low, b""),
-        None => (u64::MAX, 0, tally.client_names.name(u32::try_from(key.low).unwrap_or(OTHER))),
+    match key.name_number() {
+        None => (key.high, key.low, b""),
+        Some(name) => (u64::MAX, 0, tally.client_names.name(name)),
     }
 }
 
@@ -56,6 +57,8 @@ pub(super) struct Networks {
     wanted: usize,
     current: Option<Held>,
     largest: Vec<Held>,
+    /// Once there are as many as wanted: what is no larger need not be held.
+    least: Option<Held>,
     ended: u64,
     /// Networks whose clients need not be neighbours.
     scattered: HashMap<Network, Held, FixedState>,
@@ -71,7 +74,14 @@ struct Held {
 
 impl Networks {
     pub(super) fn new(wanted: usize) -> Self {
-        Self { wanted, current: None, largest: Vec::new(), ended: 0, scattered: HashMap::default() }
+        Self {
+            wanted,
+            current: None,
+            largest: Vec::new(),
+            least: None,
+            ended: 0,
+            scattered: HashMap::default(),
+        }
     }
 
     /// The next client with what it has.
@@ -123,6 +133,9 @@ impl Networks {
     fn end(&mut self, tally: &Tally, held: Option<Held>) {
         let Some(held) = held else { return };
         self.ended += 1;
+        if self.least.is_some_and(|least| larger(tally, &held, &least).is_ge()) {
+            return;
+        }
         self.largest.push(held);
         if self.largest.len() >= 8 * self.wanted + 8 {
             self.cut(tally);
@@ -130,14 +143,19 @@ impl Networks {
     }
 
     fn cut(&mut self, tally: &Tally) {
-        self.largest.sort_unstable_by(|one, other| {
-            let size = |held: &Held| (held.counted.bytes, held.counted.requests);
-            size(other)
-                .cmp(&size(one))
-                .then_with(|| Network::of(tally, one.client).cmp(&Network::of(tally, other.client)))
-        });
+        self.largest.sort_unstable_by(|one, other| larger(tally, one, other));
         self.largest.truncate(self.wanted);
+        self.least = self.largest.last().copied().filter(|_| self.largest.len() == self.wanted);
     }
+}
+
+/// The most bytes first, ties by the network itself.
+fn larger(tally: &Tally, one: &Held, other: &Held) -> Ordering {
+    let size = |held: &Held| (held.counted.bytes, held.counted.requests);
+    size(other).cmp(&size(one)).then_with(|| match (one.client.network(), other.client.network()) {
+        (Some(one), Some(other)) => one.cmp(&other),
+        _ => Network::of(tally, one.client).cmp(&Network::of(tally, other.client)),
+    })
 }
 
 impl Held {

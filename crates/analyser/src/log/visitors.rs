@@ -57,7 +57,7 @@ impl ClientKey {
         }
     }
 
-    fn name_number(self) -> Option<u32> {
+    pub(super) fn name_number(self) -> Option<u32> {
         if self.high == NAMED { u32::try_from(self.low).ok() } else { None }
     }
 }

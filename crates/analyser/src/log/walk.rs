@@ -17,7 +17,7 @@ use visit::RefererClass;
 /// Of no crowd.
 pub(super) const NONE: u16 = u16::MAX;
 /// Fewer rows than this are not worth another thread.
-const ROWS_PER_THREAD_MIN: usize = 100_000;
+const ROWS_PER_THREAD_MIN: usize = 4_000;
 
 /// Which crowd a row belongs to: by its path, its referring domain, and so on.
 #[derive(Debug, Default)]

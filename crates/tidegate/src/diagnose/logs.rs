@@ -61,12 +61,17 @@ pub(super) fn look(run: &Run<'_>) -> anyhow::Result<Option<Read>> {
     let scanned = input.scan(make, &run.watch.reading(&progress));
     let tally = scanned.worker.tally;
     let usuals = recall(run)?;
-    let (summary, findings) = tally.finish(&usuals, run.now_unix_seconds());
+    let (summary, findings) = tally.finish_on(threads(), &usuals, run.now_unix_seconds());
     if !scanned.is_partial {
         remember(run, usuals, &tally)?;
     }
     let log = Log { lines: lines(&scanned.counts), files: files(&input, scanned.counts), summary };
     Ok(Some(Read { log, findings, input, is_partial: scanned.is_partial }))
+}
+
+/// As many threads as there are processors for us.
+fn threads() -> NonZeroUsize {
+    std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
 }
 
 fn open(run: &Run<'_>) -> anyhow::Result<Option<Input>> {
@@ -78,8 +83,7 @@ fn open(run: &Run<'_>) -> anyhow::Result<Option<Input>> {
         None => None,
         Some(text) => Some(Layout::said(text).map_err(|why| Mistake(format!("--log-format: {why}")))?),
     };
-    let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-    let how = Options { layout, threads };
+    let how = Options { layout, threads: threads() };
     if !options.logs.is_empty() {
         let opened = Input::open(&options.logs, &how);
         return Ok(Some(opened.map_err(|why: InputError| Mistake(format!("cannot read {why}")))?));

@@ -14,7 +14,7 @@ pub(super) fn look(path: &Path, threads: usize, seed: u64) -> (Summary, Vec<Find
     let threads = NonZeroUsize::new(threads).unwrap();
     let input = Input::open(&[path.to_owned()], &Options { layout: None, threads }).unwrap();
     let watch = Watch { cancel: &AtomicBool::new(false), progress: &|_| {} };
-    input.scan(|| Tally::new(seed), &watch).worker.finish(&Usuals::default(), NOW)
+    input.scan(|| Tally::new(seed), &watch).worker.finish_on(threads, &Usuals::default(), NOW)
 }
 
 #[test]
