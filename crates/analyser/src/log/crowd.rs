@@ -214,7 +214,7 @@ impl Gathering {
         self.classes[class as usize] += weight;
         self.referers.add(row.referer, weight, bytes);
         self.paths.add(row.path, weight, bytes);
-        self.hours.add(row.second / 3600, weight, bytes);
+        self.hours.add((row.second / 3600).saturating_sub(tally.first_hour()), weight, bytes);
         match outcome {
             Outcome::Whole => {}
             Outcome::Part => self.parts += weight,
@@ -312,12 +312,13 @@ impl Gathering {
     }
 
     pub(super) fn finish(mut self, tally: &Tally) -> Crowd {
+        let first_hour = i64::from(tally.first_hour());
         self.end_visitor(tally);
         self.end_client(tally);
         let one_in = tally.rows.one_in();
         let (networks, top_network) = self.networks.finish(tally);
         let mut hours: Vec<(i64, u64)> =
-            self.hours.all().map(|(hour, requests, _)| (i64::from(hour), requests)).collect();
+            self.hours.all().map(|(hour, requests, _)| (first_hour + i64::from(hour), requests)).collect();
         hours.sort_unstable();
         let mut classes: Vec<(RefererClass, u64)> =
             RefererClass::ALL.into_iter().zip(self.classes).filter(|(_, requests)| *requests > 0).collect();
@@ -367,12 +368,17 @@ impl VisitorHere {
     }
 }
 
-/// Requests and bytes by number. Neighbours mostly have the same number: it is looked up where it changes.
+/// Requests and bytes by number. Neighbours mostly have the same number: it is looked up where it changes. What comes often
+/// comes early, and has a low number: those need no table.
 #[derive(Debug, Default)]
 struct Sums {
     latest: Option<(u32, u64, u64)>,
-    sums: HashMap<u32, (u64, u64), FixedState>,
+    low: Vec<(u64, u64)>,
+    high: HashMap<u32, (u64, u64), FixedState>,
 }
+
+/// Numbers below this are low: 16 kB in each of some hundred crowds.
+const LOW_NUMBERS: usize = 1024;
 
 impl Sums {
     #[inline]
@@ -391,7 +397,15 @@ impl Sums {
 
     fn put(&mut self, latest: Option<(u32, u64, u64)>) {
         if let Some((number, requests, bytes)) = latest {
-            let sum = self.sums.entry(number).or_default();
+            let at = number as usize;
+            let sum = if at < LOW_NUMBERS {
+                if self.low.len() <= at {
+                    self.low.resize(at + 1, (0, 0));
+                }
+                &mut self.low[at]
+            } else {
+                self.high.entry(number).or_default()
+            };
             *sum = (sum.0 + requests, sum.1 + bytes);
         }
     }
@@ -405,7 +419,8 @@ impl Sums {
     fn all(mut self) -> impl Iterator<Item = (u32, u64, u64)> {
         let latest = self.latest.take();
         self.put(latest);
-        self.sums.into_iter().map(|(number, (requests, bytes))| (number, requests, bytes))
+        let low = (0_u32..).zip(self.low).filter(|(_, sum)| sum.0 > 0);
+        low.chain(self.high).map(|(number, (requests, bytes))| (number, requests, bytes))
     }
 
     /// The most requests first, then the most bytes, then by name: no order of a hash table shows.

@@ -262,6 +262,11 @@ impl Tally {
         self.total.requests
     }
 
+    /// The hour of the first request, since 1970.
+    pub(super) fn first_hour(&self) -> u32 {
+        self.span.map_or(0, |span| u32::try_from(span.0.max(0) / 3600).unwrap_or(0))
+    }
+
     fn take_plain(&mut self, other: &Self) {
         self.total.take(other.total);
         if let Some(aborted) = other.aborted {

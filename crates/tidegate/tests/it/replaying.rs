@@ -20,7 +20,7 @@ const REFUSE_ALL: &str = "if( string.startsWith( http.getPath(), \"/audio/\" ) &
 fn policy(rule: &str) -> String {
     format!(
         "[virtual_servers.site]\nlisten = \"127.0.0.1:0\"\npool = \"nodes\"\nrequest_rules = [\"{rule}\"]\n\
-         [virtual_servers.other]\nlisten = \"127.0.0.1:0\"\npool = \"nodes\"\n\
+         [virtual_servers.other]\nlisten = \"127.0.0.2:0\"\npool = \"nodes\"\n\
          [pools.nodes]\nnodes = [\"127.0.0.1:9\"]\n"
     )
 }
@@ -187,7 +187,7 @@ fn interrupted(folder: &Path, arguments: &[&str]) -> Output {
     let log = hot_linked().repeat(200);
     fs::write(folder.join("long.log"), log).unwrap();
     let mut command: Command = command(folder, arguments);
-    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let status = format!("/proc/{}/status", child.id());
     // the bit of SIGINT in the set of signals that are caught: until then it would end without a word
     let hears = || {
@@ -196,6 +196,7 @@ fn interrupted(folder: &Path, arguments: &[&str]) -> Output {
         u64::from_str_radix(caught.trim(), 16).unwrap() & 2 != 0
     };
     while !hears() {
+        assert!(child.try_wait().unwrap().is_none(), "it ended before it could be interrupted");
         std::thread::yield_now();
     }
     kill_process(Pid::from_child(&child), Signal::INT).unwrap();
