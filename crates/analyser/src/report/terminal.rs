@@ -3,7 +3,7 @@
 use super::shown::{Detail, columns, cut, moment, plain};
 use super::walk::{counted_said, said};
 use super::{Finding, Log, Report, Step};
-use crate::human;
+use crate::human::{self, things};
 use crate::log::Series;
 use crate::pressure::Pressure;
 use crate::proposal::{Action, Form, Proposal};
@@ -243,10 +243,13 @@ impl Page {
         let step = i64::from(series.step_seconds);
         let end = series.from_unix + step * i64::try_from(series.points.len()).unwrap_or(0);
         let (from, to) = (moment(series.from_unix, span, Detail::Hour), moment(end, span, Detail::Hour));
-        let each = human::seconds(f64::from(series.step_seconds) * ratio(series.points.len(), bars.len()));
+        let hours = (series.step_seconds / 3600).max(1);
+        let point = if hours == 1 { "hour".to_owned() } else { things(u64::from(hours), "hour") };
+        let folded = ratio(series.points.len(), bars.len());
+        let each = if folded == 1 { String::new() } else { format!(" (of each {folded} the highest)") };
         let marked = if marks.contains('^') { "; ^ stands out" } else { "" };
         let text =
-            format!("{from} to {to}: bytes in steps of {each}, at most {}{marked}", human::bytes(most));
+            format!("{from} to {to}: bytes in each {point}{each}, at most {}{marked}", human::bytes(most));
         self.wrapped("   ", &text, Some(Ink::Faint));
     }
 
@@ -442,9 +445,8 @@ fn folded(series: &Series, bars_max: usize) -> Vec<Bar> {
     series.points.chunks(each).map(fold).collect()
 }
 
-#[expect(clippy::cast_precision_loss, reason = "small numbers")]
-fn ratio(many: usize, few: usize) -> f64 {
-    (many.div_ceil(few.max(1))) as f64
+fn ratio(many: usize, few: usize) -> usize {
+    many.div_ceil(few.max(1))
 }
 
 fn padded(text: &str, width: usize, side: Side) -> String {

@@ -87,16 +87,27 @@ fn mail(report: &Report) -> Step {
 
 const NO_LOG: &str = "no access log was given (--logs), and none was found in the usual places";
 
+/// Domains that took much more than usual, and how many times as much; the worst first.
+fn grown(log: &Log) -> Vec<(&Domain, f64)> {
+    let told =
+        |domain: &&Domain| domain.against_usual.as_ref().is_none_or(|against| against.unusual_hours > 0);
+    let domains = log.summary.domains.iter().filter(told);
+    let mut grown: Vec<(&Domain, f64)> =
+        domains.filter_map(|domain| Some((domain, times_usual(domain)?))).collect();
+    grown.retain(|(_, times)| *times >= TIMES_TOLD);
+    grown.sort_by(|one, other| other.1.total_cmp(&one.1));
+    grown
+}
+
+fn grown_text(domain: &Domain, factor: f64) -> String {
+    format!("{} took {} times what it usually takes", plain(&domain.name, NAME_MAX), times(factor))
+}
+
 fn domain(log: Option<&Log>) -> Step {
     let (name, question) = ("domain", "Which domain uses more than usual?");
     let Some(log) = log else { return unseen(name, question, NO_LOG) };
-    let mut grown: Vec<(&Domain, f64)> =
-        log.summary.domains.iter().filter_map(|domain| Some((domain, times_usual(domain)?))).collect();
-    grown.sort_by(|one, other| other.1.total_cmp(&one.1));
-    let has_usual = !grown.is_empty();
-    grown.retain(|(domain, times)| {
-        *times >= TIMES_TOLD && domain.against_usual.as_ref().is_none_or(|against| against.unusual_hours > 0)
-    });
+    let has_usual = log.summary.domains.iter().any(|domain| times_usual(domain).is_some());
+    let grown = grown(log);
     let mut evidence = Vec::new();
     for (domain, _) in grown.iter().take(3) {
         evidence.extend(domain_evidence(domain, log));
@@ -114,11 +125,11 @@ fn domain(log: Option<&Log>) -> Step {
         }));
     }
     let answer = match grown.first() {
-        Some((domain, factor)) => {
-            format!("{} took {} times what it usually takes", plain(&domain.name, NAME_MAX), times(*factor))
-        }
+        Some((domain, factor)) => grown_text(domain, *factor),
         None if has_usual => "no domain took much more than usual".to_owned(),
-        None => format!("{} domains, nothing to compare them with", log.summary.domains.len()),
+        None => {
+            format!("{}, and nothing to compare with", things(log.summary.domains.len() as u64, "domain"))
+        }
     };
     let cannot_tell = (!has_usual).then(|| {
         "cannot tell what is usual: the log is too short, and no earlier run is remembered".to_owned()
@@ -371,7 +382,7 @@ fn at_once(log: Option<&Log>, room: Option<&Room>) -> Step {
 
 fn peak_text(concurrency: &Concurrency) -> String {
     match (concurrency.peak_from, concurrency.peak_to) {
-        (from, to) if from == to => format!("at most {to} downloads at once"),
+        (from, to) if from == to => format!("at most {} at once", things(to, "download")),
         (from, to) => format!("at most {from} to {to} downloads at once"),
     }
 }
@@ -428,8 +439,10 @@ fn answer(report: &Report) -> Vec<String> {
                 .unwrap_or_default();
             sentence(&format!("{mail}{}{fact}", said(finding)))
         }
-        _ if report.log.is_some() => sentence(&format!("{mail}nothing unusual in the access logs")),
-        _ => sentence(&format!("{mail}nobody is accused")),
+        _ => match &report.log {
+            Some(log) => sentence(&format!("{mail}{}", nothing_in(log))),
+            None => sentence(&format!("{mail}nobody is accused")),
+        },
     };
     let third = match report.proposals.first() {
         Some(proposal) => {
@@ -442,6 +455,16 @@ fn answer(report: &Report) -> Vec<String> {
         None => "No rule is proposed.".to_owned(),
     };
     vec![first, second, third]
+}
+
+/// Where nobody stands out: a site may use many times its usual all the same, by all of its visitors together.
+fn nothing_in(log: &Log) -> String {
+    match grown(log).first() {
+        Some((domain, factor)) => {
+            format!("{}, and nobody stands out in its access log", grown_text(domain, *factor))
+        }
+        None => "nothing unusual in the access logs".to_owned(),
+    }
 }
 
 /// A text that begins in upper case and ends with a full stop.
