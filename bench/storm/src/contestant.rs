@@ -23,8 +23,6 @@ pub(crate) enum Contestant {
     Article,
     /// tidegate with its own defaults.
     Default,
-    /// The same, admitting as many as the site can bear.
-    Spare,
 }
 
 impl Contestant {
@@ -35,7 +33,6 @@ impl Contestant {
             Self::Haproxy => "HAProxy",
             Self::Article => "tidegate, article's rule",
             Self::Default => "tidegate, own defaults",
-            Self::Spare => "tidegate, spare capacity",
         }
     }
 }
@@ -112,7 +109,7 @@ fn command(
             command.arg("-db").arg("-f").arg(put(&settings.join("haproxy.cfg"), "haproxy.cfg")?);
             return Ok(command);
         }
-        Contestant::Article | Contestant::Default | Contestant::Spare => Command::new(&places.tidegate),
+        Contestant::Article | Contestant::Default => Command::new(&places.tidegate),
     };
     let rule = "rules/abusive-referer.rts";
     let catalog = if contestant == Contestant::Article {
@@ -122,12 +119,7 @@ fn command(
     } else {
         let ours = places.root.join("crates/engine/src/default_catalog");
         put(&ours.join(rule), rule)?;
-        let theirs = if contestant == Contestant::Spare {
-            settings.join("spare.toml")
-        } else {
-            ours.join("tidegate.toml")
-        };
-        put(&theirs, "tidegate.toml")?
+        put(&ours.join("tidegate.toml"), "tidegate.toml")?
     };
     command.arg("run").arg("-c").arg(catalog).args(["--control", "off", "--log-level", "warn"]);
     Ok(command)

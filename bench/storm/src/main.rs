@@ -76,14 +76,8 @@ struct Arguments {
     page: Option<PathBuf>,
 }
 
-const ALL: [Contestant; 6] = [
-    Contestant::Nothing,
-    Contestant::Nginx,
-    Contestant::Haproxy,
-    Contestant::Article,
-    Contestant::Default,
-    Contestant::Spare,
-];
+const ALL: [Contestant; 5] =
+    [Contestant::Nothing, Contestant::Nginx, Contestant::Haproxy, Contestant::Article, Contestant::Default];
 
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
