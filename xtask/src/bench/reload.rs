@@ -106,7 +106,8 @@ impl Served {
     /// Ends the process that serves now.
     fn end(mut self) -> Result<()> {
         let number = fs::read_to_string(self.bench.join("pid")).context("there is no number of a process")?;
-        succeed(Command::new("kill").args(["-TERM", number.trim()]))?;
+        let told = Command::new("kill").args(["-TERM", number.trim()]).status();
+        told.context("cannot end the process")?;
         self.first.wait().context("the first process is not to be found")?;
         Ok(())
     }
@@ -159,6 +160,9 @@ impl Bench {
         let catalog = |round: u32| long_catalog(at, node, round, (length, arguments.long));
         self.write(&catalog(0))?;
         let (served, _) = self.serve(at, "a.example")?;
+        for _ in 0..arguments.long {
+            once(at, "/queued").context("the minute cannot be filled")?;
+        }
         let load = Load::start(at, arguments);
         let begun = Instant::now();
         let steps = arguments.reloads + arguments.upgrades;
@@ -211,15 +215,16 @@ const RULE: &str = "$path = http.getPath();\n\
     if( $path == \"/download\" ) { response.setBandwidthClass( \"slow\" ); }\n\
     if( $path == \"/queued\" ) { rate.use( \"line\" ); }\n";
 
-/// So that downloads, and the wait of whoever is last in the line, take three quarters of the time.
+/// So that downloads take three quarters of the time. A minute's requests start at once, and those behind them wait for
+/// the minute to pass.
 fn long_catalog(at: SocketAddr, node: SocketAddr, round: u32, (length, long): (Duration, u32)) -> String {
     let seconds = (length.as_secs() * 3 / 4).max(1);
-    let rate = DOWNLOAD_BYTES as u64 * 8 / seconds;
-    let per_minute = (u64::from(long) * 60 / seconds).max(1);
+    let rate = (DOWNLOAD_BYTES as u64 * 8 / seconds / 1000).max(1);
+    let per_minute = long.max(1);
     format!(
         "[virtual_servers.site]\nlisten = \"{at}\"\npool = \"nodes\"\nrequest_rules = \"long\"\nmax_body_buffer = {}\n\
          timeout = \"1h\"\n[pools.nodes]\nnodes = [\"{node}\"]\nmax_idle_connections_pernode = 256\n\
-         [bandwidth_classes.slow]\nmaximum = \"{rate} bit/s\"\nsharing = \"connection\"\n\
+         [bandwidth_classes.slow]\nmaximum = \"{rate} kbit/s\"\nsharing = \"connection\"\n\
          [rate_classes.line]\nmax_rate_per_minute = {per_minute}\n",
         // Something that every reload changes.
         65_536 + round

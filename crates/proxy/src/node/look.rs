@@ -1,8 +1,9 @@
 //! One look of a monitor at a node. It says nothing of any client.
 
-use super::announce::announce;
+use super::announce::{Behalf, announce};
 use super::connect::{Dial, secure};
 use crate::errands::Desk;
+use crate::wire::Wire;
 use engine::catalog::{Expected, HttpLook, Look, Node, Pool, ProxyHeader};
 use http1::{BodyDecoder, BodyEvent, BodyKind, Decoded, Limits, RequestMethod, decode_response};
 use message::ResponseHead;
@@ -28,7 +29,8 @@ pub(super) async fn look<D: Dial>(
     let cannot = |error: io::Error| format!("cannot connect: {error}");
     let mut stream = dial.dial(node).await.map_err(cannot)?;
     if pool.proxy_protocol != ProxyHeader::Off {
-        announce(&mut stream, pool.proxy_protocol, None).await.map_err(cannot)?;
+        let own = own_ends(pool.proxy_protocol, &stream);
+        announce(&mut stream, pool.proxy_protocol, own).await.map_err(cannot)?;
     }
     let tls = match wanted {
         Look::Connect => return Ok(()),
@@ -44,6 +46,12 @@ pub(super) async fn look<D: Dial>(
         Look::Http(wanted) => ask(&mut stream, node, wanted).await,
         Look::Tcp { write, expect } => converse(&mut stream, write, expect.as_ref()).await,
     }
+}
+
+/// For whom a look speaks: nobody. In version 1 it names its own ends: Apache 2.4 does not take a line that names none.
+fn own_ends(version: ProxyHeader, stream: &impl Wire) -> Option<Behalf> {
+    let (client, local) = stream.ends().filter(|_| version == ProxyHeader::V1)?;
+    Some(Behalf { client, local, connection: 0 })
 }
 
 async fn ask(
