@@ -26,11 +26,8 @@ fn a_socket_that_the_service_manager_opened_is_served_by_its_address_and_by_its_
         let socket = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = socket.local_addr().unwrap();
         let catalog = catalog(origin, "", "");
-        let catalog = match by_name {
-            false => catalog.replace("127.0.0.1:0", &address.to_string()),
-            // The address of the catalog is another one: the name tells whose socket it is.
-            true => catalog,
-        };
+        // By its name: the address of the catalog is another one.
+        let catalog = if by_name { catalog } else { catalog.replace("127.0.0.1:0", &address.to_string()) };
         let here = folder(&[("tidegate.toml", &catalog)]);
         // Whoever connects before the service is there is served once it is.
         let mut early = Client::connect(address);
