@@ -184,7 +184,7 @@ counters! {
     node_retries: "Requests sent to another node after a failed attempt.",
     node_retries_refused: "Requests not sent to another node because too many would have been (retry_budget).",
     node_ejections: "Times that a node was left alone for its bad answers.",
-    node_queued: "Requests that waited for a place at a node (max_connections_pernode).",
+    node_queued: "Requests that waited for a place at a node (max_connections_pernode, max_node_connections).",
     node_queue_refused: "Requests for which there was no place at a node and none in the queue, or none in time.",
     monitor_looks: "Looks of monitors at nodes.",
     monitor_failures: "Of these, those that failed.",

@@ -61,8 +61,8 @@ pub use marks::open_any as open_any_mark;
 pub use marks::{BadMarkKeys, MARK_KEY_BYTES, MARK_KEYS_TEXT_BYTES_MAX, MarkKeys, MarkMemory};
 pub use memory::{MemoryStage, MemoryStages};
 pub use nodes::{
-    Asking, Choice, Found, InFlight, NodeIndex, NodeReading, Nodes, Observed, PoolCounters, PoolReading,
-    QueueFull, Turn, Turned, Waiting,
+    Asking, Choice, ClassPlace, ClassPlaces, Found, InFlight, NodeIndex, NodeReading, Nodes, Observed,
+    PoolCounters, PoolReading, QueueFull, Turn, Turned, Waiting,
 };
 pub use protection::{
     AddressLists, Admission, ConnectionLimits, ProtectionClass, ProtectionCounters, ProtectionLive,

@@ -158,6 +158,7 @@ impl Shared {
         self.adopt_rule_counters(&mut catalog);
         self.adopt_mark_memories(&mut catalog);
         self.adopt_protections(&mut catalog);
+        self.adopt_class_places(&mut catalog);
         let memory_bytes = self.machine.memory_bytes;
         self.memory.limit(catalog.settings.max_memory.map(|share| share.bytes(memory_bytes)));
         self.spool.limit(catalog.spool.bytes_max);
@@ -213,6 +214,17 @@ impl Shared {
             memory.limit(room);
             known.insert(Arc::clone(&server.name), Arc::clone(&memory));
             server.marks.memory = Some(memory);
+        }
+    }
+
+    /// Bandwidth classes that keep their names keep who of them is at a node.
+    fn adopt_class_places(&self, catalog: &mut Catalog) {
+        let before = self.catalog();
+        for (name, places) in &mut catalog.class_places {
+            if let Some(known) = before.class_places.get(name) {
+                known.limit(places.most());
+                *places = Arc::clone(known);
+            }
         }
     }
 

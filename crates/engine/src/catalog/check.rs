@@ -19,6 +19,7 @@ use super::{
     VirtualServerId,
 };
 use crate::limits;
+use crate::nodes::ClassPlaces;
 use accesslog::Format;
 use message::Known;
 use source::{Diagnostic, DiagnosticId, Severity, Source, Span, nearest};
@@ -175,6 +176,10 @@ impl Checker<'_> {
             catalog.rate_classes.push((name.value.clone(), rate_class(&class.value)));
         }
         for (name, class) in self.tables(&said.bandwidth_classes, "bandwidth classes", limits::CLASSES_MAX) {
+            let most = class.value.max_node_connections.value().map_or(0, |count| count.0);
+            if most > 0 {
+                catalog.class_places.insert(name.value.clone(), Arc::new(ClassPlaces::new(most)));
+            }
             let class = bandwidth_class(&class.value);
             catalog.bandwidth_classes.extend(class.map(|class| (name.value.clone(), class)));
         }

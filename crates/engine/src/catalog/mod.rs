@@ -55,6 +55,7 @@ pub use virtual_server::{
 
 use crate::geo::GeoDatabase;
 use crate::limits;
+use crate::nodes::ClassPlaces;
 use crate::protection::ProtectionClass;
 use crate::resources::Resources;
 use crate::time::WallTime;
@@ -62,6 +63,7 @@ use crate::tls::Certificate;
 use select::Selection;
 use shaping::{BandwidthClass, Bounds, RateClass};
 use source::{Diagnostic, Severity};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -91,6 +93,8 @@ pub struct Catalog {
     pub rate_classes: Vec<(String, RateClass)>,
     /// By name, in the order written.
     pub bandwidth_classes: Vec<(String, BandwidthClass)>,
+    /// How many requests of a bandwidth class may be at nodes, by its name, where that is limited.
+    pub(crate) class_places: BTreeMap<String, Arc<ClassPlaces>>,
     /// In the order written.
     pub protections: Vec<ProtectionClass>,
     /// Where rules may go.

@@ -421,6 +421,9 @@ said_table! {
         /// How much at the head of each response goes unshaped, so that pages open; 0 shapes all of it. Short answers go
         /// unshaped as a whole. Where all share one maximum, the others pay for it, with half of the class at most.
         burst: Size<0, 1_073_741_824> => 0,
+        /// Requests of the class that may be at nodes at once, on the whole machine; 0 sets no limit. Others wait their
+        /// turn. Counts where the class is known before a node is asked.
+        max_node_connections: Count<0, 1_000_000> => 0,
         /// For people.
         note: Text => "",
     }

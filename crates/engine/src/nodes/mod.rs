@@ -13,6 +13,7 @@
 
 mod budget;
 mod choose;
+mod class_places;
 pub(crate) mod hash;
 mod health;
 mod queue;
@@ -22,6 +23,7 @@ mod state;
 mod tests;
 
 pub use choose::{Asking, Choice, Turn};
+pub use class_places::{ClassPlace, ClassPlaces};
 pub use health::{Found, Turned};
 pub use queue::{QueueFull, Waiting};
 pub use state::InFlight;

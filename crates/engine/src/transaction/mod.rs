@@ -38,6 +38,7 @@ use crate::connection::Connection;
 use crate::decision::RateResult;
 use crate::error::{Side, TransactionError};
 use crate::host::{Built, ClassChoice, End, Host, Stage};
+use crate::nodes::ClassPlaces;
 use crate::protection::ProtectionRefusal;
 use crate::shared::Shared;
 use crate::time::Now;
@@ -262,6 +263,15 @@ impl Transaction {
     /// The bandwidth class of what is written to the client, as rules have set it so far.
     pub fn response_class_id(&self) -> Option<BandwidthClassId> {
         self.host.shared.registry().bandwidth_class(self.response_class()?.as_ref())
+    }
+
+    /// The places at nodes that the bandwidth class towards the client has; `None` where they are not limited.
+    pub fn class_places(&self) -> Option<Arc<ClassPlaces>> {
+        let places = &self.host.catalog.class_places;
+        if places.is_empty() {
+            return None;
+        }
+        places.get(std::str::from_utf8(&self.response_class()?).ok()?).cloned()
     }
 
     /// The transfer that paces what is written to the client; `None` if it is not shaped.

@@ -14,14 +14,16 @@ use crate::timers::Alarm;
 use crate::wire::{Broken, Link, Wire};
 use engine::catalog::{Pool, PoolId, ProxyHeader};
 use engine::{
-    Attempts, Choice, ErrorKind, InFlight, LeastRate, Next, NodeEnds, NodeIndex, Progress, RequestBody,
-    TransactionError, Turn, Turned,
+    Attempts, Choice, ClassPlace, ClassPlaces, ErrorKind, InFlight, LeastRate, Next, NodeEnds, NodeIndex,
+    Progress, QueueFull, RequestBody, TransactionError, Turn, Turned, Waiting,
 };
 use http1::{BodyKind, Decoded, HeadScan, RequestMethod, connection_options, decode_response};
 use message::{Known, Version};
+use shaping::Tick;
 use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -51,6 +53,8 @@ pub(crate) struct AtNode<N> {
     pub(super) keep_alive: bool,
     /// For whom alone the connection is.
     pub(super) owner: Option<Behalf>,
+    /// Its place among those of its bandwidth class; given back when it is dropped.
+    class_place: Option<ClassPlace>,
     /// Its place at the node; given back when it is dropped.
     in_flight: Option<InFlight>,
 }
@@ -80,6 +84,13 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
     pub(super) async fn forward(&mut self, pool_id: PoolId) -> Result<Next, Gone> {
         // Another try: the answer that was there is not wanted.
         self.release_node();
+        let class_place = match self.transaction.class_places() {
+            None => None,
+            Some(places) => match Box::pin(self.place_in_class(&places)).await? {
+                None => return Ok(self.failed(ErrorKind::NodesBusy, Progress::NothingSent)),
+                place => place,
+            },
+        };
         let pinned = std::rc::Rc::clone(&self.request.pinned);
         let mut pool_id = self.transaction.pool_in_service(pool_id, self.now.tick);
         let mut pool = pinned.catalog.pool(pool_id);
@@ -112,7 +123,10 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
                 break;
             }
             match self.try_node((pool, pool_id), (index, in_flight)).await {
-                Ok(at) => return Ok(self.take_answer(at, (pool, index))),
+                Ok(mut at) => {
+                    at.class_place = class_place;
+                    return Ok(self.take_answer(at, (pool, index)));
+                }
                 Err(Miss::Gone(gone)) => return Err(gone),
                 Err(Miss::Failed { error, .. }) => failure = error,
             }
@@ -191,30 +205,69 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
             return Ok(Choice::Full);
         };
         counters.node_queued.add_one();
+        let look = |exchange: &mut Self| {
+            let now = exchange.now.tick;
+            match exchange.transaction.choose_node(pool_id, tried, Turn::First, now) {
+                Choice::Full => None,
+                chosen => Some(chosen),
+            }
+        };
+        let chosen = self.wait_in_line(&waiting, until, look).await?;
+        if chosen.is_none() {
+            pool.counters().queue_timed_out.add_one();
+            counters.node_queue_refused.add_one();
+        }
+        Ok(chosen.unwrap_or(Choice::Full))
+    }
+
+    /// A place among the requests of its bandwidth class that may be at nodes; `None` if none came in time.
+    async fn place_in_class(&mut self, places: &Arc<ClassPlaces>) -> Result<Option<ClassPlace>, Gone> {
+        if let Some(place) = places.enter(Turn::New) {
+            return Ok(Some(place));
+        }
+        let counters = self.worker.shared.counters();
+        let until = self.now.tick.saturating_add(self.request.patience).min(self.ceiling);
+        let place = match places.wait() {
+            Ok(waiting) => {
+                counters.node_queued.add_one();
+                self.wait_in_line(&waiting, until, |_| places.enter(Turn::First)).await?
+            }
+            Err(QueueFull) => None,
+        };
+        if place.is_none() {
+            counters.node_queue_refused.add_one();
+        }
+        Ok(place)
+    }
+
+    /// Waits until it is first in a line and `look` finds what it waits for; `None` if that is not so in time.
+    async fn wait_in_line<T>(
+        &mut self,
+        waiting: &Waiting,
+        until: Tick,
+        mut look: impl FnMut(&mut Self) -> Option<T>,
+    ) -> Result<Option<T>, Gone> {
         let mut is_first = false;
         loop {
             // Some places come with time only: an ejection ends, a slow start goes on.
             let soon = self.worker.clock.tick().saturating_add(LOOK_FOR_PLACE);
-            let look = if is_first { until.min(soon) } else { until };
+            let look_at = if is_first { until.min(soon) } else { until };
             // Whoever has just looked in vain looks again when it is woken, not at once.
             let mut has_looked = is_first;
             let turn = |context: &mut Context<'_>| {
                 let is_turn = waiting.is_first(context.waker()) && !std::mem::take(&mut has_looked);
                 if is_turn { Poll::Ready(()) } else { Poll::Pending }
             };
-            let came = self.wait(look, turn).await?;
+            let came = self.wait(look_at, turn).await?;
             self.now = self.worker.clock.now();
             if came.is_some() || is_first {
                 is_first = true;
-                match self.transaction.choose_node(pool_id, tried, Turn::First, self.now.tick) {
-                    Choice::Full => {}
-                    chosen => return Ok(chosen),
+                if let Some(found) = look(self) {
+                    return Ok(Some(found));
                 }
             }
             if self.now.tick >= until {
-                pool.counters().queue_timed_out.add_one();
-                counters.node_queue_refused.add_one();
-                return Ok(Choice::Full);
+                return Ok(None);
             }
         }
     }
@@ -222,7 +275,7 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
     /// For rules that ask who answered.
     fn tell_of_node(&mut self, pool: &Pool, index: NodeIndex) {
         let Some(node) = self.transaction.node(pool, index) else { return };
-        let name = std::sync::Arc::clone(&node.name);
+        let name = Arc::clone(&node.name);
         let stream = self.at_node.as_ref().map(|at| &at.link.stream);
         let ends = stream.filter(|_| self.transaction.may_ask_for_ends()).and_then(Wire::ends);
         let (local, remote) = ends.unzip();
@@ -398,6 +451,7 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
             intake: None,
             keep_alive: false,
             owner: None,
+            class_place: None,
             in_flight: None,
         })
     }

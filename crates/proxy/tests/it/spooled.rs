@@ -236,3 +236,31 @@ fn streams_of_http_2_do_not_hold_their_nodes_either() {
         assert!(site.elapsed() > Duration::from_millis(9_500), "{:?}", site.elapsed());
     });
 }
+
+#[test]
+fn a_class_that_may_hold_one_node_connection_lets_its_requests_in_one_after_the_other() {
+    on_paused_time(async {
+        let text = slow("slow_answers = \"backpressure\"", "") + "max_node_connections = 1\n";
+        let site = Site::new(&text);
+        let (mut client, mut node) = site.asked(GET).await;
+        let mut other = site.client();
+        other.say(GET).await;
+        let mut gone = site.client();
+        gone.say(GET).await;
+        pass(Duration::from_millis(100)).await;
+        drop(gone);
+        assert!(!site.has_more_nodes(), "the second waits");
+        let taking = async {
+            client.head().await;
+            client.exactly(LONG).await
+        };
+        tokio::join!(give(&site, &mut node, LONG), taking);
+        assert!(!site.has_more_nodes());
+        node.head().await;
+        give(&site, &mut node, 10).await;
+        other.head().await;
+        other.exactly(10).await;
+        assert_eq!(site.shared.counters().node_queued.value(), 2);
+        assert_eq!(site.shared.counters().node_queue_refused.value(), 0);
+    });
+}
