@@ -258,7 +258,8 @@ fn percentile(sorted: &[Option<f64>], percent: usize) -> Option<f64> {
 /// What bins hold from one moment to another.
 fn between(bins: &[f64], from: Duration, to: Duration) -> f64 {
     let bin = |at: Duration| usize::try_from(at.as_millis() / BIN.as_millis()).unwrap_or(0);
-    bins.iter().take(bin(to)).skip(bin(from)).sum()
+    // a sum of nothing is -0 until something is added
+    bins.iter().take(bin(to)).skip(bin(from)).sum::<f64>() + 0.0
 }
 
 /// Seconds from the beginning of a phase until the first ordinary view from which on all were as on any day: whole, and

@@ -223,7 +223,7 @@ fn headlines(groups: &[&Group<'_>]) -> String {
         format!("{fairness}; {}", percent(some(group.median(|headline| Some(headline.media_refused)))))
     });
     row("workers held for hot-linkers, of 8", &|group| {
-        format!("{:.2}", some(group.median(|headline| Some(headline.workers_for_media))))
+        format!("{:.2}", some(group.median(|headline| Some(headline.workers_for_media + 0.0))))
     });
     row("sent away by the site's own queue", &|group| {
         format!("{:.0}", some(median(group.rounds.iter().map(|round| Some(round.overflowed as f64)))))
