@@ -1,5 +1,6 @@
 //! How many slow downloads the send buffers hold.
 
+use crate::human::count;
 use serde::Serialize;
 
 /// The least that a download which does not move keeps in send buffers: 64 kB, head of each packet included.
@@ -53,8 +54,11 @@ impl Room {
         let downloads = slow_downloads_that_fill(bytes);
         let SlowDownloads { least, most } = downloads;
         let sentence = format!(
-            "about {least} to {most} simultaneous slow downloads fill {whose}'s send buffers \
-             ({bytes} bytes, 64 to 128 kB each)"
+            "about {} to {} simultaneous slow downloads fill {whose}'s send buffers \
+             ({} bytes, 64 to 128 kB each)",
+            count(least),
+            count(most),
+            count(bytes)
         );
         Self { whose: whose.to_owned(), bytes, downloads, sentence }
     }
@@ -65,8 +69,11 @@ impl Room {
         let downloads = downloads_that_fill(bytes, each.0, each.1);
         let SlowDownloads { least, most } = downloads;
         let sentence = format!(
-            "about {least} to {most} simultaneous slow downloads bring this machine's TCP memory to its pressure \
-             line ({bytes} bytes, {} to {} kB each)",
+            "about {} to {} simultaneous slow downloads bring this machine's TCP memory to its pressure \
+             line ({} bytes, {} to {} kB each)",
+            count(least),
+            count(most),
+            count(bytes),
             each.0 >> 10,
             each.1 >> 10
         );

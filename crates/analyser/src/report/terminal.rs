@@ -391,9 +391,9 @@ impl Page {
         let lines = &log.lines;
         self.heading("Lines");
         let text = format!(
-            "{} lines in {} files: {} read, {} bad, {} blank or remarks. Bytes: {}.",
-            human::count(lines.all),
-            log.files.len(),
+            "{} in {}: {} read, {} bad, {} blank or remarks. Bytes: {}.",
+            things(lines.all, "line"),
+            things(log.files.len() as u64, "file"),
             human::count(lines.read),
             human::count(lines.bad),
             human::count(lines.comments),

@@ -126,6 +126,7 @@ fn domain(log: Option<&Log>) -> Step {
     }
     let answer = match grown.first() {
         Some((domain, factor)) => grown_text(domain, *factor),
+        None if log.summary.total.requests == 0 => "no requests stand in the logs".to_owned(),
         None if has_usual => "no domain took much more than usual".to_owned(),
         None => {
             format!("{}, and nothing to compare with", things(log.summary.domains.len() as u64, "domain"))
@@ -190,8 +191,10 @@ fn explained(log: &Log, dimension: Dimension) -> Vec<&Explained> {
 }
 
 fn explained_text(one: &Explained) -> String {
+    // kinds are named in the plural
+    let explains = if one.dimension == Dimension::Kind { "explain" } else { "explains" };
     format!(
-        "{} explains {} of the increase",
+        "{} {explains} {} of the increase",
         plain(&one.value, NAME_MAX),
         human::percent_of(one.share_of_increase)
     )
@@ -371,7 +374,12 @@ fn at_once(log: Option<&Log>, room: Option<&Room>) -> Step {
                 _ => "too few to fill the buffers",
             };
             let (least, most) = (room.downloads.least, room.downloads.most);
-            format!("{}: {against} ({least} to {most} slow ones do)", peak_text(concurrency))
+            format!(
+                "{}: {against} ({} to {} slow ones do)",
+                peak_text(concurrency),
+                human::count(least),
+                human::count(most)
+            )
         }
     };
     let cannot_tell = (!concurrency.is_exact).then(|| {
@@ -403,7 +411,7 @@ fn proposal(report: &Report) -> Step {
         .map(|proposal| format!("{}: {}", proposal.id, proposal.summary))
         .collect();
     let answer = match (report.proposals.first(), report.findings.first()) {
-        (Some(first), _) => format!("tidegate apply {} --observe", first.id),
+        (Some(first), _) => format!("begin with: tidegate apply {} --observe", first.id),
         (None, Some(finding)) if finding.verdict == Verdict::RogueMail => {
             "stop the sender named above; no rule of a web server does it".to_owned()
         }
@@ -463,6 +471,7 @@ fn nothing_in(log: &Log) -> String {
         Some((domain, factor)) => {
             format!("{}, and nobody stands out in its access log", grown_text(domain, *factor))
         }
+        None if log.summary.total.requests == 0 => "no request stands in the access logs".to_owned(),
         None => "nothing unusual in the access logs".to_owned(),
     }
 }

@@ -52,6 +52,9 @@ fn has_grown(desk: &Desk<'_>, domain: &Domain) -> bool {
 #[expect(clippy::cast_precision_loss, reason = "a number of requests for people")]
 fn say_whole(desk: &Desk<'_>, facts: &mut Facts) {
     let all = desk.summary.total;
+    if all.requests == 0 {
+        return facts.say("requests", 0.0, "there is no request in it".to_owned());
+    }
     let text = format!(
         "{} from {}, {} {}",
         things(all.requests, "request"),

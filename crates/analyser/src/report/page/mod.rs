@@ -248,8 +248,8 @@ fn lines(html: &mut Html, log: &Log) {
     html.raw("<section><h2>What was read</h2><p>");
     let lines = &log.lines;
     let text = format!(
-        "{} lines: {} read, {} bad, {} blank or remarks. Bytes: {}.",
-        human::count(lines.all),
+        "{}: {} read, {} bad, {} blank or remarks. Bytes: {}.",
+        human::things(lines.all, "line"),
         human::count(lines.read),
         human::count(lines.bad),
         human::count(lines.comments),
