@@ -161,11 +161,12 @@ impl<'a> Group<'a> {
     }
 }
 
-/// `None` counts as larger than all; the middle value, or the greater of the two.
+/// `None` counts as larger than all; the middle value, or what is between the two.
 fn median(values: impl Iterator<Item = Option<f64>>) -> Option<f64> {
     let mut values: Vec<f64> = values.map(|value| value.unwrap_or(f64::INFINITY)).collect();
     values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().filter(|value| value.is_finite())
+    let (low, high) = (values.get(values.len().saturating_sub(1) / 2)?, values.get(values.len() / 2)?);
+    Some(f64::midpoint(*low, *high)).filter(|value| value.is_finite())
 }
 
 fn headlines(groups: &[&Group<'_>]) -> String {
