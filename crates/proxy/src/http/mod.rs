@@ -8,6 +8,7 @@ mod forwarded;
 pub(crate) mod intake;
 pub(crate) mod node_side;
 mod passing;
+mod places;
 pub(crate) mod refuse;
 mod spooled;
 mod streaming;
