@@ -24,6 +24,8 @@ const SETTINGS_COST: u64 = 10;
 const DATA_CREDIT: u64 = 3;
 /// What a request gives back: a PRIORITY or WINDOW_UPDATE of its own.
 const HEADERS_CREDIT: u64 = 1;
+/// What a request that we send to a node gives back: it may be reset, widened, weighted.
+const ASKED_CREDIT: u64 = 3;
 /// Frames of one block of fields. 64 KiB need five of the usual size.
 const BLOCK_FRAMES_MAX: u32 = 8;
 
@@ -70,6 +72,8 @@ pub struct Budget {
     controls: Bucket,
     block_bytes_max: u32,
     block: Option<Block>,
+    /// The other side is a node: it can reset only what we asked for, and what we reset is our own affair.
+    is_node: bool,
 }
 
 /// A block of fields that is not whole yet.
@@ -90,15 +94,22 @@ impl Budget {
             controls: CONTROLS,
             block_bytes_max,
             block: None,
+            is_node: false,
         }
     }
 
-    /// Counts a frame of the client's.
+    /// The same for what a node sends on a connection that we made.
+    pub const fn of_node(block_bytes_max: u32) -> Self {
+        Self { is_node: true, ..Self::new(block_bytes_max) }
+    }
+
+    /// Counts a frame of the other side.
     ///
     /// # Errors
     /// It is one too many.
     pub fn received(&mut self, frame: &Frame, now_nanos: u64) -> Result<(), Breach> {
         match frame.kind {
+            FrameKind::Reset(_) if self.is_node => self.controls.take(1, now_nanos).ok_or(Breach::Controls),
             FrameKind::Reset(_) => self.resets.take(1, now_nanos).ok_or(Breach::Resets),
             FrameKind::Headers => {
                 self.controls.give(HEADERS_CREDIT, now_nanos);
@@ -113,12 +124,12 @@ impl Budget {
             | FrameKind::Priority
             | FrameKind::WindowUpdate
             | FrameKind::PushPromise
-            | FrameKind::GoAway
+            | FrameKind::GoAway(_)
             | FrameKind::Other => self.controls.take(1, now_nanos).ok_or(Breach::Controls),
         }
     }
 
-    /// Counts a frame of ours: what the client made us send.
+    /// Counts a frame of ours: what the other side made us send.
     ///
     /// # Errors
     /// It is one too many.
@@ -128,6 +139,11 @@ impl Budget {
         const REFUSED_STREAM: u32 = 7;
         const CANCEL: u32 = 8;
         match frame.kind {
+            FrameKind::Headers if self.is_node => {
+                self.controls.give(ASKED_CREDIT, now_nanos);
+                Ok(())
+            }
+            FrameKind::Reset(_) if self.is_node => Ok(()),
             // Ours, for reasons of our own.
             FrameKind::Reset(NO_ERROR | INTERNAL_ERROR | CANCEL) => Ok(()),
             FrameKind::Reset(REFUSED_STREAM) => self.refusals.take(1, now_nanos).ok_or(Breach::Refusals),

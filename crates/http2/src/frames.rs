@@ -5,7 +5,7 @@
 pub const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 const HEADER_BYTES: usize = 9;
-/// A RST_STREAM with its error code.
+/// A RST_STREAM with its error code, a GOAWAY with its last stream.
 const RESET_BYTES: usize = HEADER_BYTES + 4;
 
 /// What a frame is.
@@ -25,8 +25,8 @@ pub enum FrameKind {
     PushPromise,
     /// PING
     Ping,
-    /// GOAWAY
-    GoAway,
+    /// GOAWAY, with the last stream that its sender takes; 0 where it is too short.
+    GoAway(u32),
     /// WINDOW_UPDATE
     WindowUpdate,
     /// CONTINUATION
@@ -119,6 +119,9 @@ impl Scan {
     fn wanted(&self) -> usize {
         match self.header {
             [0, 0, 4, 3, ..] if self.held >= 4 => RESET_BYTES,
+            [high, middle, low, 7, ..] if self.held >= 4 && (high > 0 || middle > 0 || low >= 8) => {
+                RESET_BYTES
+            }
             _ => HEADER_BYTES,
         }
     }
@@ -134,7 +137,7 @@ impl Scan {
             4 => FrameKind::Settings,
             5 => FrameKind::PushPromise,
             6 => FrameKind::Ping,
-            7 => FrameKind::GoAway,
+            7 => FrameKind::GoAway(u32::from_be_bytes(code) & 0x7fff_ffff),
             8 => FrameKind::WindowUpdate,
             9 => FrameKind::Continuation,
             _ => FrameKind::Other,

@@ -6,6 +6,8 @@
 //!
 //! ```text
 //! pseudo-fields, fields ── read_request ──▶ message::RequestHead + BodyKind, or Malformed
+//! request written for a node ── read_written_request ──▶ pseudo-fields, fields
+//! a node's status, fields ── write_response ──▶ a head to be read by the strict reader of HTTP/1.1
 //! bytes of a connection ── Scan ──▶ Frame ── Budget ──▶ nothing, or Breach
 //! ```
 //!
@@ -24,10 +26,12 @@
 mod budget;
 mod frames;
 mod malformed;
+mod onward;
 mod request;
 pub mod websocket;
 
 pub use budget::{Breach, Budget};
 pub use frames::{Frame, FrameKind, PREFACE, Scan};
 pub use malformed::Malformed;
+pub use onward::{Upload, WrittenRequest, read_written_request, write_response};
 pub use request::{Asked, Pseudo, StreamState, read_request, read_trailers};

@@ -26,6 +26,8 @@ pub enum Malformed {
     Te,
     /// A length is said, and the stream ends before its first byte.
     LengthMismatch,
+    /// A node's status is none, or one that HTTP/2 does not have.
+    Status,
     /// What is also refused in HTTP/1.1.
     Http1(BadRequest),
 }
@@ -44,6 +46,7 @@ impl Malformed {
             Self::ConnectionField => "connection-field",
             Self::Te => "te",
             Self::LengthMismatch => "length-mismatch",
+            Self::Status => "status",
             Self::Http1(bad) => bad.code(),
         }
     }
@@ -61,6 +64,7 @@ impl Malformed {
             Self::ConnectionField => "a field speaks of the connection",
             Self::Te => "te may only say trailers",
             Self::LengthMismatch => "a length is said, and there is no body",
+            Self::Status => "the status is none of HTTP/2",
             Self::Http1(bad) => bad.reason(),
         }
     }

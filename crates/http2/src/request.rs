@@ -154,7 +154,7 @@ fn begin(pseudo: &Pseudo<'_>, limits: &Limits, into: &mut RequestHead) -> Result
 }
 
 /// What holds for each field of a head and of trailers.
-fn check_field(name: &[u8], value: &[u8]) -> Result<Known, Malformed> {
+pub(crate) fn check_field(name: &[u8], value: &[u8]) -> Result<Known, Malformed> {
     if !is_token(name) || name.iter().any(u8::is_ascii_uppercase) {
         return Err(Malformed::Name);
     }

@@ -43,6 +43,11 @@ pub trait Wire: AsyncRead + AsyncWrite + Unpin + 'static {
         None
     }
 
+    /// Whether the handshake of TLS agreed on HTTP/2.
+    fn agreed_on_http2(&self) -> bool {
+        false
+    }
+
     /// What came behind a body that has been read to its end.
     fn take_trailers(&mut self) -> Option<Box<Fields>> {
         None

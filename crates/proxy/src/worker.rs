@@ -5,6 +5,7 @@ use crate::buffers::Buffers;
 use crate::clock::Clock;
 use crate::errands::{Desk, Errands, Lookup};
 use crate::http::connection;
+use crate::http2::NodePlaces;
 use crate::log_writer::{BATCH_BYTES, LogTarget, LogWriter};
 use crate::messages::Messages;
 use crate::node::announce::Behalf;
@@ -63,6 +64,7 @@ pub struct Worker<D: Dial = Tcp> {
     pub(crate) timers: Rc<Timers>,
     pub(crate) buffers: Buffers,
     pub(crate) idle: IdleNodes<D::Stream>,
+    pub(crate) node_places: NodePlaces,
     pub(crate) dial: D,
     pub(crate) errands: Errands,
     pub(crate) handshakes: Handshakes,
@@ -199,6 +201,7 @@ impl<D: Dial> Worker<D> {
             timers: Timers::new(settings.clock.clone()),
             buffers: Buffers::default(),
             idle: IdleNodes::new(),
+            node_places: NodePlaces::default(),
             dial,
             errands: Errands::new(desk),
             handshakes: Handshakes::default(),
@@ -258,9 +261,9 @@ impl<D: Dial> Worker<D> {
         &self,
         stream: D::Stream,
         node: &Node,
-        tls: &NodeTls,
+        (tls, offers_http2): (&NodeTls, bool),
     ) -> io::Result<D::Stream> {
-        secure((&self.dial, self.errands.desk()), stream, (node, tls)).await
+        secure((&self.dial, self.errands.desk()), stream, (node, tls, offers_http2)).await
     }
 
     /// From now on `look` sees each transaction of this worker when it is over, after its log line.
@@ -302,6 +305,7 @@ impl<D: Dial> Worker<D> {
         let made_with = (self.log.as_ref(), &self.errands.desk().keeper);
         let pinned = Rc::new(Pinned::new(self.shared.catalog(), generation, made_with));
         self.idle.adopt(&pinned.catalog, generation, self.workers);
+        self.node_places.adopt(&pinned.catalog);
         *self.pinned.borrow_mut() = Rc::clone(&pinned);
         pinned
     }
@@ -344,13 +348,14 @@ impl<D: Dial> Worker<D> {
     pub(crate) fn reap(&self, count: usize) -> usize {
         let nodes = self.idle.count();
         self.idle.clear();
-        nodes + self.timers.reap(count)
+        self.node_places.clear_idle() + nodes + self.timers.reap(count)
     }
 
     /// From now on connections close as soon as nothing is under way on them.
     pub(crate) fn drain(&self) {
         self.draining.set(true);
         self.idle.clear();
+        self.node_places.retire();
         self.timers.wake_all();
         if self.connections() == 0 {
             self.emptied.notify_one();

@@ -53,6 +53,8 @@ pub struct Pool {
     pub tls: Option<Arc<NodeTls>>,
     /// How each connection to a node begins.
     pub proxy_protocol: ProxyHeader,
+    /// Whether the nodes are asked in HTTP/2: over TLS where the handshake agrees on it, in the clear at once.
+    pub http2: bool,
     /// Whose turn it is, and how the nodes are; kept in step with `nodes`.
     pub(crate) live: PoolLive,
 }

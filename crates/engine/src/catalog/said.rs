@@ -383,6 +383,8 @@ said_table! {
         /// Whether each connection to a node begins with a PROXY header, which names the client, and in which version.
         /// Such a connection is used for the requests of one client connection only; monitors speak for themselves.
         proxy_protocol: ProxyHeader => "off",
+        /// Whether the nodes are asked in HTTP/2: over TLS where the handshake agrees on it, in the clear at once.
+        http2: Flag => false,
     }
 }
 

@@ -42,6 +42,7 @@ fn of<'a>(nodes: impl Iterator<Item = (&'a str, Member)>) -> Pool {
         node_fail_time: Duration::from_secs(10),
         tls: None,
         proxy_protocol: crate::catalog::ProxyHeader::Off,
+        http2: false,
     }
 }
 

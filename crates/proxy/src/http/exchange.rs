@@ -23,6 +23,7 @@ use crate::buffers::Size;
 use crate::errands::Sockets;
 use crate::node::connect::Dial;
 use crate::node::idle::NodePlace;
+use crate::node::wire::NodeWire;
 use crate::timers::{Alarm, Watch};
 use crate::wakes::Seat;
 use crate::wire::{Link, Wire};
@@ -412,8 +413,7 @@ impl<'a, S: Wire, D: Dial> Exchange<'a, S, D> {
             let around = Surroundings { ceiling: around.ceiling.min(download.due()), ..around };
             if !at.upload_failed
                 && !at.upload.is_over()
-                && let Poll::Ready(Err(_)) =
-                    at.upload.poll(context, (&mut client.link, &mut at.link), &around)
+                && let Poll::Ready(Err(_)) = at.poll_upload(context, &mut client.link, &around)
             {
                 // The node has answered; whether it still wants the request's body is its own affair.
                 at.upload_failed = true;
@@ -493,7 +493,9 @@ impl<'a, S: Wire, D: Dial> Exchange<'a, S, D> {
             if self.transaction.mark_to_node().is_some() {
                 at.link.stream.mark(0);
             }
-            self.worker.keep_node(at.place, (at.link.stream, at.owner), self.now.tick);
+            if let NodeWire::Own(stream) = at.link.stream {
+                self.worker.keep_node(at.place, (stream, at.owner), self.now.tick);
+            }
         }
     }
 

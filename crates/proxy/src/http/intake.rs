@@ -5,7 +5,6 @@ use super::body::{Failure, SenderFault};
 use super::exchange::{Ended, Exchange, Gone, poll_gone};
 use super::node_side::{AtNode, Stop};
 use crate::buffers::{Input, Size};
-use crate::http2::Stream;
 use crate::node::connect::Dial;
 use crate::timers::Alarm;
 use crate::wire::{Broken, Wire};
@@ -160,7 +159,7 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
                 // A stream of HTTP/2 whose length was not said.
                 Ok(0) if intake.decoder.at_eof().is_ok() => {
                     intake.is_over = true;
-                    intake.trailers = client.link.stream.http2().and_then(Stream::take_trailers);
+                    intake.trailers = client.link.stream.take_trailers();
                     return Ok(());
                 }
                 Ok(0) | Err(Broken::Ended | Broken::Io(_)) => return Err(Stop::Gone(Gone::Left)),
@@ -224,8 +223,7 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
         poll_fn(|context| {
             if !at.upload_failed
                 && !at.upload.is_over()
-                && let Poll::Ready(Err(failure)) =
-                    at.upload.poll(context, (&mut client.link, &mut at.link), &around)
+                && let Poll::Ready(Err(failure)) = at.poll_upload(context, &mut client.link, &around)
             {
                 at.upload_failed = true;
                 if matches!(failure, Failure::Sender(SenderFault::Cut)) {

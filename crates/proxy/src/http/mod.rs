@@ -9,6 +9,7 @@ pub(crate) mod intake;
 pub(crate) mod node_side;
 mod passing;
 mod places;
+mod reach;
 pub(crate) mod refuse;
 mod spooled;
 mod streaming;

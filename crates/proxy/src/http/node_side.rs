@@ -1,27 +1,27 @@
 //! The request at a node: choosing one, sending head and body, reading the head of the answer, and trying another
 //! node where that is safe.
 
-use super::body::{Coding, Demand, Failure, Relay, SenderFault, is_out_of_descriptors};
+use super::body::{Coding, Demand, Failure, Relay, SenderFault, Surroundings};
 use super::exchange::{Ended, Exchange, Gone, poll_gone};
 use super::forward::{Framing, Onward, Reply, write_request, write_response};
 use super::intake::Intake;
 use super::passing::frame_begun;
 use crate::buffers::Size;
-use crate::node::announce::{Behalf, announce};
+use crate::node::announce::Behalf;
 use crate::node::connect::Dial;
 use crate::node::idle::NodePlace;
+use crate::node::wire::NodeWire;
 use crate::timers::Alarm;
 use crate::wire::{Broken, Link, Wire};
-use engine::catalog::{Pool, PoolId, ProxyHeader};
+use engine::catalog::{Pool, PoolId};
 use engine::{
     Attempts, Choice, ClassPlace, ErrorKind, InFlight, LeastRate, Next, NodeEnds, NodeIndex, Progress,
     RequestBody, TransactionError, Turn, Turned,
 };
 use http1::{BodyKind, Decoded, HeadScan, RequestMethod, connection_options, decode_response};
 use message::{Known, Version};
-use std::future::{Future, poll_fn};
-use std::net::SocketAddr;
-use std::pin::pin;
+use std::future::poll_fn;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -32,12 +32,10 @@ const ANSWER_READ_BYTES: usize = 68 * 1024;
 const INTERIM_MAX: u32 = 16;
 /// How long a node may think about `Expect: 100-continue` before the body is sent all the same.
 const CONTINUE_PATIENCE: Duration = Duration::from_secs(1);
-/// Client connections closed when a node cannot be reached for want of descriptors.
-const REAPED_FOR_NODE: usize = 8;
 
 /// A node that has the request.
 pub(crate) struct AtNode<N> {
-    pub(super) link: Link<N>,
+    pub(super) link: Link<NodeWire<N>>,
     pub(super) place: NodePlace,
     /// The request on its way.
     pub(super) upload: Relay,
@@ -56,8 +54,26 @@ pub(crate) struct AtNode<N> {
     in_flight: Option<InFlight>,
 }
 
+impl<N: Wire> AtNode<N> {
+    /// Moves the request on.
+    #[inline]
+    pub(super) fn poll_upload<S: Wire>(
+        &mut self,
+        context: &mut Context<'_>,
+        client: &mut Link<S>,
+        around: &Surroundings<'_>,
+    ) -> Poll<Result<(), Failure>> {
+        let moved = self.upload.poll(context, (client, &mut self.link), around);
+        if matches!(moved, Poll::Ready(Ok(()))) && self.link.stream.is_shared() {
+            let trailers = self.upload.take_trailers();
+            self.link.stream.end_body(trailers.as_deref());
+        }
+        moved
+    }
+}
+
 /// Why a node did not answer.
-enum Miss {
+pub(super) enum Miss {
     /// There is nobody to answer to.
     Gone(Gone),
     /// The attempt failed. `reused`: on a connection that had carried a request before.
@@ -88,7 +104,7 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
                 place => place,
             },
         };
-        let pinned = std::rc::Rc::clone(&self.request.pinned);
+        let pinned = Rc::clone(&self.request.pinned);
         let mut pool_id = self.transaction.pool_in_service(pool_id, self.now.tick);
         let mut pool = pinned.catalog.pool(pool_id);
         pool.earn_retries();
@@ -221,14 +237,23 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
         (index, mut in_flight): (NodeIndex, Option<InFlight>),
     ) -> Result<Box<AtNode<D::Stream>>, Miss> {
         let place = NodePlace { generation: self.request.pinned.generation, pool: pool.1, node: index };
+        let shared = self.shared_node(pool.0, index);
         let behalf = self.behalf(pool.0);
-        let mut idle = self.worker.idle.take(place, behalf);
+        let mut idle = match &shared {
+            Some(node) if !node.speaks_http1.get() => None,
+            _ => self.worker.idle.take(place, behalf),
+        };
+        let mut may_be_old = true;
         // One place in the code from which an attempt is made: the future is large, and each place costs its size.
         loop {
             let (stream, reused) = match idle.take() {
-                Some(stream) => (stream, true),
-                None => (Box::pin(self.connect((pool.0, behalf), index)).await?, false),
+                Some(stream) => (NodeWire::Own(stream), true),
+                None => match shared.as_ref().and_then(|node| node.stream()) {
+                    Some(stream) => (NodeWire::Shared(Box::new(stream)), may_be_old),
+                    None => (Box::pin(self.connect((pool.0, behalf), (index, shared.as_ref()))).await?, false),
+                },
             };
+            may_be_old = false;
             let mut at = self.prepare(pool.0, place, stream);
             at.owner = behalf;
             at.in_flight = in_flight.take();
@@ -245,80 +270,18 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
         }
     }
 
-    /// For whom we speak, where nodes are told so at the start of a connection: the client as rules and logs know it.
-    /// Its port is known where it is the connection's own.
-    #[inline]
-    fn behalf(&self, pool: &Pool) -> Option<Behalf> {
-        if pool.proxy_protocol == ProxyHeader::Off {
-            return None;
-        }
-        let facts = self.client.connection.facts();
-        let address = self.transaction.client();
-        let is_own = address == facts.peer.ip().to_canonical();
-        let client = SocketAddr::new(address, if is_own { facts.peer.port() } else { 0 });
-        Some(Behalf { client, local: facts.local, connection: facts.id })
-    }
-
-    async fn connect(
-        &mut self,
-        (pool, behalf): (&Pool, Option<Behalf>),
-        index: NodeIndex,
-    ) -> Result<D::Stream, Miss> {
-        let failed = |kind| {
-            let error = TransactionError { kind, progress: Progress::NothingSent };
-            Err(Miss::Failed { error, reused: false })
-        };
-        let Some(node) = self.transaction.node(pool, index) else { return failed(ErrorKind::NoNode) };
-        let until = self.worker.clock.tick().saturating_add(pool.max_connect_time).min(self.ceiling);
-        self.client.watch.set(until);
-        let mut has_reaped = false;
-        loop {
-            let mut dialled = pin!(async {
-                let mut stream = if index == NodeIndex::NAMED {
-                    let catalog = &self.request.pinned.catalog;
-                    let may = async |address| self.worker.errands.may_go(catalog, &node.host, address).await;
-                    self.worker.dial.dial_where(node, may).await?
-                } else {
-                    self.worker.dial.dial(node).await?
-                };
-                if behalf.is_some() {
-                    announce(&mut stream, pool.proxy_protocol, behalf).await?;
-                }
-                match &pool.tls {
-                    None => Ok(stream),
-                    Some(tls) => self.worker.secure(stream, node, tls).await,
-                }
-            });
-            let dialled = poll_fn(|context| match dialled.as_mut().poll(context) {
-                Poll::Ready(dialled) => Poll::Ready(dialled.map_err(Broken::Io)),
-                Poll::Pending => self.client.watch.poll_alarm(context).map(|alarm| Err(Broken::Alarm(alarm))),
-            });
-            match dialled.await {
-                Ok(stream) => {
-                    self.now = self.worker.clock.now();
-                    return Ok(stream);
-                }
-                Err(Broken::Io(error)) if is_out_of_descriptors(&error) && !has_reaped => {
-                    has_reaped = true;
-                    self.worker.reap(REAPED_FOR_NODE);
-                    tokio::task::yield_now().await;
-                }
-                Err(Broken::Io(_) | Broken::Ended) => return failed(ErrorKind::NodeRefused),
-                Err(Broken::Alarm(Alarm::Deadline)) => {
-                    return failed(self.or_too_long(ErrorKind::NodeConnectTimeout));
-                }
-                Err(Broken::Alarm(_)) => return Err(Miss::Gone(Gone::Stopped)),
-            }
-        }
-    }
-
     /// The transaction's own limit, if that is what passed.
     pub(super) fn or_too_long(&self, kind: ErrorKind) -> ErrorKind {
         if self.worker.clock.tick() >= self.ceiling { ErrorKind::TransactionTimeout } else { kind }
     }
 
     /// The request, ready to be sent on this connection.
-    fn prepare(&self, pool: &Pool, place: NodePlace, stream: D::Stream) -> Box<AtNode<D::Stream>> {
+    fn prepare(
+        &self,
+        pool: &Pool,
+        place: NodePlace,
+        mut stream: NodeWire<D::Stream>,
+    ) -> Box<AtNode<D::Stream>> {
         let server = self.request.pinned.catalog.virtual_server(self.request.virtual_server);
         let mut out = self.worker.buffers.output();
         let source = self.transaction.request_body();
@@ -346,8 +309,14 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
             upgrade: self.terms.upgrade && self.transaction.request().fields().has(Known::Upgrade),
         };
         write_request(&onward, &mut out);
-        let coding = if body_to_node == BodyKind::Chunked { Coding::Chunked } else { Coding::Plain };
+        // Where the stream has an end, its body needs no frames of our own.
+        let is_chunked = body_to_node == BodyKind::Chunked && !stream.is_shared();
+        let coding = if is_chunked { Coding::Chunked } else { Coding::Plain };
         let limits = self.request.pinned.limits(self.request.virtual_server);
+        if stream.is_shared() {
+            stream.prepare(limits, self.terms.version == Version::Http2);
+            self.worker.shared.counters().node_http2_streams.add_one();
+        }
         let mut upload = match source {
             RequestBody::AsItComes => Relay::new(body, coding, limits, out),
             source => self.upload_of(source, coding, out),
@@ -409,8 +378,16 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
         self.worker.buffers.discard(&mut at.link.input);
         match stop {
             Stop::Gone(gone) => Miss::Gone(gone),
-            Stop::Kind(kind) => {
-                let progress = progress(&at.upload, self.body_begun);
+            Stop::Kind(mut kind) => {
+                let mut progress = progress(&at.upload, self.body_begun);
+                if at.link.stream.is_unsent() && !self.body_begun {
+                    progress = Progress::NothingSent;
+                }
+                match (kind, at.link.stream.fault()) {
+                    (ErrorKind::NodeClosed, Some(code)) => kind = ErrorKind::NodeBadResponse(code),
+                    (ErrorKind::NodeTimeout, _) => at.link.stream.distrust(),
+                    _ => {}
+                }
                 Miss::Failed { error: TransactionError { kind, progress }, reused }
             }
         }
@@ -418,7 +395,7 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
 
     /// Until a final answer's head is in the transaction.
     async fn await_head(&mut self, at: &mut AtNode<D::Stream>, pool: &Pool) -> Result<(), Stop> {
-        let pinned = std::rc::Rc::clone(&self.request.pinned);
+        let pinned = Rc::clone(&self.request.pinned);
         let limits = pinned.answer_limits(self.request.virtual_server);
         let method = RequestMethod::of(self.transaction.request().method());
         let mut scan: Option<Box<HeadScan>> = None;
@@ -567,13 +544,13 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
     ) -> Poll<Event> {
         let worker = self.worker;
         if !at.upload_failed && !at.upload.is_over() {
-            let watch = std::rc::Rc::clone(&self.client.watch);
+            let watch = Rc::clone(&self.client.watch);
             let around = Self::around(worker, &watch, (&self.request, self.ceiling));
-            let mut moved = at.upload.poll(context, (&mut self.client.link, &mut at.link), &around);
+            let mut moved = at.poll_upload(context, &mut self.client.link, &around);
             if at.upload.is_too_long() && !self.transaction.body_is_too_long() {
                 // The protection class is only being tested.
                 at.upload.limit_payload(u64::MAX);
-                moved = at.upload.poll(context, (&mut self.client.link, &mut at.link), &around);
+                moved = at.poll_upload(context, &mut self.client.link, &around);
             }
             match moved {
                 Poll::Ready(Ok(())) if !*is_sent => {

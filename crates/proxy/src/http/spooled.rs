@@ -395,7 +395,7 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
             if !at.upload_failed
                 && !at.upload.is_over()
                 && let Poll::Ready(Err(_)) =
-                    at.upload.poll(context, (&mut client.link, &mut at.link), &around)
+                    at.poll_upload(context, &mut client.link, &around)
             {
                 at.upload_failed = true;
             }

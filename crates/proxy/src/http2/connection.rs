@@ -30,7 +30,7 @@ use std::time::Duration;
 
 /// Fields of a request and of its trailers, uncompressed, in bytes: the library refuses a longer list with 431. Each
 /// field counts for 32 bytes more than it has.
-const FIELD_LIST_BYTES_MAX: u32 = 64 * 1024;
+pub(super) const FIELD_LIST_BYTES_MAX: u32 = 64 * 1024;
 /// How long a client that is told to go gets to read it.
 const FAREWELL_TIME: Duration = Duration::from_secs(1);
 /// Streams that a client may reset before we have looked at them. All lie in what was read at once; beyond, the library

@@ -3,9 +3,11 @@
 use crate::http::forward::{Framing, Reply};
 use bytes::Bytes;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
-use http::{Request, Response, StatusCode, Version};
+use http::{Method, Request, Response, StatusCode, Uri, Version};
 use http1::{Limits, connection_options};
-use http2::{Asked, Malformed, Pseudo, StreamState, read_request, read_trailers};
+use http2::{
+    Asked, Malformed, Pseudo, StreamState, WrittenRequest, read_request, read_trailers, write_response,
+};
 use message::{Fields, Known, RequestHead, ResponseHead};
 
 /// How we name ourselves in `Via`: what we got from the node came in HTTP/1.
@@ -30,8 +32,8 @@ pub(super) fn request<B>(
     read_request(&pseudo, lines(request.headers()), state, limits, into)
 }
 
-/// Reads a request's trailers.
-pub(super) fn trailers_of_request(
+/// Reads trailers, of a request or of an answer.
+pub(super) fn read_trailers_of(
     trailers: &HeaderMap,
     limits: &Limits,
 ) -> Result<Option<Box<Fields>>, Malformed> {
@@ -77,7 +79,41 @@ pub(super) fn response(head: &ResponseHead, reply: Reply) -> (Response<()>, usiz
     (response, bytes)
 }
 
-/// A node's trailers.
+/// A request that was written for a node, as the library sends it. `takes_trailers`: whoever asked gets those of the
+/// answer.
+pub(super) fn onward(
+    written: &WrittenRequest<'_>,
+    scheme: &str,
+    takes_trailers: bool,
+) -> Option<Request<()>> {
+    let mut map = HeaderMap::with_capacity(written.fields.len() + 1);
+    for (name, value) in &written.fields {
+        add(&mut map, name, value);
+    }
+    if takes_trailers {
+        map.insert(http::header::TE, HeaderValue::from_static("trailers"));
+    }
+    let uri = Uri::builder()
+        .scheme(scheme)
+        .authority(written.authority)
+        .path_and_query(&*written.path)
+        .build()
+        .ok()?;
+    let mut request = Request::new(());
+    *request.method_mut() = Method::from_bytes(written.method).ok()?;
+    *request.uri_mut() = uri;
+    *request.version_mut() = Version::HTTP_2;
+    *request.headers_mut() = map;
+    Some(request)
+}
+
+/// A node's head as text.
+pub(super) fn written_response(head: &http::response::Parts, out: &mut Vec<u8>) -> Result<(), Malformed> {
+    let reason = head.status.canonical_reason().unwrap_or_default();
+    write_response((head.status.as_u16(), reason), lines(&head.headers), out)
+}
+
+/// Trailers for a client or a node.
 pub(super) fn trailers(fields: &Fields) -> HeaderMap {
     let mut map = HeaderMap::with_capacity(fields.len());
     for (name, value, _) in fields.iter() {

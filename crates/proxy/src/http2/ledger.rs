@@ -2,7 +2,7 @@
 //! its streams.
 
 use super::windows::Windows;
-use http2::{Breach, Budget, Frame};
+use http2::{Breach, Budget, Frame, FrameKind};
 use std::cell::{Cell, RefCell};
 use std::task::{Context, Waker};
 
@@ -16,22 +16,40 @@ pub(super) struct Ledger {
     /// The type-of-service byte that packets are to have.
     pub(super) mark: Cell<u8>,
     connection: RefCell<Option<Waker>>,
+    /// The highest stream whose head we sent, and the last one that the other side takes: what lies above was not sent,
+    /// or not looked at.
+    asked_up_to: Cell<u32>,
+    takes_up_to: Cell<u32>,
 }
 
 impl Ledger {
     pub(super) fn new(block_bytes_max: u32, narrow_window: u32) -> Self {
+        Self::with(Budget::new(block_bytes_max), narrow_window)
+    }
+
+    /// Of a connection that we made to a node.
+    pub(super) fn of_node(block_bytes_max: u32) -> Self {
+        Self::with(Budget::of_node(block_bytes_max), 0)
+    }
+
+    fn with(budget: Budget, narrow_window: u32) -> Self {
         Self {
-            budget: RefCell::new(Budget::new(block_bytes_max)),
+            budget: RefCell::new(budget),
             breach: Cell::new(None),
             windows: RefCell::new(Windows::new(narrow_window)),
             running: Cell::new(0),
             mark: Cell::new(0),
             connection: RefCell::new(None),
+            asked_up_to: Cell::new(0),
+            takes_up_to: Cell::new(u32::MAX),
         }
     }
 
-    /// Counts a frame of the client's; whether it may be read.
+    /// Counts a frame of the other side; whether it may be read.
     pub(super) fn received(&self, frame: &Frame, now_nanos: u64) -> bool {
+        if let FrameKind::GoAway(last) = frame.kind {
+            self.takes_up_to.set(self.takes_up_to.get().min(last));
+        }
         let mut counted = self.budget.borrow_mut().received(frame, now_nanos);
         if !self.windows.borrow_mut().takes(frame) {
             counted = Err(Breach::Window);
@@ -41,6 +59,9 @@ impl Ledger {
 
     /// Counts a frame of ours.
     pub(super) fn sent(&self, frame: &Frame, now_nanos: u64) {
+        if frame.kind == FrameKind::Headers {
+            self.asked_up_to.set(self.asked_up_to.get().max(frame.stream));
+        }
         let counted = self.budget.borrow_mut().sent(frame, now_nanos);
         self.note(counted);
     }
@@ -50,6 +71,16 @@ impl Ledger {
             self.accuse(breach);
         }
         counted.is_ok()
+    }
+
+    /// Whether a stream of ours never reached the other side, or was not looked at.
+    pub(super) fn is_unsent(&self, stream: u32) -> bool {
+        stream > self.asked_up_to.get() || stream > self.takes_up_to.get()
+    }
+
+    /// Whether the other side will take no more streams.
+    pub(super) fn is_told_to_go(&self) -> bool {
+        self.takes_up_to.get() != u32::MAX
     }
 
     /// The connection is to end for this.

@@ -1,4 +1,5 @@
-//! HTTP/2 with clients: one task for the connection, one for each stream.
+//! HTTP/2 with clients: one task for the connection, one for each stream; and with nodes: one task for the connection,
+//! and streams that are written and read as a connection of HTTP/1.1 would be ([`NodeStream`]).
 //!
 //! ```text
 //! socket or TLS ─▶ tap (counts frames, both ways) ─▶ h2 ─▶ connection ── spawns ──▶ stream: exchange::run
@@ -10,9 +11,13 @@
 mod connection;
 mod head;
 mod ledger;
+mod nodes;
+mod onward;
 mod stream;
 mod tap;
 mod windows;
 
 pub(crate) use connection::serve;
+pub(crate) use nodes::{NodePlaces, SharedNode};
+pub(crate) use onward::NodeStream;
 pub(crate) use stream::Stream;

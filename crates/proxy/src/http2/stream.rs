@@ -161,7 +161,7 @@ impl Stream {
             Err(error) => return Poll::Ready(Err(io::Error::other(error))),
         };
         let Some(trailers) = trailers else { return Poll::Ready(Ok(())) };
-        match head::trailers_of_request(&trailers, &self.limits) {
+        match head::read_trailers_of(&trailers, &self.limits) {
             Ok(trailers) => self.trailers = trailers,
             Err(malformed) => {
                 self.is_over = true;
@@ -171,6 +171,24 @@ impl Stream {
         }
         Poll::Ready(Ok(()))
     }
+}
+
+/// How much of `wanted` bytes a stream takes now; never 0. The library holds no more of it than is told here.
+pub(super) fn poll_room(
+    sender: &mut SendStream<Bytes>,
+    wanted: usize,
+    context: &mut Context<'_>,
+) -> Poll<io::Result<usize>> {
+    sender.reserve_capacity(wanted.min(UNWRITTEN_BYTES_MAX));
+    let mut room = sender.capacity();
+    while room == 0 {
+        room = match ready!(sender.poll_capacity(context)) {
+            Some(Ok(room)) => room,
+            Some(Err(error)) => return Poll::Ready(Err(io::Error::other(error))),
+            None => return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())),
+        };
+    }
+    Poll::Ready(Ok(room))
 }
 
 impl AsyncRead for Stream {
@@ -211,15 +229,7 @@ impl AsyncWrite for Stream {
             let written = if bytes.is_empty() { Ok(0) } else { Err(io::ErrorKind::BrokenPipe.into()) };
             return Poll::Ready(written);
         }
-        sender.reserve_capacity(bytes.len().min(UNWRITTEN_BYTES_MAX));
-        let mut room = sender.capacity();
-        while room == 0 {
-            room = match ready!(sender.poll_capacity(context)) {
-                Some(Ok(room)) => room,
-                Some(Err(error)) => return Poll::Ready(Err(io::Error::other(error))),
-                None => return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())),
-            };
-        }
+        let room = ready!(poll_room(sender, bytes.len(), context))?;
         let piece = bytes.get(..room.min(bytes.len())).unwrap_or_default();
         let left = this.left.map(|left| left.saturating_sub(piece.len() as u64));
         let ends = left == Some(0);

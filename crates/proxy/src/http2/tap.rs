@@ -34,6 +34,14 @@ impl<S: Wire> Tap<S> {
         Self { stream, ahead, received, sent, ours, has_settings, ledger, clock, mark: 0 }
     }
 
+    /// Of a connection that we made to a node.
+    pub(super) fn of_node(stream: S, ledger: Rc<Ledger>, clock: Clock) -> Self {
+        let (received, sent) = (Scan::of_server(), Scan::of_client());
+        // The settings are sent as the library has them.
+        let (ahead, ours, has_settings) = (Vec::new(), Vec::new(), true);
+        Self { stream, ahead, received, sent, ours, has_settings, ledger, clock, mark: 0 }
+    }
+
     /// Counts the frames that begin in `bytes`; how much of them may be read.
     fn count_received(&mut self, bytes: &[u8]) -> usize {
         let now = self.clock.tick().nanos();
@@ -115,6 +123,8 @@ impl<S: Wire> AsyncRead for Tap<S> {
         let this = self.get_mut();
         // Whoever broke the rules is not read any more; the connection's task has been woken to end it.
         if this.ledger.breach().is_some() {
+            // What is told it goes out all the same.
+            let _unless_full = this.poll_ours(context);
             return Poll::Pending;
         }
         // A window that was widened while the library has nothing to write.

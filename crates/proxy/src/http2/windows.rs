@@ -104,6 +104,11 @@ impl Windows {
         self.streams.remove(&stream);
     }
 
+    /// A frame of ours for the other side.
+    pub(super) fn say(&mut self, frame: &[u8]) {
+        self.updates.extend_from_slice(frame);
+    }
+
     /// What is to be written where a frame ends.
     pub(super) fn take_updates(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.updates)

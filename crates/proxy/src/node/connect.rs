@@ -136,13 +136,13 @@ impl Tcp {
 pub(crate) async fn secure<D: Dial>(
     (dial, desk): (&D, &Desk),
     stream: D::Stream,
-    (node, tls): (&Node, &NodeTls),
+    (node, tls, offers_http2): (&Node, &NodeTls, bool),
 ) -> io::Result<D::Stream> {
     let machine = match (&tls.authorities, tls.verify) {
         (Some(_), _) | (_, Verification::Nothing) => None,
         (None, Verification::Full) => Some(desk.tls.machine_roots().await.map_err(io::Error::other)?),
     };
-    let config = desk.keeper.node(tls, machine).map_err(io::Error::other)?;
+    let config = desk.keeper.node((tls, offers_http2), machine).map_err(io::Error::other)?;
     let name = tls.server_name.as_deref().unwrap_or(&node.host).to_owned();
     let name = ServerName::try_from(name).map_err(io::Error::other)?;
     let session = ClientConnection::new(config, name).map_err(io::Error::other)?;
@@ -232,6 +232,10 @@ impl Wire for NodeStream {
 
     fn ends(&self) -> Option<(SocketAddr, SocketAddr)> {
         either!(&self.0, stream => stream.ends())
+    }
+
+    fn agreed_on_http2(&self) -> bool {
+        either!(&self.0, stream => stream.agreed_on_http2())
     }
 
     #[inline]

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 /// A connection idle for longer is closed: most servers close theirs before, and a race between both ends costs a
 /// retry.
-const IDLE_MAX: Duration = Duration::from_mins(1);
+pub(crate) const IDLE_MAX: Duration = Duration::from_mins(1);
 
 /// The idle connections of one worker, by pool and node of the catalog that it works with.
 pub(crate) struct IdleNodes<S> {

@@ -38,7 +38,7 @@ pub(super) async fn look<D: Dial>(
         _ => pool.tls.as_deref(),
     };
     if let Some(tls) = tls {
-        let secured = secure((dial, desk), stream, (node, tls)).await;
+        let secured = secure((dial, desk), stream, (node, tls, false)).await;
         stream = secured.map_err(|error| format!("TLS cannot be spoken: {error}"))?;
     }
     match wanted {

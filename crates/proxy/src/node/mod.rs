@@ -6,3 +6,4 @@ pub(crate) mod idle;
 mod look;
 pub(crate) mod names;
 pub(crate) mod watcher;
+pub(crate) mod wire;

@@ -33,7 +33,7 @@ const POLICIES_MAX: usize = 1_024;
 pub(crate) struct Keeper {
     provider: Arc<CryptoProvider>,
     sessions: Mutex<HashMap<[u8; 32], Sessions>>,
-    nodes: Mutex<HashMap<[u8; 32], Arc<ClientConfig>>>,
+    nodes: Mutex<HashMap<([u8; 32], bool), Arc<ClientConfig>>>,
 }
 
 #[derive(Clone)]
@@ -101,13 +101,14 @@ impl Keeper {
     }
 
     /// How a pool's nodes are spoken to; the same settings give the same answer, with the sessions it remembers.
-    /// Whom the machine trusts is needed where the pool names no authorities.
+    /// Whom the machine trusts is needed where the pool names no authorities. `offers_http2`: the node may choose it.
     pub(crate) fn node(
         &self,
-        tls: &NodeTls,
+        (tls, offers_http2): (&NodeTls, bool),
         machine: Option<Arc<RootCertStore>>,
     ) -> Result<Arc<ClientConfig>, rustls::Error> {
-        if let Some(known) = self.known_node(tls.settings) {
+        let key = (tls.settings, offers_http2);
+        if let Some(known) = self.known_node(key) {
             return Ok(known);
         }
         let roots = tls.authorities.clone().or(machine).unwrap_or_else(|| Arc::new(RootCertStore::empty()));
@@ -128,17 +129,20 @@ impl Keeper {
             }
         };
         config.resumption = Resumption::store(Arc::new(ClientSessionMemoryCache::new(NODE_SESSIONS_MAX)));
+        if offers_http2 {
+            config.alpn_protocols.push(ALPN_HTTP2.as_bytes().to_vec());
+        }
         config.alpn_protocols.push(b"http/1.1".to_vec());
         let config = Arc::new(config);
         let mut nodes = self.nodes.lock().unwrap_or_else(PoisonError::into_inner);
         if nodes.len() < POLICIES_MAX {
-            nodes.insert(tls.settings, Arc::clone(&config));
+            nodes.insert(key, Arc::clone(&config));
         }
         Ok(config)
     }
 
-    fn known_node(&self, settings: [u8; 32]) -> Option<Arc<ClientConfig>> {
-        self.nodes.lock().unwrap_or_else(PoisonError::into_inner).get(&settings).cloned()
+    fn known_node(&self, key: ([u8; 32], bool)) -> Option<Arc<ClientConfig>> {
+        self.nodes.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned()
     }
 }
 

@@ -258,6 +258,10 @@ impl<S: Wire> Wire for TlsStream<S> {
     fn ends(&self) -> Option<(SocketAddr, SocketAddr)> {
         self.stream.ends()
     }
+
+    fn agreed_on_http2(&self) -> bool {
+        self.session.alpn_protocol() == Some(b"h2")
+    }
 }
 
 impl<S: Wire> Drop for TlsStream<S> {

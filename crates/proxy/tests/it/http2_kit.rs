@@ -146,6 +146,16 @@ impl Raw {
         raw
     }
 
+    /// A node that got a connection, has read how it begins, and has sent its settings.
+    pub(crate) async fn node(site: &Site) -> Self {
+        let mut far = site.node().await;
+        assert_eq!(far.exactly(http2::PREFACE.len()).await, http2::PREFACE);
+        let seen = far.take_seen();
+        let mut raw = Self { stream: far.stream, seen, next_stream: 2 };
+        raw.say(&frame(SETTINGS, 0, 0, &[])).await;
+        raw
+    }
+
     pub(crate) async fn say(&mut self, bytes: &[u8]) {
         // Whoever is told to go away is no longer read.
         let _closed = self.stream.write_all(bytes).await;

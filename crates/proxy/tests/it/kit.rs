@@ -216,6 +216,11 @@ impl Far {
         std::mem::replace(&mut self.seen, rest)
     }
 
+    /// What came behind what was heard.
+    pub(crate) fn take_seen(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.seen)
+    }
+
     /// Whatever comes next, and how much it was.
     pub(crate) async fn some(&mut self) -> usize {
         if !self.seen.is_empty() {

@@ -15,6 +15,8 @@ mod loopback;
 mod marks;
 mod misbehaving;
 mod neighbours;
+mod node_http2;
+mod node_http2_abuse;
 mod nodes;
 mod origin;
 mod pacing;

@@ -58,6 +58,7 @@ impl Checker<'_> {
             node_fail_time: table.node_fail_time.value()?.0,
             tls: self.node_tls(&table.tls).map(Arc::new),
             proxy_protocol: *table.proxy_protocol.value()?,
+            http2: table.http2.value()?.0,
         })
     }
 

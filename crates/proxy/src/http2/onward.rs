@@ -1,0 +1,309 @@
+//! A request at a node that speaks HTTP/2, as a connection of HTTP/1.1 would carry it: the head is written as text and
+//! sent when it is whole, what follows it is the body as it is; the head of the answer is read as text, what follows is
+//! its body until the end. So the exchange, the rules for heads and what may be tried again are the same for both.
+
+use super::head;
+use super::nodes::Line;
+use super::stream::poll_room;
+use crate::wire::Wire;
+use bytes::{Buf, Bytes};
+use h2::client::ResponseFuture;
+use h2::{Reason, RecvStream, SendStream};
+use http1::Limits;
+use http2::{Malformed, Upload, read_written_request};
+use message::Fields;
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+const HEAD_END: &[u8] = b"\r\n\r\n";
+
+/// See the module.
+pub(crate) struct NodeStream {
+    line: Rc<Line>,
+    /// The part of the request's head that was written so far.
+    head: Vec<u8>,
+    /// There once the head was sent.
+    sender: Option<SendStream<Bytes>>,
+    number: u32,
+    /// The head of the answer is awaited.
+    response: Option<ResponseFuture>,
+    receiver: Option<RecvStream>,
+    /// What was received and not read yet.
+    chunk: Bytes,
+    /// It is of the body, not of a head.
+    is_body: bool,
+    trailers: Option<Box<Fields>>,
+    limits: Limits,
+    /// Bytes of the request's body that are to come, where its length was said.
+    left: Option<u64>,
+    /// The request was ended.
+    is_over: bool,
+    takes_trailers: bool,
+    is_refused: bool,
+    /// The head could not be sent.
+    is_lost: bool,
+    fault: Option<&'static str>,
+}
+
+impl NodeStream {
+    pub(super) fn new(line: Rc<Line>) -> Self {
+        line.ledger.stream_begins();
+        Self {
+            line,
+            head: Vec::new(),
+            sender: None,
+            number: 0,
+            response: None,
+            receiver: None,
+            chunk: Bytes::new(),
+            is_body: false,
+            trailers: None,
+            limits: Limits::default(),
+            left: None,
+            is_over: false,
+            takes_trailers: false,
+            is_refused: false,
+            is_lost: false,
+            fault: None,
+        }
+    }
+}
+
+impl Drop for NodeStream {
+    fn drop(&mut self) {
+        self.line.stream_is_over();
+    }
+}
+
+impl NodeStream {
+    /// What holds for this request: limits of trailers, and whether the client gets them.
+    pub(crate) fn prepare(&mut self, limits: &Limits, takes_trailers: bool) {
+        self.limits.clone_from(limits);
+        self.takes_trailers = takes_trailers;
+    }
+
+    /// Whether the node has not looked at the request: it never got it, refused the stream, or says so in GOAWAY.
+    pub(crate) fn is_unsent(&self) -> bool {
+        self.is_refused || self.number == 0 || self.line.ledger.is_unsent(self.number)
+    }
+
+    /// What the node did that is no HTTP/2, or no answer, in kebab case.
+    pub(crate) fn fault(&self) -> Option<&'static str> {
+        self.fault
+    }
+
+    /// The connection did not do what it should: no more requests go there.
+    pub(crate) fn distrust(&self) {
+        self.line.retire();
+    }
+
+    /// Ends the request, with trailers where there are some.
+    pub(crate) fn end_body(&mut self, trailers: Option<&Fields>) {
+        let Some(sender) = &mut self.sender else { return };
+        if std::mem::replace(&mut self.is_over, true) {
+            return;
+        }
+        // A stream that is gone needs no end.
+        let _gone = match trailers {
+            Some(trailers) => sender.send_trailers(head::trailers(trailers)),
+            None => sender.send_data(Bytes::new(), true),
+        };
+    }
+
+    /// Sends the head that was written.
+    fn ask(&mut self, written: &[u8]) -> io::Result<()> {
+        let invalid = || io::Error::from(io::ErrorKind::InvalidInput);
+        let written = read_written_request(written).ok_or_else(invalid)?;
+        let request = head::onward(&written, self.line.scheme, self.takes_trailers).ok_or_else(invalid)?;
+        self.left = match written.upload {
+            Upload::Nothing => Some(0),
+            Upload::Length(length) => Some(length),
+            Upload::Open => None,
+        };
+        self.is_over = self.left == Some(0);
+        let mut line = self.line.sender().ok_or(io::ErrorKind::NotConnected)?;
+        let (response, sender) = line.send_request(request, self.is_over).map_err(|error| {
+            self.line.retire();
+            io::Error::other(error)
+        })?;
+        self.number = response.stream_id().as_u32();
+        (self.response, self.sender) = (Some(response), Some(sender));
+        Ok(())
+    }
+
+    fn broken(&mut self, error: h2::Error) -> io::Error {
+        self.is_refused |=
+            error.is_remote() && error.is_reset() && error.reason() == Some(Reason::REFUSED_STREAM);
+        if error.is_library() && (error.is_reset() || error.is_go_away()) {
+            self.fault = Some("http2");
+        }
+        io::Error::other(error)
+    }
+
+    /// The next head, as text: an interim one, or that of the answer.
+    fn poll_head(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // Before the request is sent nothing can come; who writes it looks again.
+        let Some(response) = &mut self.response else {
+            return if self.is_lost {
+                Poll::Ready(Err(io::ErrorKind::NotConnected.into()))
+            } else {
+                Poll::Pending
+            };
+        };
+        let head = match ready!(response.poll_informational(context)) {
+            Some(Ok(interim)) => interim.into_parts().0,
+            Some(Err(error)) => return Poll::Ready(Err(self.broken(error))),
+            None => match ready!(Pin::new(response).poll(context)) {
+                Ok(answer) => {
+                    let (head, receiver) = answer.into_parts();
+                    (self.receiver, self.response) = (Some(receiver), None);
+                    head
+                }
+                Err(error) => return Poll::Ready(Err(self.broken(error))),
+            },
+        };
+        let mut text = Vec::with_capacity(512);
+        match head::written_response(&head, &mut text) {
+            Ok(()) => self.chunk = text.into(),
+            Err(malformed) => return Poll::Ready(Err(self.refuse(malformed))),
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn refuse(&mut self, malformed: Malformed) -> io::Error {
+        self.fault = Some(malformed.code());
+        if let Some(sender) = &mut self.sender {
+            sender.send_reset(Reason::PROTOCOL_ERROR);
+        }
+        io::Error::other(malformed)
+    }
+
+    /// The end of the answer: trailers may have come behind it.
+    fn poll_end(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Some(receiver) = &mut self.receiver else { return Poll::Ready(Ok(())) };
+        match ready!(receiver.poll_trailers(context)) {
+            Ok(None) => {}
+            Ok(Some(trailers)) => match head::read_trailers_of(&trailers, &self.limits) {
+                Ok(trailers) => self.trailers = trailers,
+                Err(malformed) => return Poll::Ready(Err(self.refuse(malformed))),
+            },
+            Err(error) => return Poll::Ready(Err(self.broken(error))),
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl NodeStream {
+    /// Gathers the head, and sends it when it is whole. How many of `bytes` belong to it.
+    fn take_head(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let held = self.head.len();
+        self.head.extend_from_slice(bytes);
+        let from = held.saturating_sub(HEAD_END.len() - 1);
+        let unseen = self.head.get(from..).unwrap_or_default();
+        let Some(end) = unseen.windows(HEAD_END.len()).position(|window| window == HEAD_END) else {
+            return Ok(bytes.len());
+        };
+        let end = from + end + HEAD_END.len();
+        let mut head = std::mem::take(&mut self.head);
+        head.truncate(end);
+        self.ask(&head).inspect_err(|_| self.is_lost = true)?;
+        Ok(end - held)
+    }
+
+    /// The node may send as much again as was read of its answer.
+    fn release(&mut self, count: usize) {
+        if let Some(receiver) = &mut self.receiver {
+            // It fails where the stream is gone, and then nothing comes anyway.
+            let _gone = receiver.flow_control().release_capacity(count);
+        }
+    }
+}
+
+impl AsyncRead for NodeStream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        while this.chunk.is_empty() {
+            let Some(receiver) = &mut this.receiver else {
+                ready!(this.poll_head(context))?;
+                continue;
+            };
+            match ready!(receiver.poll_data(context)) {
+                Some(Ok(chunk)) => {
+                    this.chunk = chunk;
+                    this.is_body = true;
+                }
+                Some(Err(error)) => return Poll::Ready(Err(this.broken(error))),
+                None => return this.poll_end(context),
+            }
+        }
+        let count = this.chunk.len().min(into.remaining());
+        into.put_slice(this.chunk.get(..count).unwrap_or_default());
+        this.chunk.advance(count);
+        if this.is_body {
+            this.release(count);
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for NodeStream {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let Some(sender) = &mut this.sender else {
+            return Poll::Ready(this.take_head(bytes));
+        };
+        if this.is_over || bytes.is_empty() {
+            let written = if bytes.is_empty() { Ok(0) } else { Err(io::ErrorKind::BrokenPipe.into()) };
+            return Poll::Ready(written);
+        }
+        let room = ready!(poll_room(sender, bytes.len(), context))?;
+        let piece = bytes.get(..room.min(bytes.len())).unwrap_or_default();
+        let left = this.left.map(|left| left.saturating_sub(piece.len() as u64));
+        let ends = left == Some(0);
+        if let Err(error) = sender.send_data(Bytes::copy_from_slice(piece), ends) {
+            return Poll::Ready(Err(io::Error::other(error)));
+        }
+        (this.left, this.is_over) = (left, ends);
+        Poll::Ready(Ok(piece.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // The connection's task writes what it has.
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.get_mut().end_body(None);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Wire for NodeStream {
+    fn break_off(&mut self) {
+        if let Some(sender) = &mut self.sender {
+            sender.send_reset(Reason::CANCEL);
+        }
+    }
+
+    fn mark(&self, tos: u8) {
+        // Streams share their packets: the last word counts.
+        self.line.ledger.mark.set(tos);
+    }
+
+    fn ends(&self) -> Option<(SocketAddr, SocketAddr)> {
+        self.line.ends
+    }
+
+    fn take_trailers(&mut self) -> Option<Box<Fields>> {
+        self.trailers.take()
+    }
+}
