@@ -345,7 +345,11 @@ impl Relay {
         } else {
             self.drive(context, (reader, writer), around)
         };
-        if moved.is_pending() && (std::mem::take(&mut self.moved) || self.waits_for != waited_for) {
+        // Who waits for a word has set the time for that itself.
+        if moved.is_pending()
+            && !self.held
+            && (std::mem::take(&mut self.moved) || self.waits_for != waited_for)
+        {
             let now = around.clock.tick();
             self.due = self.due_from(now);
             around.rearm_until(now, self.due);

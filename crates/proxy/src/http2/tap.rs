@@ -4,12 +4,16 @@
 use super::ledger::Ledger;
 use crate::clock::Clock;
 use crate::wire::Wire;
-use http2::Scan;
+use http2::{FrameKind, Scan};
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// Heads that are read before the library has to write: it reads all that has come first, and what it is made to send is
+/// counted when it is sent.
+const HEADS_A_TURN: u32 = 64;
 
 /// See the module.
 pub(super) struct Tap<S> {
@@ -25,13 +29,15 @@ pub(super) struct Tap<S> {
     ledger: Rc<Ledger>,
     clock: Clock,
     mark: u8,
+    /// Heads read in this turn.
+    heads: u32,
 }
 
 impl<S: Wire> Tap<S> {
     pub(super) fn new(stream: S, ahead: Vec<u8>, ledger: Rc<Ledger>, clock: Clock) -> Self {
         let (received, sent) = (Scan::of_client(), Scan::of_server());
         let (ours, has_settings) = (Vec::new(), false);
-        Self { stream, ahead, received, sent, ours, has_settings, ledger, clock, mark: 0 }
+        Self { stream, ahead, received, sent, ours, has_settings, ledger, clock, mark: 0, heads: 0 }
     }
 
     /// Of a connection that we made to a node.
@@ -39,7 +45,7 @@ impl<S: Wire> Tap<S> {
         let (received, sent) = (Scan::of_server(), Scan::of_client());
         // The settings are sent as the library has them.
         let (ahead, ours, has_settings) = (Vec::new(), Vec::new(), true);
-        Self { stream, ahead, received, sent, ours, has_settings, ledger, clock, mark: 0 }
+        Self { stream, ahead, received, sent, ours, has_settings, ledger, clock, mark: 0, heads: 0 }
     }
 
     /// Counts the frames that begin in `bytes`; how much of them may be read.
@@ -50,7 +56,9 @@ impl<S: Wire> Tap<S> {
             let before = bytes.len() - rest.len();
             match self.received.next(&mut rest) {
                 None => return bytes.len(),
-                Some(frame) if self.ledger.received(&frame, now) => {}
+                Some(frame) if self.ledger.received(&frame, now) => {
+                    self.heads += u32::from(frame.kind == FrameKind::Headers);
+                }
                 // What comes before it may be in order.
                 Some(_) => return before,
             }
@@ -127,6 +135,11 @@ impl<S: Wire> AsyncRead for Tap<S> {
             let _unless_full = this.poll_ours(context);
             return Poll::Pending;
         }
+        if this.heads >= HEADS_A_TURN {
+            this.heads = 0;
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         // A window that was widened while the library has nothing to write.
         if !this.ours.is_empty() || this.sent.is_between_frames() {
             match this.poll_ours(context) {
@@ -201,5 +214,43 @@ impl<S: Wire> AsyncWrite for Tap<S> {
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.get_mut().stream).poll_shutdown(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::task::Waker;
+    use tokio::io::AsyncWriteExt;
+
+    #[test]
+    fn many_heads_are_read_in_turns_so_that_what_they_cause_is_written_between() {
+        const HEADS: usize = 1_000;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+        runtime.unwrap().block_on(async {
+            let (ours, mut theirs) = tokio::io::duplex(64 * 1024);
+            let ledger = Rc::new(Ledger::new(64 * 1024, 16 * 1024));
+            let mut tap = Tap::new(ours, Vec::new(), ledger, Clock::system());
+            theirs.write_all(http2::PREFACE).await.unwrap();
+            for _ in 0..HEADS {
+                theirs.write_all(&[0, 0, 0, 1, 4, 0, 0, 0, 1]).await.unwrap();
+            }
+            let mut context = Context::from_waker(Waker::noop());
+            let (mut turns, mut bytes) = (0, 0);
+            let whole = http2::PREFACE.len() + HEADS * 9;
+            while bytes < whole {
+                let mut piece = [0; 512];
+                let mut room = ReadBuf::new(&mut piece);
+                match Pin::new(&mut tap).poll_read(&mut context, &mut room) {
+                    Poll::Pending => turns += 1,
+                    Poll::Ready(read) => {
+                        read.unwrap();
+                        bytes += room.filled().len();
+                    }
+                }
+                assert!(turns < HEADS, "it reads no more");
+            }
+            assert!(turns >= 8, "{turns} turns");
+        });
     }
 }

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use h2::client::{ResponseFuture, SendRequest};
 use h2::{RecvStream, SendStream};
 use http::{Request, Response};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 pub(crate) const DATA: u8 = 0;
 pub(crate) const HEADERS: u8 = 1;
@@ -129,9 +129,14 @@ pub(crate) fn block(fields: &[(&str, &str)]) -> Vec<u8> {
 pub(crate) const GET: [(&str, &str); 4] =
     [(":method", "GET"), (":scheme", "http"), (":authority", "site.example"), (":path", "/a")];
 
+/// What frames go over.
+pub(crate) trait Both: AsyncRead + AsyncWrite + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Both for S {}
+
 /// A client that says whatever it likes.
 pub(crate) struct Raw {
-    stream: DuplexStream,
+    stream: Box<dyn Both>,
     seen: Vec<u8>,
     next_stream: u32,
 }
@@ -139,7 +144,12 @@ pub(crate) struct Raw {
 impl Raw {
     /// Has sent the preface and its settings.
     pub(crate) async fn connect(site: &Site) -> Self {
-        let mut raw = Self { stream: site.client().stream, seen: Vec::new(), next_stream: 1 };
+        Self::over(site.client().stream).await
+    }
+
+    /// The same over any stream.
+    pub(crate) async fn over(stream: impl Both + 'static) -> Self {
+        let mut raw = Self { stream: Box::new(stream), seen: Vec::new(), next_stream: 1 };
         let mut start = http2::PREFACE.to_vec();
         start.extend(frame(SETTINGS, 0, 0, &[]));
         raw.say(&start).await;
@@ -151,7 +161,7 @@ impl Raw {
         let mut far = site.node().await;
         assert_eq!(far.exactly(http2::PREFACE.len()).await, http2::PREFACE);
         let seen = far.take_seen();
-        let mut raw = Self { stream: far.stream, seen, next_stream: 2 };
+        let mut raw = Self { stream: Box::new(far.stream), seen, next_stream: 2 };
         raw.say(&frame(SETTINGS, 0, 0, &[])).await;
         raw
     }

@@ -1,7 +1,7 @@
 //! Nodes that are asked in HTTP/2.
 
 use crate::http2_kit::{self, Raw, body, open, request};
-use crate::kit::{GET, OK, Reach, Site, catalog, on_paused_time, pass};
+use crate::kit::{GET, OK, PLAIN, Reach, Site, catalog, on_paused_time, pass};
 use bytes::Bytes;
 use h2::server::{Connection, SendResponse};
 use h2::{Reason, RecvStream};
@@ -192,6 +192,34 @@ fn interim_answers_pass_and_a_body_waits_for_its_continue() {
         assert_eq!(body(&mut request.into_body()).await.unwrap(), b"hi");
         respond.send_response(Response::new(()), true).unwrap();
         assert!(client.head().await.starts_with("HTTP/1.1 200 "));
+    });
+}
+
+#[test]
+fn a_node_that_does_not_say_continue_gets_the_body_all_the_same() {
+    on_paused_time(async {
+        for text in [HTTP2, PLAIN] {
+            let site = Site::new(text);
+            let mut client = site.client();
+            client
+                .say("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n")
+                .await;
+            let before = site.elapsed();
+            if text == PLAIN {
+                let mut node = site.node().await;
+                assert!(client.head().await.starts_with("HTTP/1.1 100 "));
+                client.say("hi").await;
+                node.hear_until("\r\n\r\nhi").await;
+            } else {
+                let mut node = Node::of(&site).await;
+                let (request, _respond) = node.asked().await;
+                assert!(client.head().await.starts_with("HTTP/1.1 100 "));
+                client.say("hi").await;
+                assert_eq!(body(&mut request.into_body()).await.unwrap(), b"hi");
+            }
+            let took = site.elapsed() - before;
+            assert!(took >= Duration::from_secs(1) && took < Duration::from_secs(2), "{took:?}");
+        }
     });
 }
 

@@ -148,3 +148,37 @@ fn echo(mut stream: impl Read + Write) {
         }
     }
 }
+
+/// Runs a story with clients of HTTP/2 over TLS: a virtual server with this rule, and a node that says nothing.
+pub(crate) fn over_tls<T>(
+    rule: &str,
+    story: impl AsyncFnOnce(&dyn Fn() -> std::pin::Pin<Box<dyn Future<Output = TlsStream>>>) -> T,
+) -> T {
+    let authority = Authority::new();
+    let (certificate, key) = authority.vouch(&["site.example"]);
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let text = format!(
+        "[virtual_servers.site]\nlisten = \"127.0.0.1:0\"\npool = \"nodes\"\nrequest_rules = [\"r\"]\n\
+         [virtual_servers.site.tls]\ncertificates = {{ certificate = \"c.pem\", key = \"k.pem\" }}\n\
+         [pools.nodes]\nnodes = [\"{}\"]\n",
+        silent.local_addr().unwrap()
+    );
+    let (running, address) =
+        start(catalog(&text, &[("c.pem", &certificate), ("k.pem", &key), ("rules/r.rts", rule)]));
+    let mut config = authority.client();
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
+    let connect = || -> std::pin::Pin<Box<dyn Future<Output = TlsStream>>> {
+        let connector = connector.clone();
+        Box::pin(async move {
+            let stream = tokio::net::TcpStream::connect(address).await.unwrap();
+            connector.connect(ServerName::try_from("site.example").unwrap(), stream).await.unwrap()
+        })
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let told = runtime.block_on(story(&connect));
+    running.stop(std::time::Duration::ZERO);
+    told
+}
+
+type TlsStream = tokio_rustls::client::TlsStream<tokio::net::TcpStream>;
