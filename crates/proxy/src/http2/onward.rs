@@ -22,6 +22,15 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 const HEAD_END: &[u8] = b"\r\n\r\n";
 
+/// Why a request surely was not looked at.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Loss {
+    /// Its head could not be sent.
+    Unsent,
+    /// The node refused the stream.
+    Refused,
+}
+
 /// See the module.
 pub(crate) struct NodeStream {
     line: Rc<Line>,
@@ -35,8 +44,8 @@ pub(crate) struct NodeStream {
     receiver: Option<RecvStream>,
     /// What was received and not read yet.
     chunk: Bytes,
-    /// It is of the body, not of a head.
-    is_body: bool,
+    /// Bytes of it that are of a head, and open no window.
+    head_left: usize,
     trailers: Option<Box<Fields>>,
     limits: Limits,
     /// Bytes of the request's body that are to come, where its length was said.
@@ -44,9 +53,7 @@ pub(crate) struct NodeStream {
     /// The request was ended.
     is_over: bool,
     takes_trailers: bool,
-    is_refused: bool,
-    /// The head could not be sent.
-    is_lost: bool,
+    loss: Option<Loss>,
     fault: Option<&'static str>,
 }
 
@@ -61,14 +68,13 @@ impl NodeStream {
             response: None,
             receiver: None,
             chunk: Bytes::new(),
-            is_body: false,
+            head_left: 0,
             trailers: None,
             limits: Limits::default(),
             left: None,
             is_over: false,
             takes_trailers: false,
-            is_refused: false,
-            is_lost: false,
+            loss: None,
             fault: None,
         }
     }
@@ -89,7 +95,7 @@ impl NodeStream {
 
     /// Whether the node has not looked at the request: it never got it, refused the stream, or says so in GOAWAY.
     pub(crate) fn is_unsent(&self) -> bool {
-        self.is_refused || self.number == 0 || self.line.ledger.is_unsent(self.number)
+        self.loss.is_some() || self.number == 0 || self.line.ledger.is_unsent(self.number)
     }
 
     /// What the node did that is no HTTP/2, or no answer, in kebab case.
@@ -137,8 +143,9 @@ impl NodeStream {
     }
 
     fn broken(&mut self, error: h2::Error) -> io::Error {
-        self.is_refused |=
-            error.is_remote() && error.is_reset() && error.reason() == Some(Reason::REFUSED_STREAM);
+        if error.is_remote() && error.is_reset() && error.reason() == Some(Reason::REFUSED_STREAM) {
+            self.loss = Some(Loss::Refused);
+        }
         if error.is_library() && (error.is_reset() || error.is_go_away()) {
             self.fault = Some("http2");
         }
@@ -149,7 +156,7 @@ impl NodeStream {
     fn poll_head(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         // Before the request is sent nothing can come; who writes it looks again.
         let Some(response) = &mut self.response else {
-            return if self.is_lost {
+            return if self.loss == Some(Loss::Unsent) {
                 Poll::Ready(Err(io::ErrorKind::NotConnected.into()))
             } else {
                 Poll::Pending
@@ -169,7 +176,10 @@ impl NodeStream {
         };
         let mut text = Vec::with_capacity(512);
         match head::written_response(&head, &mut text) {
-            Ok(()) => self.chunk = text.into(),
+            Ok(()) => {
+                self.head_left = text.len();
+                self.chunk = text.into();
+            }
             Err(malformed) => return Poll::Ready(Err(self.refuse(malformed))),
         }
         Poll::Ready(Ok(()))
@@ -211,7 +221,7 @@ impl NodeStream {
         let end = from + end + HEAD_END.len();
         let mut head = std::mem::take(&mut self.head);
         head.truncate(end);
-        self.ask(&head).inspect_err(|_| self.is_lost = true)?;
+        self.ask(&head).inspect_err(|_| self.loss = Some(Loss::Unsent))?;
         Ok(end - held)
     }
 
@@ -237,10 +247,7 @@ impl AsyncRead for NodeStream {
                 continue;
             };
             match ready!(receiver.poll_data(context)) {
-                Some(Ok(chunk)) => {
-                    this.chunk = chunk;
-                    this.is_body = true;
-                }
+                Some(Ok(chunk)) => this.chunk = chunk,
                 Some(Err(error)) => return Poll::Ready(Err(this.broken(error))),
                 None => return this.poll_end(context),
             }
@@ -248,9 +255,9 @@ impl AsyncRead for NodeStream {
         let count = this.chunk.len().min(into.remaining());
         into.put_slice(this.chunk.get(..count).unwrap_or_default());
         this.chunk.advance(count);
-        if this.is_body {
-            this.release(count);
-        }
+        let of_head = count.min(this.head_left);
+        this.head_left -= of_head;
+        this.release(count - of_head);
         Poll::Ready(Ok(()))
     }
 }

@@ -26,6 +26,9 @@ const NODE_SESSIONS_MAX: usize = 256;
 /// What is asked of clients in different ways, at most, with keys for tickets of its own that outlive a reload.
 const POLICIES_MAX: usize = 1_024;
 
+/// How nodes are spoken to: [`NodeTls::settings`], and whether HTTP/2 is offered.
+type NodeKey = ([u8; 32], bool);
+
 /// The keys that sign and open session tickets, and what else is to be the same for all workers and after a reload.
 ///
 /// A session carries what the client has shown. So virtual servers share keys only where they ask the same of clients:
@@ -33,7 +36,7 @@ const POLICIES_MAX: usize = 1_024;
 pub(crate) struct Keeper {
     provider: Arc<CryptoProvider>,
     sessions: Mutex<HashMap<[u8; 32], Sessions>>,
-    nodes: Mutex<HashMap<([u8; 32], bool), Arc<ClientConfig>>>,
+    nodes: Mutex<HashMap<NodeKey, Arc<ClientConfig>>>,
 }
 
 #[derive(Clone)]
@@ -141,7 +144,7 @@ impl Keeper {
         Ok(config)
     }
 
-    fn known_node(&self, key: ([u8; 32], bool)) -> Option<Arc<ClientConfig>> {
+    fn known_node(&self, key: NodeKey) -> Option<Arc<ClientConfig>> {
         self.nodes.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned()
     }
 }

@@ -245,8 +245,11 @@ async fn judge(raw: &mut Raw, (name, bytes, then): &Case) -> Option<String> {
     }
     while let Some(frame) = raw.next().await {
         match (then, frame.kind) {
-            (Fine, HEADERS) if frame.stream == 101 && frame.payload.first() == Some(&STATUS_200) => {
-                return None;
+            // A change of the table may come first.
+            (Fine, HEADERS) if frame.stream == 101 => {
+                let head = frame.payload.get(..4).unwrap_or_default();
+                let is_answered = head.contains(&STATUS_200);
+                return (!is_answered).then(|| format!("{name}: answered with {head:?}"));
             }
             (Dies(errors) | Resets(errors), GOAWAY) if errors.contains(&frame.error()) => return None,
             (Resets(errors), RST_STREAM) if frame.stream == 1 && errors.contains(&frame.error()) => {
