@@ -250,7 +250,9 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
                 Some(stream) => (NodeWire::Own(stream), true),
                 None => match shared.as_ref().and_then(|node| node.stream()) {
                     Some(stream) => (NodeWire::Shared(Box::new(stream)), may_be_old),
-                    None => (Box::pin(self.connect((pool.0, behalf), (index, shared.as_ref()))).await?, false),
+                    None => {
+                        (Box::pin(self.connect((pool.0, behalf), (index, shared.as_ref()))).await?, false)
+                    }
                 },
             };
             may_be_old = false;

@@ -38,7 +38,8 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
     /// Where the node is asked in HTTP/2. A change of protocol needs a connection of its own, and so does a node that
     /// only a rule has named, or that is told at the start of a connection for whom we speak.
     pub(super) fn shared_node(&self, pool: &Pool, index: NodeIndex) -> Option<Rc<SharedNode>> {
-        let is_own = self.terms.upgrade || index == NodeIndex::NAMED || pool.proxy_protocol != ProxyHeader::Off;
+        let is_own =
+            self.terms.upgrade || index == NodeIndex::NAMED || pool.proxy_protocol != ProxyHeader::Off;
         if !pool.http2 || is_own {
             return None;
         }
