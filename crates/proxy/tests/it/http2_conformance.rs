@@ -53,8 +53,9 @@ fn asked() -> Vec<u8> {
     frame(HEADERS, END_HEADERS | END_STREAM, 1, &fields("/wait"))
 }
 
-fn and(first: Vec<u8>, then: &[u8]) -> Vec<u8> {
-    [&first, then].concat()
+fn and(mut first: Vec<u8>, then: &[u8]) -> Vec<u8> {
+    first.extend_from_slice(then);
+    first
 }
 
 fn padded(length: u8, rest: &[u8], padding: usize) -> Vec<u8> {

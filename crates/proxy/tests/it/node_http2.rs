@@ -217,7 +217,7 @@ fn a_node_that_does_not_say_continue_gets_the_body_all_the_same() {
                 client.say("hi").await;
                 assert_eq!(body(&mut request.into_body()).await.unwrap(), b"hi");
             }
-            let took = site.elapsed() - before;
+            let took = site.elapsed().saturating_sub(before);
             assert!(took >= Duration::from_secs(1) && took < Duration::from_secs(2), "{took:?}");
         }
     });
@@ -334,8 +334,8 @@ fn a_connection_is_told_to_go_when_it_is_idle_for_long_or_got_no_answer() {
         client.head().await;
         let before = site.elapsed();
         assert_eq!(node.end().await, Some(0));
-        let idle = site.elapsed() - before;
-        assert!(idle >= Duration::from_secs(60) && idle < Duration::from_secs(62), "{idle:?}");
+        let idle = site.elapsed().saturating_sub(before);
+        assert!(idle >= Duration::from_mins(1) && idle < Duration::from_secs(62), "{idle:?}");
 
         client = site.client();
         client.say(GET).await;
