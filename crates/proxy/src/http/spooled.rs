@@ -394,8 +394,7 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
             let around = Surroundings { ceiling: around.ceiling.min(download.due()), ..around };
             if !at.upload_failed
                 && !at.upload.is_over()
-                && let Poll::Ready(Err(_)) =
-                    at.poll_upload(context, &mut client.link, &around)
+                && let Poll::Ready(Err(_)) = at.poll_upload(context, &mut client.link, &around)
             {
                 at.upload_failed = true;
             }

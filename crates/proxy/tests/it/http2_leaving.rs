@@ -129,7 +129,7 @@ async fn two_answers(site: &Site, is_shared: bool) -> Duration {
 fn streams_of_a_connection_share_what_a_class_gives_to_each_connection() {
     on_paused_time(async {
         let text =
-            format!("{PLAIN}[bandwidth_classes.each]\nmaximum = \"80 kbit/s\"\nsharing = \"connection\"\n")
+            format!("{PLAIN}slow_answers = \"backpressure\"\n[bandwidth_classes.each]\nmaximum = \"80 kbit/s\"\nsharing = \"connection\"\n")
                 .replace("pool = \"nodes\"", "pool = \"nodes\"\nresponse_rules = [\"r\"]");
         let rule = "response.setBandwidthClass( \"each\" );";
         let site = Site::with(catalog(&text, &[("r", rule)]), |_| crate::kit::Reach::Accepts);
