@@ -209,8 +209,8 @@ mod tests {
         read(lines).into_iter().map(|(client, _, _)| client).collect()
     }
 
-    fn at(address: &str) -> Option<ForwardedNode> {
-        Some(ForwardedNode::Address(address.parse().unwrap()))
+    fn address_of(text: &str) -> ForwardedNode {
+        ForwardedNode::Address(text.parse().unwrap())
     }
 
     #[test]
@@ -218,23 +218,23 @@ mod tests {
         let hidden = Some(ForwardedNode::Undisclosed);
         for (line, client) in [
             (r#"for="_gazonk""#, hidden),
-            (r#"For="[2001:db8:cafe::17]:4711""#, at("2001:db8:cafe::17")),
-            ("for=192.0.2.60;proto=http;by=203.0.113.43", at("192.0.2.60")),
+            (r#"For="[2001:db8:cafe::17]:4711""#, Some(address_of("2001:db8:cafe::17"))),
+            ("for=192.0.2.60;proto=http;by=203.0.113.43", Some(address_of("192.0.2.60"))),
             ("for=unknown", hidden),
             (r#"for="_mdn:_port""#, hidden),
-            (r#"for="192.0.2.43:47011""#, at("192.0.2.43")),
-            (r#"for="192.0.2.43:_hidden""#, at("192.0.2.43")),
-            (r#"for="[::ffff:192.0.2.1]""#, at("192.0.2.1")),
-            (r#"for="2001:db8::1""#, at("2001:db8::1")),
+            (r#"for="192.0.2.43:47011""#, Some(address_of("192.0.2.43"))),
+            (r#"for="192.0.2.43:_hidden""#, Some(address_of("192.0.2.43"))),
+            (r#"for="[::ffff:192.0.2.1]""#, Some(address_of("192.0.2.1"))),
+            (r#"for="2001:db8::1""#, Some(address_of("2001:db8::1"))),
             ("proto=https", None),
         ] {
             assert_eq!(clients(&[line]), [client], "{line}");
         }
-        let both = [at("192.0.2.43"), at("198.51.100.17")];
+        let both = [Some(address_of("192.0.2.43")), Some(address_of("198.51.100.17"))];
         assert_eq!(clients(&["for=192.0.2.43, for=198.51.100.17"]), both);
         assert_eq!(clients(&["for=192.0.2.43", "for=198.51.100.17"]), both, "lines are one list");
         let told = read(&[r#"for=192.0.2.1; HOST="a\"b:80" ;proto=https"#]);
-        assert_eq!(told, [(at("192.0.2.1"), Some("a\"b:80".into()), Some("https".into()))]);
+        assert_eq!(told, [(Some(address_of("192.0.2.1")), Some("a\"b:80".into()), Some("https".into()))]);
     }
 
     #[test]
@@ -249,11 +249,15 @@ mod tests {
             "for=1.2.3.4, for=\"5.6.7.8, for=192.0.2.9",
             "for=\"\\, for=192.0.2.9",
         ] {
-            assert_eq!(clients(&[line]), [at("192.0.2.9")], "{line}");
-            assert_eq!(clients(&["for=3.3.3.3", line]), [at("192.0.2.9")], "{line}");
+            assert_eq!(clients(&[line]), [Some(address_of("192.0.2.9"))], "{line}");
+            assert_eq!(clients(&["for=3.3.3.3", line]), [Some(address_of("192.0.2.9"))], "{line}");
         }
         assert_eq!(clients(&["for=\"1.2.3.4"]), []);
-        assert_eq!(clients(&[", ,", "for=1.2.3.4,"]), [at("1.2.3.4")], "empty elements mean nothing");
+        assert_eq!(
+            clients(&[", ,", "for=1.2.3.4,"]),
+            [Some(address_of("1.2.3.4"))],
+            "empty elements mean nothing"
+        );
     }
 
     #[test]
