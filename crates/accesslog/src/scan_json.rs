@@ -111,7 +111,8 @@ impl<'a> Scanner<'a> {
             let rest = self.text.get(self.at..).unwrap_or_default();
             let Some(found) = memchr::memchr2(b'"', b'\\', rest) else { return Err(self.bad(CUT_SHORT)) };
             let is_end = rest.get(found) == Some(&b'"');
-            self.at += found + if is_end { 1 } else { 2 };
+            // The line may end with the backslash.
+            self.at = (self.at + found + if is_end { 1 } else { 2 }).min(self.text.len());
             if is_end {
                 let raw = self.text.get(at..self.at - 1).unwrap_or_default();
                 return Ok(Scalar { raw, at, is_string: true });
@@ -162,3 +163,16 @@ impl<'a> Scanner<'a> {
 }
 
 const CUT_SHORT: &str = "the line ends within its object";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_that_ends_in_a_backslash_is_cut_short_at_its_end() {
+        for text in [&b"{\"a\\"[..], b"{\"a\":\"b\\\\\\", b"{\"a\":[\"\\"] {
+            let bad = Scanner::new(text).object(&mut |_, _, _| {}).unwrap_err();
+            assert_eq!((bad.at, bad.why), (text.len(), CUT_SHORT), "{text:?}");
+        }
+    }
+}
