@@ -96,6 +96,7 @@ impl<'a> Object<'a, '_> {
             Name::Protocol => self.line.protocol = if value.is_null() { b"" } else { raw },
             Name::Status => {
                 let status = if value.is_null() { Some(0) } else { decimal(raw) };
+                let status = status.filter(|status| *status < 1_000);
                 let Some(status) = status.and_then(|status| u16::try_from(status).ok()) else { return false };
                 self.line.status = status;
             }
