@@ -70,6 +70,8 @@ fn main() -> ExitCode {
 
 /// The folder that holds the workspace's `Cargo.toml`.
 fn workspace_root() -> PathBuf {
-    let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    // of the checkout that it is run for: with a build folder that several share, it may have been built in another
+    let here = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+    let here = PathBuf::from(here);
     here.parent().map_or_else(|| PathBuf::from("."), PathBuf::from)
 }

@@ -139,7 +139,10 @@ pub(crate) fn hold(
         let holds = match tri(condition.holds(request, places, keeps_groups))? {
             Ok(holds) => holds,
             Err(names) => {
-                if let Some(decided) = decided_anyway(conditions, request, places)?
+                let mark = request.vary.mark();
+                let decided = decided_anyway(conditions, request, places)?;
+                request.vary.back_to(mark);
+                if let Some(decided) = decided
                     && !(decided && keeps_groups)
                 {
                     return Ok(decided);

@@ -17,6 +17,13 @@ pub(crate) struct Vary {
     pub(crate) is_told: bool,
 }
 
+/// How far a [`Vary`] got.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Mark {
+    names: usize,
+    is_incomplete: bool,
+}
+
 impl Vary {
     /// What cannot be the name of a field is passed over, and `Host`, on which every answer hangs (RFC 9110, 12.5.5).
     pub(crate) fn add(&mut self, name: &[u8]) {
@@ -30,6 +37,18 @@ impl Vary {
         } else {
             self.names.push(name.to_vec());
         }
+    }
+
+    /// How far it got: for [`Vary::back_to`].
+    pub(crate) fn mark(&self) -> Mark {
+        Mark { names: self.names.len(), is_incomplete: self.is_incomplete }
+    }
+
+    /// Forgets what was told since: it was looked at for certainty's sake only, and whether Apache looks at it hangs on
+    /// what nobody knows.
+    pub(crate) fn back_to(&mut self, mark: Mark) {
+        self.names.truncate(mark.names);
+        self.is_incomplete = mark.is_incomplete;
     }
 
     /// As changes to the answer; those that the files ask for come behind them.

@@ -384,7 +384,7 @@ fn a_bound_that_was_reached_is_named_with_the_rule_that_did_it() {
     assert_eq!(site("RewriteEngine On\nRewriteRule ^ - [R=500]\n").evaluate(&get("/a")).excess, None);
 }
 
-const LINES: [&str; 38] = [
+const LINES: [&str; 40] = [
     "RewriteRule ^a(.*)$ /b$1 [L]",
     "RewriteRule ^b(.*)$ c$1",
     "RewriteRule (.*) - [F]",
@@ -403,6 +403,8 @@ const LINES: [&str; 38] = [
     "RewriteCond %{HTTP_COOKIE} >b",
     "RewriteCond %1 e",
     "RewriteCond expr \"%{HTTP_COOKIE} == 'b' || %{REQUEST_URI} =~ /a/\"",
+    "RewriteCond expr \"%{HTTP_REFERER} == 'evil' || %{HTTP_COOKIE} == 'b'\"",
+    "RewriteCond expr \"%{REMOTE_ADDR} in { '192.0.2.1', %{HTTP_COOKIE} } && %{HTTP_COOKIE} == 'b'\"",
     "RewriteCond %{REQUEST_FILENAME} -f",
     "SetEnvIf Referer (e)vil bad=$1",
     "SetEnvIf Cookie ^$ v",

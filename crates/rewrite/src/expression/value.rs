@@ -24,11 +24,11 @@ pub(super) fn holds(condition: &Condition, request: &mut Request<'_>, matched: &
         Condition::Not(inner) => holds(inner, request, matched).map(|value| !value),
         Condition::Both(left, right) => {
             let left = holds(left, request, matched);
-            both(left, || holds(right, request, matched))
+            untold_if(is_unknown(&left), request, |request| both(left, || holds(right, request, matched)))
         }
         Condition::Either(left, right) => {
             let left = holds(left, request, matched);
-            either(left, || holds(right, request, matched))
+            untold_if(is_unknown(&left), request, |request| either(left, || holds(right, request, matched)))
         }
         Condition::Numbers(comparison, left, right) => {
             let left = long(&text(left, request, matched)?);
@@ -60,7 +60,9 @@ pub(super) fn holds(condition: &Condition, request: &mut Request<'_>, matched: &
             let needle = text(word, request, matched)?;
             let mut found = Ok(false);
             for word in list {
-                found = either(found, || Ok(text(word, request, matched)? == needle));
+                found = untold_if(is_unknown(&found), request, |request| {
+                    either(found, || Ok(text(word, request, matched)? == needle))
+                });
                 if matches!(found, Ok(true)) {
                     break;
                 }
@@ -86,6 +88,24 @@ pub(super) fn holds(condition: &Condition, request: &mut Request<'_>, matched: &
             Ok(is_like(*likeness, &left, &text(right, request, matched)?))
         }
     }
+}
+
+fn is_unknown(holds: &Known<bool>) -> bool {
+    matches!(holds, Err(Need::Unknown(_)))
+}
+
+/// Whether Apache looks at what stands behind something unknown is unknown, too: of that nothing is told.
+fn untold_if<'r, T>(
+    is_untold: bool,
+    request: &mut Request<'r>,
+    look: impl FnOnce(&mut Request<'r>) -> T,
+) -> T {
+    let mark = request.vary.mark();
+    let found = look(request);
+    if is_untold {
+        request.vary.back_to(mark);
+    }
+    found
 }
 
 /// A field is looked at.
