@@ -45,6 +45,11 @@ pub struct RequestName([u8; WRITTEN]);
 impl RequestName {
     /// The digits.
     #[inline]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The same as text.
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).unwrap_or_default()
     }

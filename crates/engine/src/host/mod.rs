@@ -406,11 +406,12 @@ impl Host {
         self.catalog.virtual_server(self.arrival.virtual_server)
     }
 
-    /// What the request is called, everywhere.
-    pub(crate) fn request_name<'a>(&'a self, ours: &'a mut Option<RequestName>) -> &'a str {
+    /// What the request is called, everywhere: bytes that stand in logs, fields and documents as they are.
+    #[inline]
+    pub(crate) fn request_name<'a>(&'a self, ours: &'a mut Option<RequestName>) -> &'a [u8] {
         match &self.arrival.named {
-            Some(named) => named,
-            None => ours.insert(self.arrival.id.name()).as_str(),
+            Some(named) => named.as_bytes(),
+            None => ours.insert(self.arrival.id.name()).as_bytes(),
         }
     }
 

@@ -183,7 +183,7 @@ impl Transaction {
 
     /// What the request is called, everywhere: `ours` holds the name if it is made here.
     #[inline]
-    pub fn request_name<'a>(&'a self, ours: &'a mut Option<RequestName>) -> &'a str {
+    pub fn request_name<'a>(&'a self, ours: &'a mut Option<RequestName>) -> &'a [u8] {
         self.host.request_name(ours)
     }
 

@@ -15,13 +15,14 @@ impl Transaction {
     pub(super) fn error_page(&self, status: u16, sentence: &str) -> Built {
         let (host, server) = (&self.host, self.virtual_server());
         let mut ours = None;
-        let request_id = host.request_name(&mut ours);
+        let name = host.request_name(&mut ours);
+        let request_id = std::str::from_utf8(name).unwrap_or_default();
         let told = Told { status, sentence, request_id };
         let wanted = Form::wanted(host.request.fields());
         let (content_type, body) = server.error_pages.tell(told, Some(wanted));
         let mut fields = vec![(b"Cache-Control".to_vec(), b"no-store".to_vec())];
         if let Some(header) = &server.request_id.header {
-            fields.push((header.as_bytes().to_vec(), request_id.as_bytes().to_vec()));
+            fields.push((header.as_bytes().to_vec(), name.to_vec()));
         }
         Built {
             status,

@@ -75,7 +75,7 @@ pub(crate) struct Onward<'a> {
     pub(crate) named_client: Option<IpAddr>,
     pub(crate) server: &'a VirtualServer,
     /// What the request is called in the field that the virtual server names.
-    pub(crate) request_name: &'a str,
+    pub(crate) request_name: &'a [u8],
     pub(crate) node_name: &'a str,
     /// The client waits for `100 Continue`, and so do we.
     pub(crate) expects_continue: bool,
@@ -100,7 +100,9 @@ pub(crate) fn write_request(onward: &Onward<'_>, out: &mut Vec<u8>) {
         _ => !options.is_hop_by_hop(name, known),
     });
     if let Some(field) = id_field {
-        encode::field(out, field.as_bytes(), onward.request_name.as_bytes());
+        // both were looked at before: the one when the catalog was read, the other when it was taken or made
+        out.extend_from_slice(field.as_bytes());
+        write_line(out, b": ", onward.request_name);
     }
     if !fields.has(Known::Host) {
         // Only HTTP/1.0 comes without; the node is spoken to in 1.1.
