@@ -6,6 +6,7 @@ mod logs;
 mod reload;
 mod sockets;
 mod starter;
+mod tls;
 
 use crate::process::{cargo, find_program, succeed, target_folder};
 use added::{Costs, Pair};
@@ -46,6 +47,8 @@ pub(crate) enum What {
     },
     /// Access logs: reading alone and the whole diagnosis, beside mawk, goaccess, DuckDB and chdb
     Logs(logs::Arguments),
+    /// HTTP/2 in the clear and over TLS, and connections of TLS made in full and resumed, beside nginx and HAProxy
+    Tls(tls::Arguments),
     /// Reloads and upgrades under load: what is lost, and how long a catalog of 1,000 virtual servers takes
     Reload(reload::Arguments),
     /// A small site on a day of fame: nothing, nginx, HAProxy and tidegate in front of the same crowd
@@ -78,6 +81,7 @@ pub(crate) fn run(root: &Path, what: &What) -> Result<()> {
         What::Contexts { count } => contexts(root, &count.to_string()),
         What::Pace(arguments) => sockets::shaping(root, "pace", arguments),
         What::Keyflood(arguments) => sockets::shaping(root, "keyflood", arguments),
+        What::Tls(arguments) => tls::run(root, arguments),
         What::Reload(arguments) => reload::run(root, arguments),
         What::Storm(arguments) => sockets::run(root, arguments),
         What::Logs(arguments) => logs::run(root, arguments),

@@ -273,7 +273,9 @@ impl<S: Wire, D: Dial> Serving<S, D> {
         self.requests = self.requests.saturating_add(1);
         common.worker.shared.counters().http2_streams.add_one();
         let running = Running::new(common);
-        tokio::task::spawn_local(serve_stream(Rc::clone(common), running, (request, respond), self.requests));
+        // On the heap at once: on its way into a task it would be moved four times, some kilobytes each.
+        let served = serve_stream(Rc::clone(common), running, (request, respond), self.requests);
+        tokio::task::spawn_local(Box::pin(served));
     }
 }
 
