@@ -20,7 +20,7 @@ const PROFILE: &str = "dist";
 
 #[derive(clap::Subcommand)]
 pub(crate) enum What {
-    /// The proxy beside nginx, HAProxy and Apache
+    /// The proxy beside nginx, HAProxy and a proxy that only copies
     Proxy {
         /// What to compare: load, idle, paced, insn
         #[arg(default_value = "load")]
@@ -95,16 +95,22 @@ fn proxy(root: &Path, mode: &str, with_rule: bool) -> Result<()> {
         bail!("the comparison needs ../shared/tools/engine_compare.sh, which is not there");
     }
     succeed(&mut cargo(root, &["build", "--profile", PROFILE, "--package", "tidegate", "--quiet"]))?;
+    let copy = ["build", "--profile", PROFILE, "--package", "proxy", "--example", "copy", "--quiet"];
+    succeed(&mut cargo(root, &copy))?;
     let decision = if with_rule { Decision::Rule } else { Decision::None };
     let starter = starter(root, decision)?;
     let folder = cleared_folder(root)?;
     let mut command = Command::new(&compare);
     command.arg(mode).env("BIN_tidegate", &starter).env("TMP", &folder);
+    // it reads nothing, paces nothing and speaks no HTTP/2
+    let copies = matches!(mode, "load" | "insn" | "idle");
+    let copy = target_folder(root)?.join(PROFILE).join("examples/copy");
+    command.env("BIN_copy", format!("{} {{listen}} {{upstream}}", copy.display()));
     if with_rule {
         give_referer(&mut command);
     }
     if std::env::var("ENGINES").is_err() {
-        command.env("ENGINES", "nginx haproxy tidegate");
+        command.env("ENGINES", if copies { "nginx haproxy tidegate copy" } else { "nginx haproxy tidegate" });
     }
     succeed(&mut command)
 }
