@@ -55,10 +55,11 @@ pub use listener::{ListenError, ListeningSockets};
 pub use log_writer::LogOpenError;
 #[doc(hidden)]
 pub use node::announce::{Behalf, write_proxy_header};
-pub use node::connect::{Dial, NodeStream, Tcp};
+pub use node::connect::{Dial, NodeSocket, Tcp};
 pub use node::watcher::Watcher;
 pub use pulse::Pulse;
 pub use server::{Hurry, Options, Prepared, Proxy, Running, StartError};
+pub use tls::TlsStream;
 pub use wakes::Wakes;
-pub use wire::Wire;
+pub use wire::{Either, Wire};
 pub use worker::{Ends, Worker, WorkerSettings};

@@ -1,5 +1,7 @@
 //! A stream of bytes to a client or a node, and what has been read from it and not yet used.
 
+mod either;
+
 use crate::buffers::{Buffers, Input, Size};
 use crate::http2::Stream;
 use crate::timers::{Alarm, Watch};
@@ -11,6 +13,8 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker, ready};
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, Interest, ReadBuf};
 use tokio::net::TcpStream;
+
+pub use either::Either;
 
 /// A two-way byte stream. Sockets are; so are the in-memory pipes of tests and replay.
 pub trait Wire: AsyncRead + AsyncWrite + Unpin + 'static {

@@ -493,7 +493,7 @@ impl<'a, S: Wire, D: Dial> Exchange<'a, S, D> {
             if self.transaction.mark_to_node().is_some() {
                 at.link.stream.mark(0);
             }
-            if let NodeWire::Own(stream) = at.link.stream {
+            if let NodeWire::Usual(stream) = at.link.stream {
                 self.worker.keep_node(at.place, (stream, at.owner), self.now.tick);
             }
         }

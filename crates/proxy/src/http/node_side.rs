@@ -247,9 +247,9 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
         // One place in the code from which an attempt is made: the future is large, and each place costs its size.
         loop {
             let (stream, reused) = match idle.take() {
-                Some(stream) => (NodeWire::Own(stream), true),
+                Some(stream) => (NodeWire::Usual(stream), true),
                 None => match shared.as_ref().and_then(|node| node.stream()) {
-                    Some(stream) => (NodeWire::Shared(Box::new(stream)), may_be_old),
+                    Some(stream) => (NodeWire::other(stream), may_be_old),
                     None => {
                         (Box::pin(self.connect((pool.0, behalf), (index, shared.as_ref()))).await?, false)
                     }

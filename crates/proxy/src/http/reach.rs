@@ -68,7 +68,7 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
                     None => None,
                 };
                 if let Some(stream) = shared.and_then(|node| node.stream()) {
-                    return Ok(NodeWire::Shared(Box::new(stream)));
+                    return Ok(NodeWire::other(stream));
                 }
                 let mut stream = if index == NodeIndex::NAMED {
                     let catalog = &self.request.pinned.catalog;
@@ -87,13 +87,13 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
                 match shared {
                     Some(shared) if pool.tls.is_none() || stream.agreed_on_http2() => {
                         let begun = shared.begin(self.worker, stream, (pool.tls.is_some(), node)).await?;
-                        Ok(NodeWire::Shared(Box::new(begun)))
+                        Ok(NodeWire::other(begun))
                     }
                     shared => {
                         if let Some(shared) = shared {
                             shared.speaks_http1.set(true);
                         }
-                        Ok(NodeWire::Own(stream))
+                        Ok(NodeWire::Usual(stream))
                     }
                 }
             });

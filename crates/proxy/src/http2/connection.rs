@@ -3,7 +3,8 @@
 
 use super::head;
 use super::ledger::Ledger;
-use super::stream::{Stream, UNWRITTEN_BYTES_MAX};
+use super::sending::UNWRITTEN_BYTES_MAX;
+use super::stream::Stream;
 use super::tap::Tap;
 use super::windows::{WIDE_BYTES, Windows};
 use crate::http::connection::{Client, Presence, Refusal, Refused, Taken, begin};

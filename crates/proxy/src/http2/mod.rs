@@ -13,6 +13,7 @@ mod head;
 mod ledger;
 mod nodes;
 mod onward;
+mod sending;
 mod stream;
 mod tap;
 mod windows;

@@ -7,7 +7,7 @@
 use super::connection::FIELD_LIST_BYTES_MAX;
 use super::ledger::Ledger;
 use super::onward::NodeStream;
-use super::stream::UNWRITTEN_BYTES_MAX;
+use super::sending::UNWRITTEN_BYTES_MAX;
 use super::tap::Tap;
 use crate::clock::Clock;
 use crate::node::connect::Dial;

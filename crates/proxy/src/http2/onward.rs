@@ -4,11 +4,11 @@
 
 use super::head;
 use super::nodes::Line;
-use super::stream::poll_room;
+use super::sending::{Sending, hand_out};
 use crate::wire::Wire;
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use h2::client::ResponseFuture;
-use h2::{Reason, RecvStream, SendStream};
+use h2::{Reason, RecvStream};
 use http1::Limits;
 use http2::{Malformed, Upload, read_written_request};
 use message::Fields;
@@ -37,7 +37,7 @@ pub(crate) struct NodeStream {
     /// The part of the request's head that was written so far.
     head: Vec<u8>,
     /// There once the head was sent.
-    sender: Option<SendStream<Bytes>>,
+    sending: Option<Sending>,
     number: u32,
     /// The head of the answer is awaited.
     response: Option<ResponseFuture>,
@@ -48,10 +48,6 @@ pub(crate) struct NodeStream {
     head_left: usize,
     trailers: Option<Box<Fields>>,
     limits: Limits,
-    /// Bytes of the request's body that are to come, where its length was said.
-    left: Option<u64>,
-    /// The request was ended.
-    is_over: bool,
     takes_trailers: bool,
     loss: Option<Loss>,
     fault: Option<&'static str>,
@@ -63,7 +59,7 @@ impl NodeStream {
         Self {
             line,
             head: Vec::new(),
-            sender: None,
+            sending: None,
             number: 0,
             response: None,
             receiver: None,
@@ -71,8 +67,6 @@ impl NodeStream {
             head_left: 0,
             trailers: None,
             limits: Limits::default(),
-            left: None,
-            is_over: false,
             takes_trailers: false,
             loss: None,
             fault: None,
@@ -110,15 +104,9 @@ impl NodeStream {
 
     /// Ends the request, with trailers where there are some.
     pub(crate) fn end_body(&mut self, trailers: Option<&Fields>) {
-        let Some(sender) = &mut self.sender else { return };
-        if std::mem::replace(&mut self.is_over, true) {
-            return;
+        if let Some(sending) = &mut self.sending {
+            sending.finish(trailers);
         }
-        // A stream that is gone needs no end.
-        let _gone = match trailers {
-            Some(trailers) => sender.send_trailers(head::trailers(trailers)),
-            None => sender.send_data(Bytes::new(), true),
-        };
     }
 
     /// Sends the head that was written.
@@ -126,19 +114,19 @@ impl NodeStream {
         let invalid = || io::Error::from(io::ErrorKind::InvalidInput);
         let written = read_written_request(written).ok_or_else(invalid)?;
         let request = head::onward(&written, self.line.scheme, self.takes_trailers).ok_or_else(invalid)?;
-        self.left = match written.upload {
+        let left = match written.upload {
             Upload::Nothing => Some(0),
             Upload::Length(length) => Some(length),
             Upload::Open => None,
         };
-        self.is_over = self.left == Some(0);
+        let is_over = left == Some(0);
         let mut line = self.line.sender().ok_or(io::ErrorKind::NotConnected)?;
-        let (response, sender) = line.send_request(request, self.is_over).map_err(|error| {
+        let (response, stream) = line.send_request(request, is_over).map_err(|error| {
             self.line.retire();
             io::Error::other(error)
         })?;
         self.number = response.stream_id().as_u32();
-        (self.response, self.sender) = (Some(response), Some(sender));
+        (self.response, self.sending) = (Some(response), Some(Sending::new(stream, left, is_over)));
         Ok(())
     }
 
@@ -187,8 +175,8 @@ impl NodeStream {
 
     fn refuse(&mut self, malformed: Malformed) -> io::Error {
         self.fault = Some(malformed.code());
-        if let Some(sender) = &mut self.sender {
-            sender.send_reset(Reason::PROTOCOL_ERROR);
+        if let Some(sending) = &mut self.sending {
+            sending.reset(Reason::PROTOCOL_ERROR);
         }
         io::Error::other(malformed)
     }
@@ -252,9 +240,7 @@ impl AsyncRead for NodeStream {
                 None => return this.poll_end(context),
             }
         }
-        let count = this.chunk.len().min(into.remaining());
-        into.put_slice(this.chunk.get(..count).unwrap_or_default());
-        this.chunk.advance(count);
+        let count = hand_out(&mut this.chunk, into);
         let of_head = count.min(this.head_left);
         this.head_left -= of_head;
         this.release(count - of_head);
@@ -265,22 +251,10 @@ impl AsyncRead for NodeStream {
 impl AsyncWrite for NodeStream {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        let Some(sender) = &mut this.sender else {
-            return Poll::Ready(this.take_head(bytes));
-        };
-        if this.is_over || bytes.is_empty() {
-            let written = if bytes.is_empty() { Ok(0) } else { Err(io::ErrorKind::BrokenPipe.into()) };
-            return Poll::Ready(written);
+        match &mut this.sending {
+            Some(sending) => sending.poll_write(context, bytes),
+            None => Poll::Ready(this.take_head(bytes)),
         }
-        let room = ready!(poll_room(sender, bytes.len(), context))?;
-        let piece = bytes.get(..room.min(bytes.len())).unwrap_or_default();
-        let left = this.left.map(|left| left.saturating_sub(piece.len() as u64));
-        let ends = left == Some(0);
-        if let Err(error) = sender.send_data(Bytes::copy_from_slice(piece), ends) {
-            return Poll::Ready(Err(io::Error::other(error)));
-        }
-        (this.left, this.is_over) = (left, ends);
-        Poll::Ready(Ok(piece.len()))
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -296,8 +270,8 @@ impl AsyncWrite for NodeStream {
 
 impl Wire for NodeStream {
     fn break_off(&mut self) {
-        if let Some(sender) = &mut self.sender {
-            sender.send_reset(Reason::CANCEL);
+        if let Some(sending) = &mut self.sending {
+            sending.reset(Reason::CANCEL);
         }
     }
 

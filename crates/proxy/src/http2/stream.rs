@@ -3,11 +3,12 @@
 
 use super::head;
 use super::ledger::Ledger;
+use super::sending::{Sending, hand_out};
 use crate::http::forward::{Framing, Reply};
 use crate::wire::Wire;
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use h2::server::SendResponse;
-use h2::{Reason, RecvStream, SendStream};
+use h2::{Reason, RecvStream};
 use http::{Response, StatusCode};
 use http1::Limits;
 use message::{Fields, ResponseHead};
@@ -17,9 +18,6 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// What a stream hands over at once, at most; the library holds no more of it that is not written.
-pub(super) const UNWRITTEN_BYTES_MAX: usize = 64 * 1024;
-
 /// What is taken and thrown away of a body behind its request's answer.
 const DISCARDED_BYTES_MAX: usize = 64 * 1024;
 
@@ -27,16 +25,14 @@ const DISCARDED_BYTES_MAX: usize = 64 * 1024;
 pub struct Stream {
     respond: SendResponse<Bytes>,
     /// There once the answer's head was sent.
-    sender: Option<SendStream<Bytes>>,
+    sending: Option<Sending>,
+    /// It was reset before.
+    is_reset: bool,
     receiver: RecvStream,
     /// Payload that was received and not read yet.
     chunk: Bytes,
     trailers: Option<Box<Fields>>,
     limits: Limits,
-    /// Bytes of the answer's body that are to come, where its length was said.
-    left: Option<u64>,
-    /// The answer was ended, whole or not.
-    is_over: bool,
     /// What a node must answer to open a tunnel.
     accept: Option<String>,
     number: u32,
@@ -63,13 +59,12 @@ impl Stream {
             number,
             discarded: 0,
             respond,
-            sender: None,
+            sending: None,
+            is_reset: false,
             receiver,
             chunk: Bytes::new(),
             trailers: None,
             limits,
-            left: None,
-            is_over: false,
             accept: None,
             ledger,
         }
@@ -93,12 +88,12 @@ impl Stream {
         let (response, bytes) = head::response(head, reply);
         let ends = !reply.upgrade
             && matches!(reply.framing, Framing::Bodiless | Framing::Nothing | Framing::Length(0));
-        self.left = match reply.framing {
+        let left = match reply.framing {
             Framing::Length(length) => Some(length),
             _ => None,
         };
-        self.is_over = ends;
-        self.sender = self.respond.send_response(response, ends).ok();
+        let sent = self.respond.send_response(response, ends);
+        self.sending = sent.ok().map(|stream| Sending::new(stream, left, ends));
         bytes
     }
 
@@ -117,25 +112,28 @@ impl Stream {
 
     /// Ends the answer, with trailers where there are some.
     pub(crate) fn finish(&mut self, trailers: Option<&Fields>) {
-        if std::mem::replace(&mut self.is_over, true) {
+        match &mut self.sending {
+            Some(sending) => sending.finish(trailers),
+            // Nothing was answered: a rule discarded the request.
+            None => self.reset(Reason::INTERNAL_ERROR),
+        }
+    }
+
+    /// Ends the stream for this, if it is not over.
+    fn reset(&mut self, reason: Reason) {
+        if std::mem::replace(&mut self.is_reset, true) {
             return;
         }
-        let Some(sender) = &mut self.sender else {
-            // Nothing was answered: a rule discarded the request.
-            self.respond.send_reset(Reason::INTERNAL_ERROR);
-            return;
-        };
-        // A stream that is gone needs no end.
-        let _gone = match trailers {
-            Some(trailers) => sender.send_trailers(head::trailers(trailers)),
-            None => sender.send_data(Bytes::new(), true),
-        };
+        match &mut self.sending {
+            Some(sending) => sending.reset(reason),
+            None => self.respond.send_reset(reason),
+        }
     }
 
     /// Ready when the client has given the stream up, or its connection is gone.
     pub(crate) fn poll_gone(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        match &mut self.sender {
-            Some(sender) => sender.poll_reset(context).map(|_| ()),
+        match &mut self.sending {
+            Some(sending) => sending.poll_gone(context),
             None => self.respond.poll_reset(context).map(|_| ()),
         }
     }
@@ -164,31 +162,12 @@ impl Stream {
         match head::read_trailers_of(&trailers, &self.limits) {
             Ok(trailers) => self.trailers = trailers,
             Err(malformed) => {
-                self.is_over = true;
-                self.respond.send_reset(Reason::PROTOCOL_ERROR);
+                self.reset(Reason::PROTOCOL_ERROR);
                 return Poll::Ready(Err(io::Error::other(malformed)));
             }
         }
         Poll::Ready(Ok(()))
     }
-}
-
-/// How much of `wanted` bytes a stream takes now; never 0. The library holds no more of it than is told here.
-pub(super) fn poll_room(
-    sender: &mut SendStream<Bytes>,
-    wanted: usize,
-    context: &mut Context<'_>,
-) -> Poll<io::Result<usize>> {
-    sender.reserve_capacity(wanted.min(UNWRITTEN_BYTES_MAX));
-    let mut room = sender.capacity();
-    while room == 0 {
-        room = match ready!(sender.poll_capacity(context)) {
-            Some(Ok(room)) => room,
-            Some(Err(error)) => return Poll::Ready(Err(io::Error::other(error))),
-            None => return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())),
-        };
-    }
-    Poll::Ready(Ok(room))
 }
 
 impl AsyncRead for Stream {
@@ -209,9 +188,7 @@ impl AsyncRead for Stream {
                 None => return this.poll_end(context),
             }
         }
-        let count = this.chunk.len().min(into.remaining());
-        into.put_slice(this.chunk.get(..count).unwrap_or_default());
-        this.chunk.advance(count);
+        let count = hand_out(&mut this.chunk, into);
         // The client may send as much again. It fails where the stream is gone, and then nothing comes anyway.
         let _gone = this.receiver.flow_control().release_capacity(count);
         Poll::Ready(Ok(()))
@@ -220,24 +197,10 @@ impl AsyncRead for Stream {
 
 impl AsyncWrite for Stream {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let this = self.get_mut();
-        let Some(sender) = &mut this.sender else {
-            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
-        };
-        if this.is_over || bytes.is_empty() {
-            // Nothing may follow; nothing to be written is nobody's fault.
-            let written = if bytes.is_empty() { Ok(0) } else { Err(io::ErrorKind::BrokenPipe.into()) };
-            return Poll::Ready(written);
+        match &mut self.get_mut().sending {
+            Some(sending) => sending.poll_write(context, bytes),
+            None => Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())),
         }
-        let room = ready!(poll_room(sender, bytes.len(), context))?;
-        let piece = bytes.get(..room.min(bytes.len())).unwrap_or_default();
-        let left = this.left.map(|left| left.saturating_sub(piece.len() as u64));
-        let ends = left == Some(0);
-        if let Err(error) = sender.send_data(Bytes::copy_from_slice(piece), ends) {
-            return Poll::Ready(Err(io::Error::other(error)));
-        }
-        (this.left, this.is_over) = (left, ends);
-        Poll::Ready(Ok(piece.len()))
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -254,9 +217,8 @@ impl AsyncWrite for Stream {
 impl Wire for Stream {
     fn break_off(&mut self) {
         // An answer that is whole stays so.
-        if !self.is_over {
-            self.is_over = true;
-            self.respond.send_reset(Reason::INTERNAL_ERROR);
+        if !self.sending.as_ref().is_some_and(Sending::is_over) {
+            self.reset(Reason::INTERNAL_ERROR);
         }
     }
 

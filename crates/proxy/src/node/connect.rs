@@ -4,7 +4,7 @@ use super::names::Names;
 use crate::clock::Clock;
 use crate::errands::Desk;
 use crate::tls::TlsStream;
-use crate::wire::Wire;
+use crate::wire::{Either, Wire};
 use engine::catalog::{Node, NodeTls, Verification};
 use rustls::ClientConnection;
 use rustls::pki_types::ServerName;
@@ -12,13 +12,10 @@ use shaping::Tick;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::future::{Future, poll_fn};
-use std::io::{self, IoSlice};
+use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 /// How long the addresses of a name are believed.
@@ -122,7 +119,7 @@ impl Tcp {
     }
 
     /// One of several addresses: it must not take the time of the others.
-    async fn connect_soon(&self, address: SocketAddr) -> io::Result<NodeStream> {
+    async fn connect_soon(&self, address: SocketAddr) -> io::Result<NodeSocket> {
         let until = self.clock.tick().saturating_add(ONE_OF_SEVERAL_TIME);
         tokio::select! {
             biased;
@@ -150,111 +147,19 @@ pub(crate) async fn secure<D: Dial>(
 }
 
 /// A connection to a node: in the clear, or under TLS.
-pub struct NodeStream(Kind);
-
-enum Kind {
-    Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
-}
-
-impl From<TcpStream> for NodeStream {
-    fn from(stream: TcpStream) -> Self {
-        Self(Kind::Plain(stream))
-    }
-}
-
-/// The same call on whatever it is.
-macro_rules! either {
-    ($self:expr, $stream:ident => $call:expr) => {
-        match $self {
-            Kind::Plain($stream) => $call,
-            Kind::Tls($stream) => $call,
-        }
-    };
-}
-
-impl AsyncRead for NodeStream {
-    #[inline]
-    fn poll_read(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        room: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        either!(&mut self.get_mut().0, stream => Pin::new(stream).poll_read(context, room))
-    }
-}
-
-impl AsyncWrite for NodeStream {
-    #[inline]
-    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        either!(&mut self.get_mut().0, stream => Pin::new(stream).poll_write(context, bytes))
-    }
-
-    #[inline]
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        pieces: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        either!(&mut self.get_mut().0, stream => Pin::new(stream).poll_write_vectored(context, pieces))
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        true
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        either!(&mut self.get_mut().0, stream => Pin::new(stream).poll_flush(context))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        either!(&mut self.get_mut().0, stream => Pin::new(stream).poll_shutdown(context))
-    }
-}
-
-impl Wire for NodeStream {
-    fn break_off(&mut self) {
-        either!(&mut self.0, stream => stream.break_off());
-    }
-
-    fn has_ended_unread(&self) -> bool {
-        either!(&self.0, stream => stream.has_ended_unread())
-    }
-
-    #[inline]
-    fn poll_readable(&self, context: &mut Context<'_>) -> Poll<()> {
-        either!(&self.0, stream => stream.poll_readable(context))
-    }
-
-    fn mark(&self, tos: u8) {
-        either!(&self.0, stream => stream.mark(tos));
-    }
-
-    fn ends(&self) -> Option<(SocketAddr, SocketAddr)> {
-        either!(&self.0, stream => stream.ends())
-    }
-
-    fn agreed_on_http2(&self) -> bool {
-        either!(&self.0, stream => stream.agreed_on_http2())
-    }
-
-    #[inline]
-    fn is_quiet(&mut self) -> bool {
-        either!(&mut self.0, stream => stream.is_quiet())
-    }
-}
+pub type NodeSocket = Either<TcpStream, TlsStream<TcpStream>>;
 
 impl Dial for Tcp {
-    type Stream = NodeStream;
+    type Stream = NodeSocket;
 
-    async fn secure(&self, stream: NodeStream, session: ClientConnection) -> io::Result<NodeStream> {
-        let Kind::Plain(stream) = stream.0 else { return Err(io::ErrorKind::AlreadyExists.into()) };
+    async fn secure(&self, stream: NodeSocket, session: ClientConnection) -> io::Result<NodeSocket> {
+        let Either::Usual(stream) = stream else { return Err(io::ErrorKind::AlreadyExists.into()) };
         let mut stream = TlsStream::new(stream, session.into());
         poll_fn(|context| stream.poll_handshake(context, HANDSHAKE_BYTES_MAX)).await?;
-        Ok(NodeStream(Kind::Tls(Box::new(stream))))
+        Ok(Either::other(stream))
     }
 
-    async fn dial(&self, node: &Node) -> io::Result<NodeStream> {
+    async fn dial(&self, node: &Node) -> io::Result<NodeSocket> {
         if let Ok(address) = node.host.parse::<IpAddr>() {
             return connect(SocketAddr::new(address, node.port)).await;
         }
@@ -274,7 +179,7 @@ impl Dial for Tcp {
         Err(failure)
     }
 
-    async fn dial_where(&self, node: &Node, may: impl AsyncFn(SocketAddr) -> bool) -> io::Result<NodeStream> {
+    async fn dial_where(&self, node: &Node, may: impl AsyncFn(SocketAddr) -> bool) -> io::Result<NodeSocket> {
         let addresses: Arc<[SocketAddr]> = match node.host.parse::<IpAddr>() {
             Ok(address) => Arc::new([SocketAddr::new(address, node.port)]),
             Err(_) => self.resolve(node).await?,
@@ -294,8 +199,8 @@ impl Dial for Tcp {
     }
 }
 
-async fn connect(address: SocketAddr) -> io::Result<NodeStream> {
+async fn connect(address: SocketAddr) -> io::Result<NodeSocket> {
     let stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
-    Ok(stream.into())
+    Ok(Either::Usual(stream))
 }

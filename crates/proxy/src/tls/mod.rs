@@ -11,7 +11,7 @@ pub(crate) mod handshake;
 pub(crate) mod settings;
 mod stream;
 
-pub(crate) use stream::TlsStream;
+pub use stream::TlsStream;
 
 /// How HTTP/2 is called in handshakes.
 pub(crate) const ALPN_HTTP2: &str = "h2";

@@ -17,7 +17,7 @@ const READ_BYTES_MAX: usize = 64 * 1024;
 const READ_BYTES_MIN: usize = 512;
 
 /// Bytes under TLS on a stream of bytes.
-pub(crate) struct TlsStream<S: Wire> {
+pub struct TlsStream<S: Wire> {
     stream: S,
     session: Connection,
     /// Bytes that the writer offered, that are encrypted, and of which it was not told yet: some wait for the socket.
