@@ -139,7 +139,7 @@ mod tests {
 
     #[test]
     fn a_path_is_written_as_it_may_stand_there() {
-        assert_eq!(sendable(b"/a|b\"{}"), &b"/a|b\"{}"[..]);
+        assert_eq!(sendable(b"/a|b\"{}\\"), &b"/a|b\"{}\\"[..]);
         assert_eq!(sendable(b"/<`#>\xff"), &b"/%3C%60%23%3E%FF"[..]);
     }
 

@@ -1,5 +1,6 @@
 //! Sockets on which clients arrive: binding them, and accepting without spinning when something runs out.
 
+use crate::wire::UNSENT_BYTES_USUAL;
 use crate::worker::Worker;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::io::{self, Read, Write};
@@ -55,7 +56,7 @@ pub(crate) fn open(
 fn adopt(sockets: &[StdListener]) -> io::Result<SocketAddr> {
     for listener in sockets {
         listener.set_nonblocking(true)?;
-        SockRef::from(listener).set_tcp_nodelay(true)?;
+        prepare(&SockRef::from(listener))?;
     }
     sockets.first().ok_or_else(|| io::Error::other("no socket came for it"))?.local_addr()
 }
@@ -101,14 +102,24 @@ fn socket(address: SocketAddr, shared_by_workers: bool) -> io::Result<StdListene
     }
     socket.set_reuse_port(shared_by_workers)?;
     socket.set_nonblocking(true)?;
-    // Accepted sockets take it over, without a call for each. The end of an answer must not wait until the client
-    // has acknowledged what came before (40 ms on a connection with pipelined or piecewise answers).
-    socket.set_tcp_nodelay(true)?;
+    prepare(&socket)?;
     socket.bind(&address.into())?;
     if shared_by_workers {
         socket.listen(BACKLOG)?;
     }
     Ok(socket.into())
+}
+
+/// Sets what accepted sockets take over, without a call for each.
+fn prepare(socket: &Socket) -> io::Result<()> {
+    // The end of an answer must not wait until the client has acknowledged what came before (40 ms on a connection
+    // with pipelined or piecewise answers).
+    socket.set_tcp_nodelay(true)?;
+    // Where the system knows no such bound there is none.
+    if let Err(error) = socket.set_tcp_notsent_lowat(UNSENT_BYTES_USUAL) {
+        tracing::debug!(%error, "the system does not bound what lies unsent");
+    }
+    Ok(())
 }
 
 /// A listener of one worker.

@@ -38,8 +38,8 @@ pub trait Wire: AsyncRead + AsyncWrite + Unpin + 'static {
     /// the system refuses, nothing happens: it is a hint to routers.
     fn mark(&self, _tos: u8) {}
 
-    /// From now on little more than what is on its way lies in the system's buffer of this stream; or as much as the
-    /// system likes. Where there is no such buffer nothing happens.
+    /// From now on little more than what is on its way lies in the system's buffer of this stream; or as much as in that
+    /// of any client. Where there is no such buffer nothing happens.
     fn buffer_little(&self, _is_little: bool) {}
 
     /// Both ends, ours first; `None` where there are no addresses.
@@ -73,12 +73,15 @@ pub trait Wire: AsyncRead + AsyncWrite + Unpin + 'static {
 
 /// What may lie unsent in the system's buffer of a stream that is paced: some packets, so that none has to be waited for.
 const UNSENT_BYTES: u32 = 16 * 1024;
+/// What may lie unsent in that of any other client. The system by itself takes as much as its buffer may grow to, 2.5 MiB
+/// of a client that reads nothing; some hundreds of those use up the memory that it has for TCP (`net.ipv4.tcp_mem`), and
+/// then it drops what others are sent.
+pub(crate) const UNSENT_BYTES_USUAL: u32 = 128 * 1024;
 
 impl Wire for TcpStream {
     fn buffer_little(&self, is_little: bool) {
         // Not SO_SNDBUF: that would also limit what is on its way, and could not be given back to the system's care.
-        // 0 is what `net.ipv4.tcp_notsent_lowat` says, which is no limit unless somebody changed it.
-        let unsent = if is_little { UNSENT_BYTES } else { 0 };
+        let unsent = if is_little { UNSENT_BYTES } else { UNSENT_BYTES_USUAL };
         if let Err(error) = socket2::SockRef::from(self).set_tcp_notsent_lowat(unsent) {
             tracing::debug!(%error, "the system does not bound what lies unsent");
         }

@@ -26,7 +26,7 @@ use crate::node::idle::NodePlace;
 use crate::node::wire::NodeWire;
 use crate::timers::{Alarm, Watch};
 use crate::wakes::Seat;
-use crate::wire::{Link, Wire};
+use crate::wire::Wire;
 use crate::worker::{Pinned, Worker};
 use accesslog::ConnectionState;
 use engine::catalog::VirtualServerId;
@@ -198,7 +198,7 @@ impl<'a, S: Wire, D: Dial> Exchange<'a, S, D> {
             upgrade: is_modern
                 && options.upgrade
                 && request.body == BodyKind::None
-                && head.fields().has(Known::Upgrade),
+                && tunnel::is_asked_for(head.fields()),
         };
         let ceiling = transaction.ends_by();
         let used_before = client.link.bytes_read - (client.link.input.len() + request.head_bytes) as u64;
@@ -547,21 +547,6 @@ impl<'a, S: Wire, D: Dial> Exchange<'a, S, D> {
         }
     }
 
-    pub(super) async fn write_answer(&mut self, download: &mut Relay) -> Result<(), Halt> {
-        let mut nothing = Link::new(tokio::io::empty());
-        let client = &mut *self.client;
-        let watch = Rc::clone(&client.watch);
-        let around = Self::around(self.worker, &watch, (&self.request, self.ceiling));
-        poll_fn(|context| match download.poll(context, (&mut nothing, &mut client.link), &around) {
-            Poll::Ready(written) => Poll::Ready(written.map_err(|_| Halt::Receiver)),
-            Poll::Pending => watch.poll_alarm(context).map(|alarm| match alarm {
-                Alarm::Deadline => Err(Halt::Receiver),
-                _ => Err(Halt::Stopped),
-            }),
-        })
-        .await
-    }
-
     /// The node changes the protocol: bytes go both ways until both sides are through.
     async fn tunnel(&mut self, mut at: Box<AtNode<D::Stream>>) -> After {
         self.mark_client();
@@ -575,6 +560,7 @@ impl<'a, S: Wire, D: Dial> Exchange<'a, S, D> {
             to_node: Relay::new(BodyKind::UntilClose, Coding::Plain, limits, Vec::new()),
         };
         ways.to_client.pace_by(self.transaction.response_flow(now), &self.worker.clock);
+        self.buffer_by(&ways.to_client);
         ways.to_node.pace_by(self.transaction.request_flow(at.place.pool, now), &self.worker.clock);
         let watch = Rc::clone(&self.client.watch);
         let around = Self::around(self.worker, &watch, (&self.request, self.ceiling));

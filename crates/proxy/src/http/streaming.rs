@@ -5,10 +5,14 @@ use super::body::{Coding, Relay};
 use super::exchange::{After, Exchange, Gone, Halt};
 use super::forward::Framing;
 use crate::node::connect::Dial;
-use crate::wire::Wire;
+use crate::timers::Alarm;
+use crate::wire::{Link, Wire};
 use engine::Next;
 use http1::encode;
 use shaping::BandwidthClassId;
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::task::Poll;
 
 /// What was begun.
 pub(super) struct Streaming {
@@ -68,6 +72,23 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
         let (head, payload) = (streaming.head_bytes, streaming.payload_bytes);
         self.note_sent(&mut streaming.relay);
         self.note_payload(payload.min(streaming.relay.bytes_written.saturating_sub(head)));
+    }
+
+    /// Writes what was made here, at its pace.
+    pub(super) async fn write_answer(&mut self, download: &mut Relay) -> Result<(), Halt> {
+        self.buffer_by(download);
+        let mut nothing = Link::new(tokio::io::empty());
+        let client = &mut *self.client;
+        let watch = Rc::clone(&client.watch);
+        let around = Self::around(self.worker, &watch, (&self.request, self.ceiling));
+        poll_fn(|context| match download.poll(context, (&mut nothing, &mut client.link), &around) {
+            Poll::Ready(written) => Poll::Ready(written.map_err(|_| Halt::Receiver)),
+            Poll::Pending => watch.poll_alarm(context).map(|alarm| match alarm {
+                Alarm::Deadline => Err(Halt::Receiver),
+                _ => Err(Halt::Stopped),
+            }),
+        })
+        .await
     }
 
     async fn write_piece(&mut self, piece: Piece) -> Result<(), Halt> {

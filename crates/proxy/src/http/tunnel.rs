@@ -2,9 +2,21 @@
 
 use super::body::{Failure, Relay, Surroundings};
 use crate::wire::{Link, Wire};
+use message::{Fields, Known};
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+
+/// Whether a request asks for another protocol that a tunnel may carry. HTTP/2 is none: a node that changed to it would
+/// take requests behind this one that no rule has seen, and who wants it of us need not ask (RFC 9113, 3.1).
+pub(super) fn is_asked_for(fields: &Fields) -> bool {
+    let asked = || fields.all_known(Known::Upgrade).flat_map(|value| value.split(|&byte| byte == b','));
+    asked().next().is_some()
+        && !asked().any(|protocol| {
+            let protocol = protocol.trim_ascii();
+            protocol.eq_ignore_ascii_case(b"h2c") || protocol.eq_ignore_ascii_case(b"h2")
+        })
+}
 
 /// The two ways through a tunnel.
 pub(super) struct Ways {

@@ -15,6 +15,8 @@ pub(super) struct Ledger {
     running: Cell<u32>,
     /// The type-of-service byte that packets are to have.
     pub(super) mark: Cell<u8>,
+    /// Streams that a class paces.
+    paced: Cell<u32>,
     connection: RefCell<Option<Waker>>,
     /// The highest stream whose head we sent, and the last one that the other side takes: what lies above was not sent,
     /// or not looked at.
@@ -39,6 +41,7 @@ impl Ledger {
             windows: RefCell::new(Windows::new(narrow_window)),
             running: Cell::new(0),
             mark: Cell::new(0),
+            paced: Cell::new(0),
             connection: RefCell::new(None),
             asked_up_to: Cell::new(0),
             takes_up_to: Cell::new(u32::MAX),
@@ -108,6 +111,17 @@ impl Ledger {
         if self.windows.borrow_mut().widen(stream) {
             self.wake();
         }
+    }
+
+    /// Whether a stream is paced: what the system holds of it holds up the others' new pace, too.
+    pub(super) fn is_paced(&self) -> bool {
+        self.paced.get() > 0
+    }
+
+    /// A stream is paced from now on, or no longer.
+    pub(super) fn count_paced(&self, is_paced: bool) {
+        let paced = self.paced.get();
+        self.paced.set(if is_paced { paced + 1 } else { paced.saturating_sub(1) });
     }
 
     pub(super) fn stream_begins(&self) {

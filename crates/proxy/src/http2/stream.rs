@@ -12,6 +12,7 @@ use h2::{Reason, RecvStream};
 use http::{Response, StatusCode};
 use http1::Limits;
 use message::{Fields, ResponseHead};
+use std::cell::Cell;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -38,11 +39,16 @@ pub struct Stream {
     number: u32,
     /// Bytes of the request's body that nobody wanted.
     discarded: usize,
+    /// A class paces it.
+    is_paced: Cell<bool>,
     ledger: Rc<Ledger>,
 }
 
 impl Drop for Stream {
     fn drop(&mut self) {
+        if self.is_paced.get() {
+            self.ledger.count_paced(false);
+        }
         self.ledger.windows.borrow_mut().end(self.number);
     }
 }
@@ -66,6 +72,7 @@ impl Stream {
             trailers: None,
             limits,
             accept: None,
+            is_paced: Cell::new(false),
             ledger,
         }
     }
@@ -225,6 +232,13 @@ impl Wire for Stream {
     fn mark(&self, tos: u8) {
         // Streams share their packets: the last word counts.
         self.ledger.mark.set(tos);
+    }
+
+    fn buffer_little(&self, is_little: bool) {
+        // Streams share their buffer: as long as one is paced it is little.
+        if self.is_paced.replace(is_little) != is_little {
+            self.ledger.count_paced(is_little);
+        }
     }
 
     fn take_trailers(&mut self) -> Option<Box<Fields>> {

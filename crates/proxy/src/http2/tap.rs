@@ -29,6 +29,7 @@ pub(super) struct Tap<S> {
     ledger: Rc<Ledger>,
     clock: Clock,
     mark: u8,
+    buffers_little: bool,
     /// Heads read in this turn.
     heads: u32,
 }
@@ -37,15 +38,15 @@ impl<S: Wire> Tap<S> {
     pub(super) fn new(stream: S, ahead: Vec<u8>, ledger: Rc<Ledger>, clock: Clock) -> Self {
         let (received, sent) = (Scan::of_client(), Scan::of_server());
         let (ours, has_settings) = (Vec::new(), false);
-        Self { stream, ahead, received, sent, ours, has_settings, ledger, clock, mark: 0, heads: 0 }
+        let (mark, buffers_little, heads) = (0, false, 0);
+        Self { stream, ahead, received, sent, ours, has_settings, ledger, clock, mark, buffers_little, heads }
     }
 
     /// Of a connection that we made to a node.
     pub(super) fn of_node(stream: S, ledger: Rc<Ledger>, clock: Clock) -> Self {
         let (received, sent) = (Scan::of_server(), Scan::of_client());
         // The settings are sent as the library has them.
-        let (ahead, ours, has_settings) = (Vec::new(), Vec::new(), true);
-        Self { stream, ahead, received, sent, ours, has_settings, ledger, clock, mark: 0, heads: 0 }
+        Self { received, sent, has_settings: true, ..Self::new(stream, Vec::new(), ledger, clock) }
     }
 
     /// Counts the frames that begin in `bytes`; how much of them may be read.
@@ -113,11 +114,17 @@ impl<S: Wire> Tap<S> {
         }
     }
 
-    fn mark_packets(&mut self) {
+    /// What streams want of the socket that they share.
+    fn obey_streams(&mut self) {
         let mark = self.ledger.mark.get();
         if mark != self.mark {
             self.mark = mark;
             self.stream.mark(mark);
+        }
+        let is_paced = self.ledger.is_paced();
+        if is_paced != self.buffers_little {
+            self.buffers_little = is_paced;
+            self.stream.buffer_little(is_paced);
         }
     }
 }
@@ -172,7 +179,7 @@ impl<S: Wire> AsyncRead for Tap<S> {
 impl<S: Wire> AsyncWrite for Tap<S> {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        this.mark_packets();
+        this.obey_streams();
         if !std::mem::replace(&mut this.has_settings, true) {
             let told = this.ledger.windows.borrow_mut().settings(bytes);
             if let Some(settings) = told {
@@ -195,7 +202,7 @@ impl<S: Wire> AsyncWrite for Tap<S> {
             let first = slices.iter().find(|slice| !slice.is_empty()).map_or(&[][..], |slice| slice);
             return Pin::new(this).poll_write(context, first);
         }
-        this.mark_packets();
+        this.obey_streams();
         ready!(this.poll_ours(context))?;
         let count = ready!(Pin::new(&mut this.stream).poll_write_vectored(context, slices))?;
         this.wrote(slices, count);

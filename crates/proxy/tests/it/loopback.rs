@@ -2,6 +2,7 @@
 
 use crate::kit::catalog;
 use proxy::{Clock, Options, Proxy, Running, StartError, Wakes};
+use socket2::{Domain, SockRef, Socket, Type};
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::num::NonZeroUsize;
@@ -279,4 +280,29 @@ fn a_queued_client_that_leaves_is_missed_however_much_it_sent_ahead() {
     drop((first, other));
     running.stop(Duration::ZERO);
     node.join().unwrap();
+}
+
+#[test]
+fn of_an_answer_that_a_client_does_not_read_the_system_holds_little() {
+    let (node, served) = node(1, |mut stream| {
+        read_head(&mut stream);
+        SockRef::from(&stream).set_send_buffer_size(64 * 1024).unwrap();
+        stream.set_write_timeout(Some(Duration::from_millis(500))).unwrap();
+        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 104857600\r\n\r\n").unwrap();
+        let (piece, mut taken) = ([b'x'; 16 * 1024], 0);
+        // Until nobody takes anything for half a second.
+        while let Ok(count) = stream.write(&piece) {
+            taken += count;
+        }
+        assert!(taken < 1536 * 1024, "{taken} bytes lie between the node and a client that reads nothing");
+    });
+    let running = start_with(catalog(&text(&["127.0.0.1:0".to_owned()], node), &[]), 1).unwrap();
+    let client = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    client.set_recv_buffer_size(8 * 1024).unwrap();
+    client.connect(&bound(&running).into()).unwrap();
+    let mut client = TcpStream::from(client);
+    client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+    served.join().unwrap();
+    drop(client);
+    running.stop(Duration::ZERO);
 }

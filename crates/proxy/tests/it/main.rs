@@ -26,5 +26,6 @@ mod pools;
 mod rules;
 mod settings;
 mod spooled;
+mod strict;
 mod tls;
 mod waiting;
