@@ -195,6 +195,7 @@ counters! {
     spool_failures: "Slowed answers whose file could not be made, written or read.",
     cut_responses: "Answers that a node broke off in the middle.",
     log_lines_dropped: "Access-log lines dropped because the writer could not keep up.",
+    messages_dropped: "Messages of the process log dropped because nobody read standard error in time.",
     tls_handshakes: "TLS handshakes with clients that were made.",
     tls_resumptions: "TLS handshakes with clients that took up an earlier session.",
     tls_handshake_failures: "TLS handshakes with clients that failed, or were not waited for.",

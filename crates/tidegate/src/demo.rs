@@ -74,7 +74,7 @@ fn catalog(guard: Guard, node: &str) -> anyhow::Result<Catalog> {
     let options = EmbeddedOptions { listen, node: node.to_owned(), hosts: vec![SITE_NAME.to_owned()], guard };
     let loaded = Catalog::embedded(&options, builtins());
     let Some(catalog) = loaded.catalog else {
-        tell(&loaded.diagnostics, OutputFormat::Human)?;
+        tell(&loaded.diagnostics)?;
         bail!("the built-in catalog does not load");
     };
     Ok(catalog)

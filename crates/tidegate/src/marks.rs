@@ -1,7 +1,7 @@
 //! `tidegate marks`: the keys of marks, shown, changed, made void.
 
 use crate::check::DEFAULT_CATALOG;
-use crate::command_line::{MarksOptions, MarksVerb, OutputFormat};
+use crate::command_line::{MarksOptions, MarksVerb};
 use crate::disk::Disk;
 use crate::mark_keys::{self, KeyFile};
 use crate::run::tell;
@@ -18,7 +18,7 @@ pub(crate) fn run(options: &MarksOptions) -> anyhow::Result<Verdict> {
     let path = options.config.as_deref().unwrap_or(Path::new(DEFAULT_CATALOG));
     let loaded = Catalog::load(path, &Disk, builtins());
     let Some(catalog) = loaded.catalog else {
-        tell(&loaded.diagnostics, OutputFormat::Human)?;
+        tell(&loaded.diagnostics)?;
         return Ok(Verdict::Mistaken);
     };
     let mut out = std::io::stdout().lock();

@@ -17,10 +17,11 @@ use crate::command_line::{GuardMode, OutputFormat, RunOptions};
 use crate::control::{Listening, place_of};
 use crate::disk::Disk;
 use crate::mark_keys::KeyStore;
+use crate::open_files;
+use crate::process_log::ProcessLog;
 use crate::service::{self, Watchdog};
 use crate::site::{Capacity, Site};
 use crate::verdict::{Mistake, Verdict};
-use crate::{open_files, process_log};
 use anyhow::{Context, anyhow, bail};
 use engine::builtins::builtins;
 use engine::catalog::{AccessLog, Destination, EmbeddedOptions, Guard, Loaded};
@@ -53,14 +54,15 @@ enum Origin {
 
 /// Runs until a signal ends it, or another process has its place.
 pub(crate) fn run(options: &RunOptions) -> anyhow::Result<Verdict> {
-    process_log::start(options.log_format, options.log_level);
+    // Kept until the end: dropping it writes what was said.
+    let process_log = ProcessLog::start(options.log_format, options.log_level)?;
     open_files::raise_limit();
-    // Kept until the end: dropping it stops it.
+    // Kept until the end as well: dropping it stops it.
     let (origin, site) = origin(options)?;
     let mut inheritance = options.take_over.then(Inheritance::receive).transpose()?;
     // One thread waits for signals and questions; the workers have runtimes of their own.
     let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default())?;
-    let begun = begin(options, &origin, &mut inheritance, &runtime);
+    let begun = begin((options, &process_log), &origin, &mut inheritance, &runtime);
     let (life, signals) = match (begun, inheritance) {
         (Ok(begun), inheritance) => {
             inheritance.into_iter().for_each(Inheritance::serving);
@@ -77,8 +79,8 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<Verdict> {
             return Err(error);
         }
     };
-    welcome(options, &origin, &life, site.is_some())?;
-    let verdict = runtime.block_on(life.serve(signals));
+    welcome((options, &process_log), &origin, &life, site.is_some());
+    let verdict = runtime.block_on(life.serve(signals, &process_log));
     drop(site);
     verdict
 }
@@ -98,13 +100,16 @@ impl<E: Into<anyhow::Error>> From<E> for NotBegun {
 
 /// Everything up to the first client: first what may fail, then, if another process serves so far, its word.
 fn begin(
-    options: &RunOptions,
+    (options, process_log): (&RunOptions, &ProcessLog),
     origin: &Origin,
     inheritance: &mut Option<Inheritance>,
     runtime: &LocalRuntime,
 ) -> Result<(Life, Signals), NotBegun> {
     let loaded = load(origin);
-    tell(&loaded.diagnostics, options.log_format)?;
+    match options.log_format {
+        OutputFormat::Json => loaded.diagnostics.iter().for_each(log),
+        OutputFormat::Human => process_log.say(shown(&loaded.diagnostics)),
+    }
     let Some(catalog) = loaded.catalog else { return Err(NotBegun::Mistaken(loaded.diagnostics)) };
     for line in catalog.describe() {
         tracing::info!("{line}");
@@ -130,12 +135,14 @@ fn begin(
         None => place.listen()?,
     };
     let prepared = prepare(catalog, workers, keys, sockets).map_err(|error| explained(error, origin))?;
+
     // The signals are listened for before anybody is told that we are ready.
     let signals = runtime.block_on(async { Signals::new() }).context("cannot listen for signals")?;
     if let Some(inheritance) = inheritance {
         inheritance.ready(has_control)?;
     }
     let running = prepared.serve();
+    process_log.count_in(running.shared());
     let admin = admin.map(|bound| Admin::start(bound, running.shared(), running.clock())).transpose()?;
     let pid_file = options.pid_file.as_deref().map(PidFile::write).transpose()?;
     let start = Start::of_this_process().map_err(|error| format!("{error:#}"));
@@ -143,7 +150,7 @@ fn begin(
 }
 
 /// Says that it serves.
-fn welcome(options: &RunOptions, origin: &Origin, life: &Life, has_site: bool) -> anyhow::Result<()> {
+fn welcome((options, process_log): (&RunOptions, &ProcessLog), origin: &Origin, life: &Life, has_site: bool) {
     let bound: Vec<_> = life.running.addresses().map(|(_, bound)| bound).collect();
     let addresses: Vec<String> = bound.iter().map(ToString::to_string).collect();
     if let Some(control) = &life.control {
@@ -154,10 +161,8 @@ fn welcome(options: &RunOptions, origin: &Origin, life: &Life, has_site: bool) -
         && let Some(first) = bound.first()
         && options.log_format == OutputFormat::Human
     {
-        let text = welcome::text(*first, embedded.guard, has_site);
-        std::io::stderr().lock().write_all(text.as_bytes())?;
+        process_log.say(welcome::text(*first, embedded.guard, has_site));
     }
-    Ok(())
 }
 
 /// What is to be run, and the sample site, if that is what stands behind it.
@@ -232,13 +237,13 @@ fn load(origin: &Origin) -> Loaded {
 }
 
 /// Says what is wrong or doubtful with a catalog.
-pub(crate) fn tell(diagnostics: &[Diagnostic], format: OutputFormat) -> std::io::Result<()> {
-    if format == OutputFormat::Json {
-        diagnostics.iter().for_each(log);
-        return Ok(());
-    }
-    let mut out = std::io::stderr().lock();
-    write!(out, "{}", render_human(diagnostics, colours(&out)))
+pub(crate) fn tell(diagnostics: &[Diagnostic]) -> std::io::Result<()> {
+    std::io::stderr().lock().write_all(shown(diagnostics).as_bytes())
+}
+
+/// The same, for people who look at standard error.
+fn shown(diagnostics: &[Diagnostic]) -> String {
+    render_human(diagnostics, colours(&std::io::stderr()))
 }
 
 /// One mistake, in a line of the log.

@@ -9,6 +9,7 @@ use super::status::status;
 use crate::admin::Admin;
 use crate::certificates::CertificateWatch;
 use crate::control::{Answer, Ask, Asked, Listening, Outcome, serve as serve_control};
+use crate::process_log::ProcessLog;
 use crate::service::{self, Watchdog};
 use crate::verdict::Verdict;
 use anyhow::Context;
@@ -72,7 +73,7 @@ struct Due {
 
 impl Life {
     /// Serves until something ends it. Must be called on the runtime that the signals were made on.
-    pub(super) async fn serve(mut self, mut signals: Signals) -> anyhow::Result<Verdict> {
+    pub(super) async fn serve(mut self, mut signals: Signals, log: &ProcessLog) -> anyhow::Result<Verdict> {
         let copy = self.control.as_ref().map(|control| control.socket.try_clone()).transpose();
         let serving = copy.and_then(|socket| socket.map(serve_control).transpose());
         let (mut asked, accepting) = serving.context("cannot serve the control socket")?.unzip();
@@ -83,7 +84,7 @@ impl Life {
             accepting.abort();
         }
         drop(asked);
-        Ok(self.end(end, signals).await)
+        Ok(self.end(end, signals, log).await)
     }
 
     async fn until_its_end(&mut self, signals: &mut Signals, asked: &mut Option<Receiver<Asked>>) -> End {
@@ -223,7 +224,7 @@ impl Life {
         format!("on {}; catalog {}{refused}", addresses.join(", "), self.running.shared().generation())
     }
 
-    async fn end(self, end: End, mut signals: Signals) -> Verdict {
+    async fn end(self, end: End, mut signals: Signals, log: &ProcessLog) -> Verdict {
         let settings = self.running.shared().catalog().settings;
         let hurry = self.running.hurry();
         let Self { running, control, admin, pid_file, .. } = self;
@@ -265,6 +266,7 @@ impl Life {
                     // Asked twice: no more patience. What was not logged yet is lost.
                     Told::StopNow => {
                         tracing::warn!("told again to stop: breaks off what is under way");
+                        log.end();
                         std::process::exit(i32::from(130_u8));
                     }
                     // One that was followed had much time so far.

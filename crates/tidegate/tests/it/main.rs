@@ -16,6 +16,7 @@ mod log_sets;
 mod marks;
 mod numbers;
 mod origins;
+mod process_log;
 mod replaying;
 mod rule_bodies;
 mod run;
