@@ -580,7 +580,8 @@ impl Replay {
             _ => transaction.body().len() as u64,
         };
         let connection = transaction.connection_id();
-        let party = Party { connection, client: ClientNetwork::of(facts.client) };
+        let weight = transaction.response_weight();
+        let party = Party { connection, client: ClientNetwork::of(facts.client), weight };
         let answer = Answer { bytes, took_micros: facts.then.duration_micros, party };
         self.transfers.begin(&name, answer, now.tick).then(|| (*name).into())
     }

@@ -4,6 +4,7 @@ use crate::catalog::{Node, Timeouts};
 use core::time::Duration;
 use message::{Known, RequestHead};
 use shaping::Tick;
+use shaping::Weight;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use trafficscript::ByteString;
@@ -32,6 +33,9 @@ pub(crate) struct Settings {
     /// The type-of-service byte of packets to the client, and to the node.
     pub(crate) mark_to_client: Option<u8>,
     pub(crate) mark_to_node: Option<u8>,
+    /// What the transfers to the client, and to the node, count for in their bandwidth classes.
+    pub(crate) response_weight: Weight,
+    pub(crate) request_weight: Weight,
     /// Nodes that are asked only when nobody else is left.
     pub(crate) avoided: Vec<ByteString>,
     /// The node that is asked first.

@@ -102,8 +102,9 @@ impl SpoolPlaces {
         let places = Arc::clone(&self.0);
         Box::pin(async move {
             let place = places.acquire_owned().await;
+            // Made where it will be dropped: allocators keep what one thread makes and another gives back.
+            let mut piece = vec![0; bytes];
             let read = tokio::task::spawn_blocking(move || {
-                let mut piece = vec![0; bytes];
                 let read = file.file.read_exact_at(&mut piece, at).map(|()| piece);
                 drop(place);
                 read

@@ -3,7 +3,7 @@
 
 use core::num::{NonZeroU32, NonZeroU64};
 use shaping::{
-    BandwidthClass, Bounds, ClientNetwork, Division, Flow, Party, RateClass, Registry, Sharing, Tick,
+    BandwidthClass, Bounds, ClientNetwork, Division, Flow, Party, RateClass, Registry, Sharing, Tick, Weight,
 };
 
 const CONTEXTS: usize = 64;
@@ -75,5 +75,5 @@ fn main() {
 }
 
 fn party(connection: u64) -> Party {
-    Party { connection, client: ClientNetwork::default() }
+    Party { connection, client: ClientNetwork::default(), weight: Weight::USUAL }
 }

@@ -6,6 +6,7 @@ pub(crate) mod flow;
 pub(crate) mod fluid;
 pub(crate) mod groups;
 pub(crate) mod pace;
+pub(crate) mod weight;
 
 use crate::Tick;
 

@@ -40,6 +40,7 @@ mod time;
 pub use bandwidth::class::{BandwidthClass, Division, Party, Sharing};
 pub use bandwidth::flow::Flow;
 pub use bandwidth::fluid::Fluid;
+pub use bandwidth::weight::Weight;
 pub use bandwidth::{BandwidthClassId, Grant};
 pub use client::ClientNetwork;
 pub use rate::class::{Order, RateClass};

@@ -1,11 +1,18 @@
 //! Bandwidth classes: `response.*BandwidthClass` towards the client, `request.*BandwidthClass` towards the node.
 
-use super::{EVERYWHERE, LIVE, row};
+use super::{EVERYWHERE, LIVE, decides, row};
 use crate::host::{ClassChoice, Host, Note};
+use shaping::Weight;
 use trafficscript::{Answer, Builtin, ByteString, Call, Param};
 
 const CLASS: Param = Param::string("class", "Name of the bandwidth class, or \"\" for none.");
-pub(super) const ROWS: [Builtin<Host>; 4] = [
+const WEIGHT: Param = Param::integer("weight", "1 to 10000; 100 is what everybody has otherwise.");
+const WEIGHT_DOC: &str = "One of weight 200 has twice what one of 100 has, while both want it; what one does not want goes \
+    to the others, by weight. Where the class has `fair_by = \"client\"` a client counts for as much as the weightiest of \
+    his transfers, and what he has is divided between them by weight. Where each connection has the limit for itself, only \
+    its own transfers share. Counts from the beginning of the transfer; a number out of range is a warning and changes \
+    nothing.";
+pub(super) const ROWS: [Builtin<Host>; 6] = [
     row!(
         "response.setBandwidthClass", "Paces what is written to the client.",
         (CLASS),
@@ -25,6 +32,32 @@ pub(super) const ROWS: [Builtin<Host>; 4] = [
          the pool's own class too. It holds for this transaction. In a response rule it is what a `request.retry` is \
          paced by.",
         |call| set(call, "request"),
+    ),
+    row!(
+        "response.setBandwidthWeight", "Says what the answer counts for beside others of its bandwidth class.",
+        (WEIGHT),
+        Nothing, LIVE, Changes, "",
+        ["response.setBandwidthWeight( 50 );" => ""],
+        WEIGHT_DOC,
+        |call| {
+            if let Some(weight) = weight(call) {
+                call.host.settings.response_weight = weight;
+            }
+            "".into()
+        },
+    ),
+    row!(
+        "request.setBandwidthWeight", "Says what the request's body counts for beside others of its bandwidth class.",
+        (WEIGHT),
+        Nothing, LIVE, Changes, "",
+        ["request.setBandwidthWeight( 200 );" => ""],
+        WEIGHT_DOC,
+        |call| {
+            if let Some(weight) = weight(call) {
+                call.host.settings.request_weight = weight;
+            }
+            "".into()
+        },
     ),
     row!(
         "response.getBandwidthClass", "The bandwidth class towards the client.",
@@ -57,6 +90,16 @@ fn get(choice: &ClassChoice, default: &str) -> Answer {
         ClassChoice::None => "".into(),
         ClassChoice::Named(name) => name.clone().into(),
     }
+}
+
+/// The weight that a rule says, if it is one and the rule decides.
+fn weight(call: &mut Call<'_, Host>) -> Option<Weight> {
+    let given = call.integer(0);
+    let Some(weight) = u16::try_from(given).ok().and_then(Weight::new) else {
+        call.warn(format!("{given} is no weight: it is from 1 to {}", Weight::MAX));
+        return None;
+    };
+    decides(call, "bandwidth weight", &weight.number()).then_some(weight)
 }
 
 fn set(call: &mut Call<'_, Host>, side: &'static str) -> Answer {

@@ -43,7 +43,7 @@ use crate::protection::ProtectionRefusal;
 use crate::shared::Shared;
 use crate::time::Now;
 use message::{RequestHead, ResponseHead};
-use shaping::{BandwidthClassId, ClientNetwork, Flow, Party, Tick, TicketId};
+use shaping::{BandwidthClassId, ClientNetwork, Flow, Party, Tick, TicketId, Weight};
 use std::borrow::Cow;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -277,19 +277,19 @@ impl Transaction {
     /// The transfer that paces what is written to the client; `None` if it is not shaped.
     pub fn response_flow(&self, now: Now) -> Option<Flow> {
         let id = self.response_class_id()?;
-        Some(self.host.shared.registry().flow(id, self.party(), now.tick).with_head())
+        Some(self.host.shared.registry().flow(id, self.party(self.response_weight()), now.tick).with_head())
     }
 
     /// The transfer that paces what is written to a node of the pool; `None` if it is not shaped.
     pub fn request_flow(&self, pool: PoolId, now: Now) -> Option<Flow> {
         let class = self.request_class(pool)?;
         let id = self.host.shared.registry().bandwidth_class(class.as_ref())?;
-        Some(self.host.shared.registry().flow(id, self.party(), now.tick))
+        Some(self.host.shared.registry().flow(id, self.party(self.host.settings.request_weight), now.tick))
     }
 
-    fn party(&self) -> Party {
+    fn party(&self, weight: Weight) -> Party {
         let client = ClientNetwork::of(self.host.arrival.client);
-        Party { connection: self.host.connection.facts().id, client }
+        Party { connection: self.host.connection.facts().id, client, weight }
     }
 
     /// The client left before it got its whole answer. A place in a queue is given back and spends no slot.

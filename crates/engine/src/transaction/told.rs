@@ -6,6 +6,7 @@ use crate::bodies::{BodyEnd, BodySide};
 use crate::decision::{RateResult, RulePlace};
 use crate::host::{Note, Noted, Waiting};
 use crate::time::Now;
+use shaping::Weight;
 use std::borrow::Cow;
 use trafficscript::ByteString;
 
@@ -117,6 +118,11 @@ impl Transaction {
     /// The number of the client's connection.
     pub fn connection_id(&self) -> u64 {
         self.host.connection.facts().id
+    }
+
+    /// What the answer counts for in that class.
+    pub fn response_weight(&self) -> Weight {
+        self.host.settings.response_weight
     }
 
     /// The class that paces the answer as rules have set it so far, by name.

@@ -9,6 +9,7 @@
 //! Nothing is read while something waits to be written, so a slow receiver slows the sender, and a transfer holds one
 //! piece at most: the piece grows while all goes through at once, and shrinks when the receiver falls behind.
 
+use super::pace::{PACED_READ_BYTES_MIN, Pace};
 use crate::buffers::{Buffers, Input, Size};
 use crate::clock::Clock;
 use crate::timers::Watch;
@@ -17,25 +18,20 @@ use engine::LeastRate;
 use http1::{BadBody, BodyDecoder, BodyEvent, BodyKind, Limits, encode};
 use message::Fields;
 use shaping::{Flow, Tick};
-use std::future::Future;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tokio::time::Sleep;
 
 /// Payload up to this size is copied behind the head, so that both go in one plain write.
-const COPIED_PAYLOAD_BYTES: usize = 4 * 1024;
+pub(super) const COPIED_PAYLOAD_BYTES: usize = 4 * 1024;
 /// Output gathered before it is written.
 const GATHERED_BYTES: usize = 32 * 1024;
 /// The first read of a body, and the most that is held for a receiver that falls behind.
 const FIRST_READ_BYTES: usize = 64 * 1024;
 /// The largest read: twice as much at once costs little less.
 const LARGEST_READ_BYTES: usize = 256 * 1024;
-/// The reads of a paced body: a quantum or two at usual rates.
-const PACED_READ_BYTES_MIN: usize = 2 * 1024;
-const PACED_READ_BYTES_MAX: usize = 16 * 1024;
 
 /// How payload is framed for the receiver.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -298,6 +294,11 @@ impl Relay {
         self.pace.is_some()
     }
 
+    /// How much of a paced body is read at a time.
+    pub(crate) fn ahead_bytes(&self) -> usize {
+        self.pace.as_ref().map_or(FIRST_READ_BYTES, |pace| pace.ahead_bytes())
+    }
+
     /// Whether the receiver is what it waits for.
     pub(crate) fn is_waiting_to_write(&self) -> bool {
         self.unwritten() > 0
@@ -509,7 +510,11 @@ impl Relay {
         self.waits_for = WaitsFor::Leave;
         let granted = match &mut self.pace {
             None => wanted,
-            Some(pace) => ready!(pace.poll_grant(context, around.clock, wanted)).min(wanted),
+            Some(pace) => {
+                // Who waits for its turn holds what it will write and nothing else.
+                around.buffers.settle(&mut reader.input);
+                ready!(pace.poll_grant(context, around.clock, wanted)).min(wanted)
+            }
         };
         self.waits_for = WaitsFor::Receiver;
         let first = self.out.get(self.out_at..).unwrap_or_default();
@@ -580,9 +585,7 @@ impl Relay {
         let size = match &self.pace {
             None => Size::Large,
             Some(pace) => {
-                // Two grants ahead: the next can then be used at once, and a slow body still holds little.
-                self.read_limit =
-                    pace.quantum.saturating_mul(2).clamp(PACED_READ_BYTES_MIN, PACED_READ_BYTES_MAX);
+                self.read_limit = pace.ahead_bytes();
                 Size::Small
             }
         };
@@ -619,63 +622,6 @@ impl Relay {
             Err(BadBody::Cut) => Err(Failure::Sender(SenderFault::Cut)),
             Err(_) => Err(Failure::Sender(SenderFault::Bad)),
         })
-    }
-}
-
-/// A transfer in a bandwidth class.
-struct Pace {
-    flow: Flow,
-    /// Granted and not yet written.
-    allowance: usize,
-    /// The usual grant, as far as seen.
-    quantum: usize,
-    sleep: Pin<Box<Sleep>>,
-    is_waiting: bool,
-}
-
-impl Pace {
-    fn new(flow: Flow, clock: &Clock) -> Self {
-        Self {
-            flow,
-            allowance: 0,
-            quantum: 0,
-            sleep: Box::pin(tokio::time::sleep_until(clock.instant(Tick::ZERO))),
-            is_waiting: false,
-        }
-    }
-
-    /// How many bytes may be written now; never 0.
-    fn poll_grant(&mut self, context: &mut Context<'_>, clock: &Clock, wanted: usize) -> Poll<usize> {
-        loop {
-            if self.allowance > 0 {
-                return Poll::Ready(self.allowance);
-            }
-            if self.is_waiting {
-                ready!(self.sleep.as_mut().poll(context));
-                self.is_waiting = false;
-            }
-            self.ask(clock, wanted);
-        }
-    }
-
-    /// Asks for what is due, and sleeps until the next turn if that is not all.
-    fn ask(&mut self, clock: &Clock, wanted: usize) {
-        let grant = self.flow.grant(wanted as u64, clock.tick());
-        self.allowance = usize::try_from(grant.bytes).unwrap_or(usize::MAX);
-        if self.allowance >= wanted {
-            // There may be more to be had than there was to send.
-            self.quantum = self.quantum.max(wanted);
-            return;
-        }
-        self.sleep.as_mut().reset(clock.instant(grant.again_at));
-        self.is_waiting = true;
-        if self.allowance > 0 {
-            self.quantum = self.allowance.max(self.quantum / 2);
-        }
-    }
-
-    fn used(&mut self, count: usize) {
-        self.allowance = self.allowance.saturating_sub(count);
     }
 }
 

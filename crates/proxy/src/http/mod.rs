@@ -7,6 +7,7 @@ pub(crate) mod forward;
 mod forwarded;
 pub(crate) mod intake;
 pub(crate) mod node_side;
+mod pace;
 mod passing;
 mod places;
 mod reach;

@@ -565,8 +565,9 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
                 Poll::Ready(Ok(())) | Poll::Pending => {}
             }
         }
-        // Many streams of one client may take nothing for long: each holds no more than a small piece until it does.
-        let room = if self.client.is_stream() {
+        // Many streams of one client may take nothing for long, and thousands may share a bandwidth class: each holds no
+        // more than a small piece until it goes.
+        let room = if self.client.is_stream() || self.transaction.response_class_name().is_some() {
             (Size::Small, crate::buffers::SMALL_BYTES)
         } else {
             (Size::Large, ANSWER_READ_BYTES)

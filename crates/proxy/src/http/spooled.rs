@@ -31,9 +31,11 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// What is held in memory of an answer: one that is no longer gets no file, and a file is written in such pieces.
-const PIECE_BYTES: usize = 64 * 1024;
+const PIECE_BYTES: usize = 32 * 1024;
 /// What is read at once where the disk must be waited for.
-const DISK_READ_BYTES: u64 = 64 * 1024;
+const DISK_READ_BYTES: u64 = 32 * 1024;
+/// A piece is exceeded by so much rather than filled byte by byte.
+const LEAST_READ_BYTES: usize = 2 * 1024;
 /// The end of an answer that is longer than this follows the rest into the file.
 const TAIL_BYTES: usize = 4 * 1024;
 
@@ -46,8 +48,10 @@ pub(super) struct Spool {
     trailers: Option<Box<Fields>>,
     /// Taken, and not written to the file.
     fresh: BytesMut,
-    /// The piece was full when the node was last looked at.
+    /// There was no room when the node was last looked at.
     was_full: bool,
+    /// What is held where no file is: as much as the client is given at a time or two.
+    ahead_bytes: usize,
     file: Option<Arc<SpoolFile>>,
     /// Nothing more goes into a file.
     is_shut: bool,
@@ -83,6 +87,7 @@ impl Spool {
             trailers: None,
             fresh: BytesMut::new(),
             was_full: false,
+            ahead_bytes: 0,
             file: None,
             is_shut: false,
             written: 0,
@@ -104,7 +109,8 @@ impl Spool {
     ) -> Poll<()> {
         loop {
             self.poll_file(context);
-            self.was_full = self.fresh.len() >= PIECE_BYTES;
+            let room = self.room();
+            self.was_full = room == 0;
             let Some(decoder) = &mut self.decoder else { return Poll::Ready(()) };
             match decoder.decode(node.input.bytes()) {
                 Ok(BodyEvent::Data { start, end, .. }) => {
@@ -118,7 +124,8 @@ impl Spool {
                     if self.was_full {
                         return Poll::Pending;
                     }
-                    match ready!(node.poll_fill(context, buffers, (Size::Large, PIECE_BYTES))) {
+                    let limit = room.max(LEAST_READ_BYTES);
+                    match ready!(node.poll_fill(context, buffers, (Size::Large, limit))) {
                         Ok(0) => {
                             let is_whole = decoder.at_eof().is_ok();
                             let trailers = node.stream.take_trailers();
@@ -141,6 +148,20 @@ impl Spool {
         self.decoder = None;
         self.is_cut = !is_whole;
         self.trailers = trailers;
+        if self.fresh.capacity() > self.fresh.len() + TAIL_BYTES {
+            // It may be long until the client is there: no more than what it is to get is kept for it.
+            self.fresh = BytesMut::from(&*self.fresh);
+        }
+    }
+
+    /// How much more of the answer may be held in memory. Nothing while a piece is on its way to the disk, so that many
+    /// answers that wait for a disk hold one piece each.
+    fn room(&self) -> usize {
+        if self.writing.is_some() {
+            return 0;
+        }
+        let most = if self.is_shut { self.ahead_bytes.min(PIECE_BYTES) } else { PIECE_BYTES };
+        most.saturating_sub(self.fresh.len())
     }
 
     /// Moves what is in memory into the file, where it is more than a piece or the tail of what is there.
@@ -202,7 +223,7 @@ impl Spool {
 
     /// Whether the node should be looked at again, since the client has taken something.
     fn has_room_again(&self) -> bool {
-        self.was_full && self.fresh.len() < PIECE_BYTES && self.decoder.is_some()
+        self.was_full && self.room() > 0 && self.decoder.is_some()
     }
 
     fn take_ready(&mut self, room: &mut ReadBuf<'_>) -> bool {
@@ -380,6 +401,7 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
         client.known_now = Some(self.now.tick);
         poll_fn(|context| {
             loop {
+                spool.stream.ahead_bytes = download.ahead_bytes();
                 let taken = spool.stream.poll_take(context, &mut at.link, around.buffers);
                 if taken.is_ready() && (at.upload_failed || at.upload.is_over()) {
                     return Poll::Ready(Ok(Stage::Taken));

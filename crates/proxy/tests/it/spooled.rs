@@ -75,7 +75,7 @@ fn a_small_answer_stays_in_memory_and_lets_its_node_go_as_well() {
     on_paused_time(async {
         let site = Site::new(&slow("", ""));
         let (mut client, mut node) = site.asked(GET).await;
-        give(&site, &mut node, 50_000).await;
+        give(&site, &mut node, 30_000).await;
         pass(Duration::from_millis(10)).await;
         let mut other = site.client();
         other.say(GET).await;
@@ -83,7 +83,7 @@ fn a_small_answer_stays_in_memory_and_lets_its_node_go_as_well() {
         assert!(site.elapsed() < Duration::from_millis(300));
         assert_eq!(site.shared.counters().spooled_answers.value(), 0);
         client.head().await;
-        assert!(client.exactly(50_000).await == payload(50_000));
+        assert!(client.exactly(30_000).await == payload(30_000));
     });
 }
 

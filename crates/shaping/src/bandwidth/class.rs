@@ -2,6 +2,7 @@
 
 use super::fair::Fair;
 use super::pace::Terms;
+use super::weight::Weight;
 use crate::client::ClientNetwork;
 use crate::rate::live::lock;
 use core::num::NonZeroU64;
@@ -41,6 +42,9 @@ pub struct Party {
     pub connection: u64,
     /// The client; counts where the class is divided between clients.
     pub client: ClientNetwork,
+    /// What the transfer counts for beside the others, where several share. Of a client it is his greatest that counts beside
+    /// other clients.
+    pub weight: Weight,
 }
 
 /// Who shares the maximum of a bandwidth class.
@@ -147,12 +151,12 @@ impl LiveBandwidthClass {
         match shape {
             (Sharing::Machine, division) => {
                 let group = if division == Division::Clients { party.client } else { all_in_one };
-                (Arc::clone(&self.machine), lock(&self.machine).join(group, now))
+                (Arc::clone(&self.machine), lock(&self.machine).join(group, party.weight, now))
             }
             (Sharing::Connection, _) => {
                 let mut connections = lock(&self.connections);
                 let fair = connections.entry(party.connection).or_default();
-                let lane = lock(fair).join(all_in_one, now);
+                let lane = lock(fair).join(all_in_one, party.weight, now);
                 (Arc::clone(fair), lane)
             }
         }

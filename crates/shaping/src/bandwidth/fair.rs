@@ -1,7 +1,8 @@
 //! Fair division of a limit among transfers: the fluid model, kept exactly.
 //!
 //! One clock runs for all transfers that have demand. It counts the bytes that *each* of them may have sent: while N have
-//! demand it runs at a N-th of the limit. A transfer remembers where the clock stood for what it has been granted; the
+//! demand it runs at a N-th of the limit. (Where they have weights, N is the sum of the weights, and what a transfer may
+//! have sent is what the clock shows times its own.) A transfer remembers where the clock stood for what it has been granted; the
 //! difference is what it may have now. Hence equal shares to the byte, whoever asks on which core and how late his timer
 //! was; and the sum is the limit, because the clock gives away exactly what time brought in.
 //!
@@ -23,8 +24,9 @@
 //! what is due).
 
 use super::Grant;
-use super::groups::Groups;
-use super::pace::{Pace, SLEEP_MAX_NANOS, Terms, mul_div};
+use super::groups::{Groups, Share};
+use super::pace::{Longest, Pace, SLEEP_MAX_NANOS, Terms, mul_div};
+use super::weight::Weight;
 use crate::Tick;
 use crate::client::ClientNetwork;
 use core::num::NonZeroU64;
@@ -54,7 +56,9 @@ pub(crate) struct Fair {
     resting: List,
     /// What was divided among the hungry and not granted yet.
     outstanding: u128,
+    /// That of who asked last.
     pace: Pace,
+    longest: Longest,
     joined: u32,
 }
 
@@ -62,6 +66,7 @@ pub(crate) struct Fair {
 struct Lane {
     state: State,
     group: u32,
+    weight: Weight,
     /// What the clock showed for all that was granted (hungry), or what is left of the turn (resting).
     drawn: u128,
     saved: u64,
@@ -111,6 +116,7 @@ impl Default for Fair {
             resting: EMPTY,
             outstanding: 0,
             pace: Pace::default(),
+            longest: Longest::default(),
             joined: 0,
         }
     }
@@ -118,11 +124,12 @@ impl Default for Fair {
 
 impl Fair {
     /// A new lane, idle until it asks. Those of one `group` have one share together.
-    pub(crate) fn join(&mut self, group: ClientNetwork, now: u64) -> u32 {
+    pub(crate) fn join(&mut self, group: ClientNetwork, weight: Weight, now: u64) -> u32 {
         self.advance(now);
         let lane = Lane {
             state: State::Idle,
-            group: self.groups.join(group),
+            group: self.groups.join(group, weight, self.clock),
+            weight,
             drawn: 0,
             saved: 0,
             target_bytes: 0,
@@ -148,7 +155,7 @@ impl Fair {
         self.divide();
         if let Some(gone) = self.lanes.get_mut(to_usize(lane)).filter(|gone| gone.state != State::Free) {
             gone.state = State::Free;
-            self.groups.leave(gone.group);
+            self.groups.leave(gone.group, gone.weight, self.clock);
             self.free.push(lane);
         }
     }
@@ -186,15 +193,15 @@ impl Fair {
 
     /// How much of the time that passed is divided: not what everybody overslept, nor more than the lanes can have to draw.
     fn most_that_counts(&self, passed: u64) -> u64 {
-        let slack = self.pace.slack_nanos;
+        let slack = self.longest.slack_nanos;
         let mut most = passed;
         if passed > slack {
             let expected = self.next_due().max(self.last);
             most = expected.saturating_add(slack).saturating_sub(self.last);
         }
         // where there are several some may have fallen silent, and what gathers for them is not lost
-        let silence = if self.hungry.count == 1 { 0 } else { self.pace.grace_nanos };
-        let nanos = self.pace.turn_nanos.saturating_add(slack).saturating_add(silence);
+        let silence = if self.hungry.count == 1 { 0 } else { self.longest.grace_nanos };
+        let nanos = self.longest.turn_nanos.saturating_add(slack).saturating_add(silence);
         let full = u128::from(self.rate).saturating_mul(u128::from(nanos));
         let coming = u128::from(self.rate).saturating_mul(u128::from(most));
         if self.outstanding.saturating_add(coming) <= full {
@@ -275,7 +282,8 @@ impl Fair {
 
     fn gathered(&self, lane: u32) -> u64 {
         let Some(it) = self.lanes.get(to_usize(lane)) else { return 0 };
-        u64::try_from(self.groups.clock(it.group).saturating_sub(it.drawn)).unwrap_or(u64::MAX)
+        let each = self.groups.clock(it.group).saturating_sub(it.drawn);
+        u64::try_from(each).unwrap_or(u64::MAX).saturating_mul(it.weight.wide().get())
     }
 
     /// Brings the clock of a lane's group up to date.
@@ -293,9 +301,11 @@ impl Fair {
         self.expire();
         self.settle(lane);
         let was = self.unlink(lane);
-        let group = self.lanes.get(to_usize(lane)).map_or(NOWHERE, |it| it.group);
-        let sharers = self.groups.sharers_with(group);
-        self.pace.renew(terms, sharers);
+        let (group, weight) =
+            self.lanes.get(to_usize(lane)).map_or((NOWHERE, Weight::USUAL), |it| (it.group, it.weight));
+        let share = self.groups.share_with(group, weight);
+        self.pace.renew(terms, share.sharers());
+        self.longest.note(&self.pace, now);
         self.make_hungry(lane, was, want);
         let gathered = self.gathered(lane);
         let due_bytes = gathered / NANOS;
@@ -310,20 +320,25 @@ impl Fair {
         let worth = it.target_bytes.min(want);
         let bytes = if due_bytes >= worth { due_bytes.min(want).min(it.allowance_bytes) } else { 0 };
         let left = gathered.saturating_sub(bytes.saturating_mul(NANOS));
+        // what does not divide by its weight, less than a millionth of a byte, is not the lane's
+        let rest = left % weight.wide();
+        let left = left.saturating_sub(rest);
         if bytes > 0 {
             if now >= it.opens_at {
                 it.opens_at = now.saturating_add(pace.spacing_nanos);
             }
             it.allowance_bytes = it.allowance_bytes.saturating_sub(bytes);
-            it.drawn = self.groups.clock(group).saturating_sub(u128::from(left));
+            it.drawn = self.groups.clock(group).saturating_sub(u128::from(left / weight.wide()));
             it.target_bytes = pace.turn_bytes;
         }
-        self.outstanding = self.outstanding.saturating_sub(u128::from(bytes.saturating_mul(NANOS)));
+        self.undivided = self.undivided.saturating_add(rest);
+        let gone = bytes.saturating_mul(NANOS).saturating_add(rest);
+        self.outstanding = self.outstanding.saturating_sub(u128::from(gone));
         let again_at = if bytes == want {
             self.rest(lane, left);
             now
         } else {
-            self.wait(lane, want.saturating_sub(bytes), left, sharers)
+            self.wait(lane, want.saturating_sub(bytes), left, share)
         };
         Grant { bytes, again_at: Tick::from_nanos(again_at) }
     }
@@ -334,12 +349,12 @@ impl Fair {
         let nobody_is = self.hungry.count == 0;
         let Some(it) = self.lanes.get_mut(to_usize(lane)) else { return };
         it.state = State::Hungry;
-        self.groups.enroll(it.group, self.clock);
+        self.groups.enroll(it.group, it.weight, self.clock);
         let clock = self.groups.clock(it.group);
         match was {
             State::Hungry => {}
             State::Resting => {
-                it.drawn = clock.saturating_sub(u128::from(it.saved));
+                it.drawn = clock.saturating_sub(u128::from(it.saved / it.weight.wide()));
                 self.outstanding = self.outstanding.saturating_add(u128::from(it.saved));
             }
             State::Idle | State::Free => {
@@ -354,20 +369,24 @@ impl Fair {
         it.saved = 0;
         if nobody_is {
             // what was saved up while nobody wanted anything
-            self.groups.give(it.group, self.undivided);
-            self.outstanding = self.outstanding.saturating_add(u128::from(self.undivided));
-            self.undivided = 0;
+            let each = self.undivided / it.weight.wide();
+            let given = each.saturating_mul(it.weight.wide().get());
+            self.groups.give(it.group, each);
+            self.outstanding = self.outstanding.saturating_add(u128::from(given));
+            self.undivided = self.undivided.saturating_sub(given);
         }
     }
 
     /// The lane got all it wanted and keeps what is left, at most a turn or two.
     fn rest(&mut self, lane: u32, left: u64) {
+        let weight = self.lanes.get(to_usize(lane)).map_or(NonZeroU64::MIN, |it| it.weight.wide());
         let kept = left.min(self.pace.turn_bytes.saturating_mul(2).saturating_mul(NANOS));
+        let kept = kept.saturating_sub(kept % weight);
         self.undivided = self.undivided.saturating_add(left.saturating_sub(kept));
         self.outstanding = self.outstanding.saturating_sub(u128::from(left));
         let expires_at = self.lived().saturating_add(self.pace.usual_nanos);
         if let Some(it) = self.lanes.get_mut(to_usize(lane)) {
-            let rest = self.groups.dismiss(it.group);
+            let rest = self.groups.dismiss(it.group, it.weight);
             self.undivided = self.undivided.saturating_add(rest);
             self.outstanding = self.outstanding.saturating_sub(u128::from(rest));
             it.state = State::Resting;
@@ -379,14 +398,17 @@ impl Fair {
     }
 
     /// The lane wants `want` more; when it is worth its while.
-    fn wait(&mut self, lane: u32, want: u64, left: u64, sharers: NonZeroU64) -> u64 {
+    fn wait(&mut self, lane: u32, want: u64, left: u64, share: Share) -> u64 {
         let (now, lived) = (self.last, self.lived());
         let rate = NonZeroU64::new(self.rate).unwrap_or(NonZeroU64::MIN);
         let Some(it) = self.lanes.get_mut(to_usize(lane)) else { return now };
         let missing = it.target_bytes.min(want).saturating_mul(NANOS).saturating_sub(left);
         // one nanosecond for what division rounds off, here and in the clock
-        let gathering =
-            if missing == 0 { 0 } else { mul_div(missing, sharers.get(), rate).saturating_add(2) };
+        let gathering = if missing == 0 {
+            0
+        } else {
+            mul_div(missing, share.all.get(), rate.saturating_mul(share.own)).saturating_add(2)
+        };
         let opens_in =
             if it.allowance_bytes == 0 || missing == 0 { it.opens_at.saturating_sub(now) } else { 0 };
         let wait = gathering.max(opens_in).clamp(1, SLEEP_MAX_NANOS);
@@ -403,7 +425,7 @@ impl Fair {
         let (was, before, after) = (it.state, it.before, it.after);
         let list = match was {
             State::Hungry => {
-                let rest = self.groups.dismiss(it.group);
+                let rest = self.groups.dismiss(it.group, it.weight);
                 self.undivided = self.undivided.saturating_add(rest);
                 self.outstanding = self.outstanding.saturating_sub(u128::from(rest));
                 &mut self.hungry

@@ -50,8 +50,8 @@ impl Flow {
     /// Asks to send `want` bytes: what is there to send, not what may come later.
     ///
     /// A flow that was granted less than it wanted has demand and keeps its turn until 50 ms after `again_at`, 60 ms where
-    /// turns are long; one that was granted all keeps what is left of its turn for 10 to 40 ms. After that its share is the
-    /// others'. Turns are longer the more flows the registry has: 10 ms up to a hundred, 40 ms from four hundred on. Locks
+    /// turns are long; one that was granted all keeps what is left of its turn for 10 to 48 ms. After that its share is the
+    /// others'. Turns are longer the more flows the registry has: 10 ms up to a hundred, 48 ms from 480 on. Locks
     /// the division (of the class or of the connection in it) for a few hundred instructions.
     pub fn grant(&mut self, want: u64, now: Tick) -> Grant {
         let Some(seat) = self.seat.as_mut().filter(|_| want > 0) else {

@@ -4,9 +4,11 @@
 //!
 //! One clock shows the bytes that every sharer has had so far. It runs at the limit divided by the sharers, so a transfer
 //! that begins at 5,000 and has 2,000 to go ends when the clock shows 7,000, whoever comes and goes meanwhile. Where
-//! clients share, each has such a clock of its own behind the common one.
+//! clients share, each has such a clock of its own behind the common one. With weights a clock shows the bytes for each unit
+//! of them.
 
 use super::class::{BandwidthClass, Division, Party, Sharing};
+use super::weight::{Weight, Weights};
 use crate::Tick;
 use crate::client::ClientNetwork;
 use core::cmp::Ordering;
@@ -17,11 +19,11 @@ use std::collections::{BTreeMap, BinaryHeap};
 ///
 /// ```
 /// # use core::num::NonZeroU64;
-/// # use shaping::{BandwidthClass, ClientNetwork, Division, Fluid, Party, Sharing, Tick};
+/// # use shaping::{BandwidthClass, ClientNetwork, Division, Fluid, Party, Sharing, Tick, Weight};
 /// # let bytes_per_second = NonZeroU64::new(1_000).unwrap();
 /// # let (sharing, division) = (Sharing::Machine, Division::Transfers);
 /// let mut fluid = Fluid::new(BandwidthClass { bytes_per_second, sharing, division, head_bytes: 0 });
-/// let party = Party { connection: 1, client: ClientNetwork::default() };
+/// let party = Party { connection: 1, client: ClientNetwork::default(), weight: Weight::USUAL };
 /// fluid.join(500, party, "first");
 /// fluid.join(500, party, "second");
 /// let mut ends = Vec::new();
@@ -43,6 +45,8 @@ pub struct Fluid<T> {
     /// When it showed that, in nanoseconds.
     at: f64,
     running: usize,
+    /// What the groups count for together, where they share.
+    weight: u64,
     joined: u64,
 }
 
@@ -57,6 +61,9 @@ enum Key {
 #[derive(Debug)]
 struct Group<T> {
     transfers: BinaryHeap<Transfer<T>>,
+    weights: Weights,
+    /// What its transfers count for together.
+    weight: u64,
     clock: f64,
     /// What the common clock showed when this one was last brought up to date.
     seen: f64,
@@ -67,6 +74,7 @@ struct Group<T> {
 struct Transfer<T> {
     ends_at: f64,
     number: u64,
+    weight: Weight,
     owner: T,
 }
 
@@ -87,6 +95,7 @@ impl<T> Fluid<T> {
             clock: 0.0,
             at: 0.0,
             running: 0,
+            weight: 0,
             joined: 0,
         }
     }
@@ -104,15 +113,19 @@ impl<T> Fluid<T> {
             (Sharing::Machine, Division::Clients) => Key::Client(party.client),
             (Sharing::Machine, Division::Transfers) => Key::All,
         };
-        let clock = self.clock;
+        let (clock, weight) = (self.clock, party.weight);
         let group = self.groups.entry(key).or_insert_with(|| Group::new(clock));
-        group.settle(clock);
+        group.settle(clock, self.class.sharing);
         self.joined = self.joined.saturating_add(1);
-        let ends_at = group.clock + in_float(bytes);
-        group.transfers.push(Transfer { ends_at, number: self.joined, owner });
+        let ends_at = group.clock + in_float(bytes) / in_float(weight.wide().get());
+        group.transfers.push(Transfer { ends_at, number: self.joined, weight, owner });
+        let was = group.weights.greatest();
+        group.weights.add(weight);
+        group.weight = group.weight.saturating_add(weight.wide().get());
+        self.weight = self.weight.saturating_sub(was).saturating_add(group.weights.greatest());
         self.running = self.running.saturating_add(1);
         group.version = self.joined;
-        self.ends.extend(group.end(key));
+        self.ends.extend(group.end(key, self.class.sharing));
         self.tidy();
     }
 
@@ -147,11 +160,17 @@ impl<T> Fluid<T> {
     fn first_of(&mut self, key: Key) -> Option<Transfer<T>> {
         let clock = self.clock;
         let group = self.groups.get_mut(&key)?;
-        group.settle(clock);
+        group.settle(clock, self.class.sharing);
         let transfer = group.transfers.pop();
+        let was = group.weights.greatest();
+        if let Some(gone) = &transfer {
+            group.weights.remove(gone.weight);
+            group.weight = group.weight.saturating_sub(gone.weight.wide().get());
+        }
+        self.weight = self.weight.saturating_sub(was).saturating_add(group.weights.greatest());
         self.joined = self.joined.saturating_add(1);
         group.version = self.joined;
-        match group.end(key) {
+        match group.end(key, self.class.sharing) {
             Some(end) => self.ends.push(end),
             None => drop(self.groups.remove(&key)),
         }
@@ -161,12 +180,11 @@ impl<T> Fluid<T> {
     /// How long a byte of the common clock takes.
     fn nanos_a_byte(&self) -> f64 {
         let sharers = match self.class.sharing {
-            Sharing::Machine => self.groups.len().max(1),
-            // Every connection has all of it.
+            Sharing::Machine => self.weight.max(1),
+            // Every connection has all of it, whatever it counts for.
             Sharing::Connection => 1,
         };
-        1e9 * in_float(u64::try_from(sharers).unwrap_or(u64::MAX))
-            / in_float(self.class.bytes_per_second.get())
+        1e9 * in_float(sharers) / in_float(self.class.bytes_per_second.get())
     }
 
     /// Entries that are left over are dropped when they are more than those that count.
@@ -180,21 +198,36 @@ impl<T> Fluid<T> {
 
 impl<T> Group<T> {
     const fn new(seen: f64) -> Self {
-        Self { transfers: BinaryHeap::new(), clock: 0.0, seen, version: 0 }
+        Self {
+            transfers: BinaryHeap::new(),
+            weights: Weights::new(),
+            weight: 0,
+            clock: 0.0,
+            seen,
+            version: 0,
+        }
     }
 
     /// Brings its clock up to date with the common one.
-    fn settle(&mut self, clock: f64) {
-        let sharers = in_float(u64::try_from(self.transfers.len().max(1)).unwrap_or(u64::MAX));
-        self.clock += (clock - self.seen).max(0.0) / sharers;
+    fn settle(&mut self, clock: f64, sharing: Sharing) {
+        let part = self.counts_for(sharing) / in_float(self.weight.max(1));
+        self.clock += (clock - self.seen).max(0.0) * part;
         self.seen = clock;
     }
 
+    /// What it counts for beside other groups; where each has all, there is nobody beside it.
+    fn counts_for(&self, sharing: Sharing) -> f64 {
+        match sharing {
+            Sharing::Machine => in_float(self.weights.greatest().max(1)),
+            Sharing::Connection => 1.0,
+        }
+    }
+
     /// What the common clock shows when its first transfer ends.
-    fn end(&self, key: Key) -> Option<GroupEnd> {
+    fn end(&self, key: Key, sharing: Sharing) -> Option<GroupEnd> {
         let first = self.transfers.peek()?;
-        let sharers = in_float(u64::try_from(self.transfers.len()).unwrap_or(u64::MAX));
-        let ends_at = (first.ends_at - self.clock).max(0.0).mul_add(sharers, self.seen);
+        let times = in_float(self.weight) / self.counts_for(sharing);
+        let ends_at = (first.ends_at - self.clock).max(0.0).mul_add(times, self.seen);
         Some(GroupEnd { ends_at, key, version: self.version })
     }
 }

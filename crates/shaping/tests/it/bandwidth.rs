@@ -1,7 +1,9 @@
 //! The division of a limit, driven in virtual time by sleepers whose timers have steps of a millisecond and come late.
 
 use core::num::NonZeroU64;
-use shaping::{BandwidthClass, Bounds, ClientNetwork, Division, Flow, Party, Registry, Sharing, Tick};
+use shaping::{
+    BandwidthClass, Bounds, ClientNetwork, Division, Flow, Party, Registry, Sharing, Tick, Weight,
+};
 use std::collections::BinaryHeap;
 
 const MILLISECOND: u64 = 1_000_000;
@@ -20,7 +22,7 @@ fn by_clients(bytes_per_second: u64) -> Vec<(String, BandwidthClass)> {
 }
 
 fn party(connection: u64, client: u8) -> Party {
-    Party { connection, client: ClientNetwork::of([192, 0, 2, client].into()) }
+    Party { connection, client: ClientNetwork::of([192, 0, 2, client].into()), weight: Weight::USUAL }
 }
 
 /// How one transfer behaves.
@@ -40,6 +42,8 @@ struct Drive {
     registry: Registry,
     /// Whose each flow is.
     clients: Vec<u8>,
+    /// What each flow counts for.
+    weights: Vec<u16>,
     flows: Vec<(Habit, Option<Flow>, u64)>,
     alarms: BinaryHeap<(core::cmp::Reverse<u64>, usize)>,
     /// When, which flow, how many bytes.
@@ -55,8 +59,8 @@ impl Drive {
         let flows = habits.iter().map(|habit| (*habit, None, habit.chunk)).collect();
         let alarm = |(nth, habit): (usize, &Habit)| (core::cmp::Reverse(habit.starts_at), nth);
         let alarms = habits.iter().enumerate().map(alarm).collect();
-        let clients = vec![0; habits.len()];
-        Self { registry, clients, flows, alarms, sent: Vec::new(), late: |_| 0, asked: 0 }
+        let (clients, weights) = (vec![0; habits.len()], vec![100; habits.len()]);
+        Self { registry, clients, weights, flows, alarms, sent: Vec::new(), late: |_| 0, asked: 0 }
     }
 
     fn run(&mut self, until: u64) {
@@ -67,14 +71,15 @@ impl Drive {
                 return;
             }
             let now = Tick::from_nanos(at);
-            let client = &self.clients[nth];
+            let weight = Weight::new(self.weights[nth]).unwrap();
+            let party = Party { weight, ..party(nth as u64, self.clients[nth]) };
             let (habit, flow, left) = &mut self.flows[nth];
             if at >= habit.ends_at {
                 *flow = None;
                 continue;
             }
             let class = self.registry.bandwidth_class(b"b").unwrap();
-            let flow = flow.get_or_insert_with(|| self.registry.flow(class, party(nth as u64, *client), now));
+            let flow = flow.get_or_insert_with(|| self.registry.flow(class, party, now));
             let grant = flow.grant(*left, now);
             self.asked += 1;
             *left -= grant.bytes;
@@ -167,31 +172,31 @@ fn the_limit_is_met_and_shared_equally_from_a_kilobyte_to_a_gigabit_by_one_ten_a
 }
 
 #[test]
-fn a_thousand_at_100_kilobytes_a_second_are_never_silent_for_long_and_ask_25_times_a_second() {
+fn a_thousand_at_100_kilobytes_a_second_are_never_silent_for_long_and_ask_21_times_a_second() {
     let mut drive = Drive::new(100_000_000, Sharing::Machine, &vec![GREEDY; 1_000]);
     drive.late = |salt| salt % 3 * MILLISECOND;
     drive.run(3 * SECOND);
     let longest = (0..1_000).map(|flow| drive.silence(flow, SECOND, 3 * SECOND)).max().unwrap();
     assert!(longest <= 60 * MILLISECOND, "{longest}");
-    assert!(drive.asked <= 3 * 27_000, "{}", drive.asked);
+    assert!(drive.asked <= 3 * 22_500, "{}", drive.asked);
     let largest = drive.sent.iter().map(|sent| sent.2).max().unwrap();
     assert!(largest <= 5_000, "more than 50 ms of a share at once: {largest}");
 }
 
 #[test]
-fn a_thousand_connections_of_their_own_also_ask_25_times_a_second_and_each_gets_its_limit_to_the_turn() {
+fn a_thousand_connections_of_their_own_also_ask_21_times_a_second_and_each_gets_its_limit_to_the_turn() {
     let mut drive = Drive::new(100_000, Sharing::Connection, &vec![GREEDY; 1_000]);
     // hardly ever in time, and now and then a whole turn late
     drive.late = |salt| if salt % 10 == 0 { 40 * MILLISECOND } else { salt % 4 * MILLISECOND };
     drive.run(4 * SECOND);
-    assert!(drive.asked <= 4 * 27_000, "{}", drive.asked);
+    assert!(drive.asked <= 4 * 22_500, "{}", drive.asked);
     let mut sums = vec![0; 1_000];
     for sent in &drive.sent {
         sums[sent.1] += sent.2;
     }
     let (least, most) = (*sums.iter().min().unwrap(), *sums.iter().max().unwrap());
     // under way: the turn to come, one that is late, and what was more than a grant the last time
-    assert!(least >= 400_000 - 9_500 && most <= 400_000, "{least} to {most}");
+    assert!(least >= 400_000 - 11_500 && most <= 400_000, "{least} to {most}");
     let longest = (0..1_000).step_by(50).map(|flow| drive.silence(flow, SECOND, 4 * SECOND)).max().unwrap();
     assert!(longest <= 100 * MILLISECOND, "{longest}");
     let largest = drive.sent.iter().map(|sent| sent.2).max().unwrap();
@@ -200,7 +205,7 @@ fn a_thousand_connections_of_their_own_also_ask_25_times_a_second_and_each_gets_
 
 #[test]
 fn turns_grow_with_the_transfers_of_all_classes() {
-    for (count, turn) in [(1_usize, 10), (100, 10), (250, 25), (400, 40), (2_000, 40)] {
+    for (count, turn) in [(1_usize, 10), (100, 10), (250, 25), (480, 48), (1_000, 48)] {
         let mut drive = Drive::new(1_000_000, Sharing::Connection, &vec![GREEDY; count]);
         drive.run(SECOND);
         // the first turn of each may have any length
@@ -218,7 +223,7 @@ fn long_turns_make_no_burst_either() {
     for flow in (0..1_000).step_by(50) {
         // a turn, the slack, and what came meanwhile
         let sent = drive.bytes_of(flow, 21 * SECOND, 21 * SECOND + 100 * MILLISECOND);
-        assert!(sent <= 4_000 + 6_000 + 10_000, "{sent}");
+        assert!(sent <= 4_800 + 6_000 + 10_000, "{sent}");
         assert!(drive.bytes_of(flow, 21 * SECOND, 22 * SECOND) >= 100_000);
     }
 }
@@ -457,4 +462,96 @@ fn heads_that_go_unshaped_are_paid_for_by_all_and_nobody_falls_silent_for_them()
     }
     assert!((1_900_000..=2_060_000).contains(&total), "{total} of 2,000,000");
     assert!(least_in_a_second >= 45_000, "{least_in_a_second}: half of the class at least");
+}
+
+/// Weighted max-min shares by the definition: nobody has more than it wants, and what is left goes to the others by weight.
+fn filled(limit: f64, wants: &[f64], weights: &[u16]) -> Vec<f64> {
+    let mut shares = vec![0.0; wants.len()];
+    let mut open: Vec<usize> = (0..wants.len()).collect();
+    let mut left = limit;
+    loop {
+        let weight: f64 = open.iter().map(|nth| f64::from(weights[*nth])).sum();
+        let level = left / weight;
+        let (full, rest): (Vec<_>, Vec<_>) =
+            open.into_iter().partition(|nth| wants[*nth] <= level * f64::from(weights[*nth]));
+        for nth in &full {
+            shares[*nth] = wants[*nth];
+            left -= wants[*nth];
+        }
+        open = rest;
+        if full.is_empty() {
+            for nth in &open {
+                shares[*nth] = level * f64::from(weights[*nth]);
+            }
+            return shares;
+        }
+    }
+}
+
+#[test]
+fn with_weights_each_has_the_share_that_the_definition_of_max_min_fairness_gives_it() {
+    let limit = 2_000_000;
+    for seed in 1..24_u64 {
+        let mut state = seed;
+        let mut up_to = |max: u64| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) % max
+        };
+        // Some want a little every 20 ms, the others all they can get.
+        let count = 3 + usize::try_from(up_to(60)).unwrap();
+        let chunks: Vec<u64> =
+            (0..count).map(|_| if up_to(3) == 0 { 50 + up_to(150) } else { 1 << 20 }).collect();
+        let weights: Vec<u16> =
+            (0..count).map(|_| [10, 50, 100, 200, 900][usize::try_from(up_to(5)).unwrap()]).collect();
+        let habits: Vec<Habit> = chunks
+            .iter()
+            .map(|chunk| match *chunk {
+                greedy @ 1_048_576.. => Habit { chunk: greedy, ..GREEDY },
+                chunk => Habit { chunk, pause: 20 * MILLISECOND, ..GREEDY },
+            })
+            .collect();
+        let wants: Vec<f64> = chunks
+            .iter()
+            .map(|chunk| if *chunk < 1 << 20 { *chunk as f64 * 50.0 } else { f64::INFINITY })
+            .collect();
+        let mut drive = Drive::new(limit, Sharing::Machine, &habits);
+        drive.weights.clone_from(&weights);
+        drive.late = |salt| salt % 2 * MILLISECOND;
+        drive.run(9 * SECOND);
+        let expected = filled(limit as f64, &wants, &weights);
+        let greedy = |nth: &usize| wants[*nth].is_infinite();
+        if !(0..count).any(|nth| greedy(&nth)) {
+            continue;
+        }
+        let (least, most) = drive.extremes(SECOND, limit, SECOND, 9 * SECOND);
+        assert!(least >= 0.95 && most <= 1.05, "seed {seed}: {least} to {most}");
+        for nth in (0..count).filter(greedy) {
+            let share = drive.bytes_of(nth, SECOND, 9 * SECOND) as f64 / 8.0;
+            let off = (share - expected[nth]).abs() / expected[nth];
+            assert!(
+                off <= 0.08,
+                "seed {seed}, {nth} of weight {}: {share} of {}",
+                weights[nth],
+                expected[nth]
+            );
+        }
+    }
+}
+
+#[test]
+fn a_client_of_twice_the_weight_has_twice_as_much_however_many_transfers_the_others_have() {
+    let limit = 1_000_000;
+    let mut drive = Drive::new(limit, Sharing::Machine, &[GREEDY; 12]);
+    drive.clients = [vec![1, 1], vec![2; 9], vec![3]].concat();
+    drive.weights = [vec![200, 50], vec![100; 9], vec![100]].concat();
+    let _ = drive.registry.adopt(&[], &by_clients(limit), Tick::ZERO);
+    drive.late = |salt| salt % 3 * MILLISECOND;
+    drive.run(6 * SECOND);
+    let of = |flows: core::ops::Range<usize>| -> u64 {
+        flows.map(|flow| drive.bytes_of(flow, SECOND, 6 * SECOND)).sum()
+    };
+    let near = |bytes: u64, share: u64| bytes.abs_diff(share) <= share / 25;
+    let all = 5 * limit;
+    assert!(near(of(0..2), all / 2) && near(of(2..11), all / 4) && near(of(11..12), all / 4));
+    assert!(near(of(0..1), all / 2 * 4 / 5), "inside as well: {} of {}", of(0..1), of(0..2));
 }
