@@ -556,6 +556,11 @@ impl Replay {
         } else {
             None
         };
+        let bytes = match next {
+            Next::Deliver => facts.then.bytes.unwrap_or(0),
+            _ => transaction.body().len() as u64,
+        };
+        transaction.end_watch(bytes, now);
         let decided = self.account.add(&transaction, &facts, class.as_deref());
         if let Some(all) = &mut self.decided {
             all.push(decided);

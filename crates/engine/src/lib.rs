@@ -21,6 +21,7 @@ pub mod errand;
 mod error;
 mod error_pages;
 mod geo;
+mod guards;
 mod host;
 mod htaccess;
 mod least_rate;
@@ -52,6 +53,7 @@ pub use counters::{Counter, Counters, RuleCounters};
 pub use error::{ErrorKind, Progress, Side, TransactionError};
 pub use error_pages::{ErrorPages, Form, Told as ErrorTold};
 pub use geo::GeoDatabase;
+pub use guards::{GuardCounters, GuardEvent, GuardLive, GuardSettings, SiteGuard, SiteReading};
 #[doc(hidden)]
 pub use host::{cookie_name, cookie_value};
 pub use least_rate::LeastRate;

@@ -34,6 +34,18 @@ pub const BUSY_RETRY_AFTER: core::time::Duration = core::time::Duration::from_se
 /// Rate classes, and bandwidth classes, in a catalog; as in the traffic manager the language comes from.
 pub const CLASSES_MAX: usize = 25_000;
 
+/// Guards in a catalog. Each takes some 700 KiB when its table is full.
+pub const GUARDS_MAX: usize = 64;
+
+/// Sites that one guard counts apart. What counts is who sends most, and that is a few.
+pub const GUARD_SITES_MAX: usize = 1_024;
+
+/// Bytes of a site's name; a page's path is cut there.
+pub const GUARD_SITE_BYTES_MAX: usize = 253;
+
+/// Events of one guard that are remembered.
+pub const GUARD_EVENTS_MAX: usize = 256;
+
 /// Bytes of a host name (RFC 1035); a longer Host cannot be one, and is not searched for.
 pub const HOST_BYTES_MAX: usize = 253;
 

@@ -398,6 +398,7 @@ fn sent_body(transaction: &Transaction, visit: &Visit) -> Vec<u8> {
 fn visited(number: usize, held: Held, now: Now) -> Visited {
     let Held { mut transaction, forwarded_at, request_body, body, waits, .. } = held;
     transaction.complete(Ending::Whole, now);
+    transaction.end_watch(body.len() as u64, now);
     let record = transaction.record();
     let instructions = transaction.instructions();
     let answered = transaction.is_answered();

@@ -2,6 +2,7 @@
 
 use crate::catalog::{Catalog, MarkMemoryBy};
 use crate::counters::{Counters, RuleCounters};
+use crate::guards::GuardLive;
 use crate::machine::Machine;
 use crate::marks::{MarkKeys, MarkMemory};
 use crate::memory::MemoryStages;
@@ -89,6 +90,8 @@ pub struct Shared {
     mark_memories: Mutex<BTreeMap<Arc<str>, Arc<MarkMemory>>>,
     /// By name, of those in force.
     protections: Mutex<BTreeMap<Arc<str>, Arc<ProtectionLive>>>,
+    /// By name, of those in force.
+    guards: Mutex<BTreeMap<Arc<str>, Arc<GuardLive>>>,
     memory: MemoryStages,
     spool: Arc<SpoolRoom>,
     data: DataStore,
@@ -121,6 +124,7 @@ impl Shared {
             mark_keys: RwLock::new(Arc::new(MarkKeys::of_seed(options.seed))),
             mark_memories: Mutex::default(),
             protections: Mutex::default(),
+            guards: Mutex::default(),
             memory: MemoryStages::default(),
             spool: Arc::default(),
             data: DataStore::new(0),
@@ -158,6 +162,7 @@ impl Shared {
         self.adopt_rule_counters(&mut catalog);
         self.adopt_mark_memories(&mut catalog);
         self.adopt_protections(&mut catalog);
+        self.adopt_guards(&mut catalog);
         self.adopt_class_places(&mut catalog);
         let memory_bytes = self.machine.memory_bytes;
         self.memory.limit(catalog.settings.max_memory.map(|share| share.bytes(memory_bytes)));
@@ -242,6 +247,23 @@ impl Shared {
     /// The live state of the protection classes, in the order of names.
     pub fn protections(&self) -> Vec<(Arc<str>, Arc<ProtectionLive>)> {
         let known = self.protections.lock().unwrap_or_else(PoisonError::into_inner);
+        known.iter().map(|(name, live)| (Arc::clone(name), Arc::clone(live))).collect()
+    }
+
+    /// Guards that keep their names keep what they know of sites, and the steps on which these stand.
+    fn adopt_guards(&self, catalog: &mut Catalog) {
+        let mut known = self.guards.lock().unwrap_or_else(PoisonError::into_inner);
+        let old = std::mem::take(&mut *known);
+        for guard in &mut catalog.guards {
+            let fresh = || Arc::new(GuardLive::new(self.seed));
+            guard.live = old.get(&guard.name).cloned().unwrap_or_else(fresh);
+            known.insert(Arc::clone(&guard.name), Arc::clone(&guard.live));
+        }
+    }
+
+    /// The live state of the guards, in the order of names.
+    pub fn guards(&self) -> Vec<(Arc<str>, Arc<GuardLive>)> {
+        let known = self.guards.lock().unwrap_or_else(PoisonError::into_inner);
         known.iter().map(|(name, live)| (Arc::clone(name), Arc::clone(live))).collect()
     }
 

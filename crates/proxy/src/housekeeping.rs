@@ -1,5 +1,5 @@
 //! What a worker does once a second, whether somebody comes or not: memory is measured and given up where it is short,
-//! and the log is told what protection classes refused.
+//! guards look at the sites that send visitors, and the log is told what they and protection classes did.
 
 use crate::node::connect::Dial;
 use crate::worker::Worker;
@@ -21,6 +21,7 @@ pub(crate) async fn keep<D: Dial>(worker: Rc<Worker<D>>, is_first: bool) {
         if is_first {
             measure(&worker);
             tell_of_refusals(&worker);
+            look_at_guards(&worker);
         }
         let stage = worker.shared.memory().stage();
         worker.buffers.set_lean(stage >= MemoryStage::Lean);
@@ -59,6 +60,19 @@ fn tell_of_refusals<D: Dial>(worker: &Worker<D>) {
             let (class, refused, (why, client)) = (&*class.name, report.refused, report.last);
             let why = why.word();
             tracing::warn!(target: "protection", class, refused, last = why, %client, "connections or requests refused");
+        }
+    }
+}
+
+/// Windows without a request are judged as well, and the log is told of every step.
+fn look_at_guards<D: Dial>(worker: &Worker<D>) {
+    let pinned = worker.pinned();
+    for guard in &pinned.catalog.guards {
+        guard.live.look(&guard.settings, worker.clock.now());
+        for event in guard.live.untold() {
+            let (guard, from, to) = (&*guard.name, event.from.name(), event.to.name());
+            let (site, why) = (event.site, event.reason);
+            tracing::warn!(target: "guard", guard, site, from, to, "{why}");
         }
     }
 }

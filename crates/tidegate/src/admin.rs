@@ -3,7 +3,7 @@
 
 use anyhow::Context;
 use engine::catalog::Admin as Settings;
-use engine::{MarkMemory, NodeReading, PoolReading, ProtectionLive, Shared, Stopwatch};
+use engine::{GuardLive, MarkMemory, NodeReading, PoolReading, ProtectionLive, Shared, Stopwatch};
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{ALLOW, CONTENT_TYPE};
@@ -216,7 +216,8 @@ impl Collector for Numbers {
             + self.marks(&mut encoder)?
             + self.certificates(&mut encoder)?
             + self.protections(&mut encoder)?
-            + self.pools(&mut encoder)?;
+            + self.pools(&mut encoder)?
+            + self.guards(&mut encoder)?;
         let help = "Rules, classes and virtual servers beyond those that are told of one by one.";
         let metric = encoder.encode_descriptor("left_out", help, None, MetricType::Gauge)?;
         ConstGauge::new(i64::try_from(left_out).unwrap_or(i64::MAX)).encode(metric)?;
@@ -336,6 +337,27 @@ impl Numbers {
             &|(_, live)| live.clients() as u64,
         )];
         table(encoder, &classes, |(name, _)| ("class", name), &clients)
+    }
+
+    fn guards(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<usize, fmt::Error> {
+        type Row = (Arc<str>, Arc<GuardLive>);
+        let guards = self.shared.guards();
+        for (place, (name, help, _)) in engine::GuardCounters::default().list().into_iter().enumerate() {
+            let value = |(_, live): &Row| live.counters().list().get(place).map_or(0, |(_, _, value)| *value);
+            let name = format!("guard_{name}");
+            let column: [Column<'_, Row>; 1] = [(&name, help, MetricType::Counter, &value)];
+            table(encoder, &guards, |(name, _)| ("guard", name), &column)?;
+        }
+        let help = "Sites that a guard counts, by the step on which they stand.";
+        let mut metric = encoder.encode_descriptor("guard_sites", help, None, MetricType::Gauge)?;
+        for (name, live) in guards.iter().take(NAMES_MAX) {
+            for (step, sites) in live.standing() {
+                let labels = [("guard", name.as_ref()), ("step", step.name())];
+                let sites = ConstGauge::new(i64::try_from(sites).unwrap_or(i64::MAX));
+                sites.encode(metric.encode_family(&labels)?)?;
+            }
+        }
+        Ok(guards.len().saturating_sub(NAMES_MAX))
     }
 
     fn pools(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<usize, fmt::Error> {

@@ -28,6 +28,8 @@ pub(crate) enum Verb {
     Upgrade(UpgradeOptions),
     /// Tell how the running process is
     Status(ControlOptions),
+    /// What the guards of the running process see and do; take a site's steps back
+    Guard(GuardOptions),
     /// Play the story in the terminal: visitors, then a crowd; unguarded, then guarded
     Demo(DemoOptions),
     /// Check a catalog or rules; say everything that is wrong (also: tidegate -t)
@@ -59,7 +61,7 @@ pub(crate) enum Verb {
 /// The flag that a process gives to the one that takes its place.
 pub(crate) const TAKE_OVER: &str = "--take-over";
 
-/// Options of `reload` and `status`.
+/// Options of `reload`, `status` and `guard list`.
 #[derive(Args, Debug)]
 pub(crate) struct ControlOptions {
     /// The catalog of the running process; default: tidegate.toml here
@@ -71,6 +73,33 @@ pub(crate) struct ControlOptions {
     /// human or json
     #[arg(long, value_name = "FORMAT", default_value = "human")]
     pub(crate) format: OutputFormat,
+}
+
+/// Options of `guard`.
+#[derive(Args, Debug)]
+pub(crate) struct GuardOptions {
+    #[command(subcommand)]
+    pub(crate) verb: GuardVerb,
+}
+
+/// What is asked of guards.
+#[derive(Debug, Subcommand)]
+pub(crate) enum GuardVerb {
+    /// Say which sites stand on which step, and the last events
+    List(ControlOptions),
+    /// Take all steps of a site back, and leave it alone for an hour
+    Undo(GuardUndoOptions),
+}
+
+/// Options of `guard undo`.
+#[derive(Args, Debug)]
+pub(crate) struct GuardUndoOptions {
+    /// The guard, as the catalog names it
+    pub(crate) guard: String,
+    /// The site, as `guard list` names it
+    pub(crate) site: String,
+    #[command(flatten)]
+    pub(crate) control: ControlOptions,
 }
 
 /// Options of `upgrade`.

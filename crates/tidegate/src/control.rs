@@ -1,4 +1,4 @@
-//! The control socket: how `reload`, `status` and `upgrade` reach the process that runs.
+//! The control socket: how `reload`, `status`, `guard` and `upgrade` reach the process that runs.
 //!
 //! ```text
 //! tidegate reload ── one line of JSON ──▶ socket (0600, peers' user checked) ─▶ server ─▶ the main loop of `run`
@@ -10,7 +10,7 @@ mod place;
 mod protocol;
 mod server;
 
-pub(crate) use client::{reload, status, upgrade};
+pub(crate) use client::{guard, reload, status, upgrade};
 pub(crate) use place::{Listening, place_of};
 pub(crate) use protocol::{Answer, Ask, Outcome};
 pub(crate) use server::{Asked, serve};

@@ -48,6 +48,7 @@ fn main() -> ExitCode {
         Verb::Reload(options) => control::reload(&options),
         Verb::Upgrade(options) => control::upgrade(&options),
         Verb::Status(options) => control::status(&options),
+        Verb::Guard(options) => control::guard(&options),
         Verb::Demo(options) => demo::run(&options),
         Verb::Check(options) => check::run(&options),
         Verb::Try(options) => try_rule::run(&options),

@@ -1,5 +1,6 @@
 //! `tidegate run`: the traffic manager in the foreground.
 
+mod guards;
 mod hand_over;
 mod heir;
 mod inheritance;

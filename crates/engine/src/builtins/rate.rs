@@ -2,14 +2,10 @@
 //! `rate.use.noQueue` that lets through spends a place; `rate.peek` never does (ours).
 
 use super::{EVERYWHERE, LIVE};
-use crate::MemoryStage;
 use crate::decision::RateResult;
-use crate::host::{End, Host, Note, Waiting};
-use shaping::{ClientNetwork, Entry, RateClassId, Registry, ShadowEntry};
+use crate::host::{Host, Joined, Note};
+use shaping::{RateClassId, Registry, ShadowEntry};
 use trafficscript::{Answer, Builtin, ByteString, Call, Effect, Example, Kind, Param};
-
-/// When to come again if memory is too short for anybody to wait.
-const SHORT_OF_MEMORY: core::time::Duration = core::time::Duration::from_secs(1);
 
 const PARAMS: &[Param] = &[
     Param::string("class", "Name of the rate class; may be computed."),
@@ -104,10 +100,10 @@ fn use_class(call: &mut Call<'_, Host>) -> Answer {
         return 0.into();
     };
     let context = call.optional_string(1);
-    let context = context.as_deref();
-    let now = call.host.now.tick;
     if call.host.observes() {
-        let (place, wait, result) = match call.host.shared.shadow().shadow_enter(id, context, now) {
+        let now = call.host.now.tick;
+        let (place, wait, result) = match call.host.shared.shadow().shadow_enter(id, context.as_deref(), now)
+        {
             ShadowEntry::Started => (0, core::time::Duration::ZERO, RateResult::Started),
             ShadowEntry::Queued { place, wait } => (place, wait, RateResult::Started),
             ShadowEntry::Refused { .. } => (0, core::time::Duration::ZERO, RateResult::Refused),
@@ -115,35 +111,12 @@ fn use_class(call: &mut Call<'_, Host>) -> Answer {
         note(call, place, result, u64::try_from(wait.as_micros()).unwrap_or(u64::MAX));
         return 1.into();
     }
-    let client = ClientNetwork::of(call.host.arrival.client);
-    let entry = call.host.shared.registry().enter(id, context, client, now);
-    tell_overflow(call);
-    match entry {
-        Entry::Started => {
-            note(call, 0, RateResult::Started, 0);
-            1.into()
-        }
-        Entry::Queued { ticket, displaced, .. }
-            if call.host.shared.memory().stage() >= MemoryStage::Scarce =>
-        {
-            call.host.shared.wake(displaced);
-            call.host.shared.wake(call.host.shared.registry().withdraw(ticket, now));
-            note(call, 0, RateResult::Refused, 0);
-            call.host.end = Some(End::QueueRefused { retry_after: SHORT_OF_MEMORY });
-            Answer::EndRule
-        }
-        Entry::Queued { ticket, place, displaced, .. } => {
-            call.host.shared.wake(displaced);
-            call.host.shared.counters().queued.add_one();
-            let note = note(call, place, RateResult::Waiting, 0);
-            call.host.waiting = Some(Waiting::Turn { ticket, since: now, note });
-            Answer::Wait
-        }
-        Entry::Refused { retry_after, .. } => {
-            note(call, 0, RateResult::Refused, 0);
-            call.host.end = Some(End::QueueRefused { retry_after });
-            Answer::EndRule
-        }
+    let class = call.string(0);
+    let place = call.place();
+    match call.host.join(id, (class, context), place) {
+        Joined::Started => 1.into(),
+        Joined::Waits => Answer::Wait,
+        Joined::Refused => Answer::EndRule,
     }
 }
 
@@ -155,22 +128,10 @@ fn use_without_queue(call: &mut Call<'_, Host>) -> Answer {
     let context = call.optional_string(1);
     let now = call.host.now.tick;
     let started = call.host.classes().try_start(id, context.as_deref(), now);
-    tell_overflow(call);
+    let place = call.place();
+    call.host.tell_overflow(place);
     note(call, 0, if started { RateResult::Started } else { RateResult::OverLimit }, 0);
     started.into()
-}
-
-/// Tells the operator, once a minute, of classes whose contexts are too many to be kept apart.
-fn tell_overflow(call: &mut Call<'_, Host>) {
-    for id in call.host.shared.registry().overflowed() {
-        let Some(name) = call.host.shared.registry().rate_class_name(id) else { continue };
-        let text = format!(
-            "all contexts that the rate class \"{name}\" has room for limit somebody: newcomers share one, (other)"
-        );
-        call.host.shared.counters().contexts_overflowed.add_one();
-        let place = call.place();
-        call.host.note(place, Note::Warning { text });
-    }
 }
 
 fn backlog(call: &mut Call<'_, Host>) -> Answer {

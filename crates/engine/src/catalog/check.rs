@@ -186,6 +186,9 @@ impl Checker<'_> {
         for (name, class) in self.tables(&said.protection, "protection classes", limits::PROTECTIONS_MAX) {
             catalog.protections.extend(self.protection(name, &class.value));
         }
+        for (name, guard) in self.tables(&said.guards, "guards", limits::GUARDS_MAX) {
+            catalog.guards.extend(self.guard(name, &guard.value));
+        }
         catalog.spool = self.spool(said.settings.value());
         let state_folder = said.settings.value().and_then(|settings| settings.state_folder.value());
         catalog.state_folder = state_folder.map(|folder| self.folder.join(&folder.0));
@@ -285,6 +288,7 @@ impl Checker<'_> {
         let bandwidth_class = self.bandwidth_class(&table.bandwidth_class);
         let access_log = self.access_log(&table.access_log);
         let protection = self.protection_class(&table.protection_class, &catalog.protections);
+        let guard = self.guard_of(&table.guard, &catalog.guards);
         let rules_of_server = std::mem::take(&mut self.rules_of_server);
         let marks = self.marks(table, &rules_of_server)?;
         let error_pages = self.error_pages(&table.error_pages);
@@ -314,6 +318,7 @@ impl Checker<'_> {
             error_pages,
             proxy_protocol: many(&table.proxy_protocol).iter().map(|network| network.value.0).collect(),
             protection,
+            guard,
             timeouts: timeouts(table)?,
             http2: http2(table),
             max_request_head: bytes(table.max_request_head.value()?.0),

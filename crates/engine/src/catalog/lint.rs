@@ -266,9 +266,14 @@ fn unused_classes(said: &said::Catalog, source: &Arc<Source>, all: &[&RuleFacts]
             .iter()
             .filter_map(|(_, slot)| slot.value()?.bandwidth_class.value());
         let pools = tables(&said.pools).iter().filter_map(|(_, slot)| slot.value()?.bandwidth_class.value());
-        used.extend(servers.chain(pools).map(|name| name.0.clone()));
+        let guards = tables(&said.guards).iter().filter_map(|(_, slot)| slot.value()?.slow.value());
+        used.extend(servers.chain(pools).chain(guards).map(|name| name.0.clone()));
     }
-    let rate = names_in(all, Names::RateClass);
+    let mut rate = names_in(all, Names::RateClass);
+    if let Some(used) = &mut rate {
+        let guards = tables(&said.guards).iter().filter_map(|(_, slot)| slot.value()?.queue.value());
+        used.extend(guards.map(|name| name.0.clone()));
+    }
     let mut found = unused(table_names(&said.rate_classes), "rate class", rate);
     found.extend(unused(table_names(&said.bandwidth_classes), "bandwidth class", bandwidth));
     found

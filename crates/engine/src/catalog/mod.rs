@@ -13,6 +13,7 @@ mod class;
 mod embedded;
 mod error_pages;
 mod files;
+mod guard;
 mod htaccess;
 mod kept;
 mod lint;
@@ -35,6 +36,7 @@ pub(crate) use address::is_host_name;
 pub use authenticator::{Authenticator, AuthenticatorKind, LdapTls, Secret};
 pub use embedded::{EmbeddedOptions, Guard};
 pub use files::{FileFacts, Files, MemoryFiles};
+pub use guard::Step;
 pub use htaccess::Htaccess;
 pub use marks::{CookieCaching, Mark, MarkMemoryBy, Marks};
 pub use monitor::{Expected, HttpLook, Look, Monitor, MonitorId, MonitorKind};
@@ -48,12 +50,14 @@ pub use rules::{CheckedRule, Rule, RuleStage, check_rule};
 pub use schema::schema;
 pub use tls::{ClientCheck, NodeTls, ServerTls, TlsVersion, Verification};
 pub use units::MemoryShare;
+pub(crate) use units::length_text;
 pub use virtual_server::{
     AccessLog, Attachment, ClientAddressFrom, Destination, HostPattern, Http2, Mode, OnRuleError, Protocol,
     QueueTimeoutAction, RequestIds, RunFrequency, Timeouts, VirtualServer,
 };
 
 use crate::geo::GeoDatabase;
+use crate::guards::SiteGuard;
 use crate::limits;
 use crate::nodes::ClassPlaces;
 use crate::protection::ProtectionClass;
@@ -97,6 +101,8 @@ pub struct Catalog {
     pub(crate) class_places: BTreeMap<String, Arc<ClassPlaces>>,
     /// In the order written.
     pub protections: Vec<ProtectionClass>,
+    /// In the order written.
+    pub guards: Vec<SiteGuard>,
     /// Where rules may go.
     pub outgoing: Outgoing,
     /// Who knows users, in the order written.
@@ -163,6 +169,10 @@ pub struct VirtualServerId(pub u32);
 /// A pool, by its place in [`Catalog::pools`]; means nothing in another catalog.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PoolId(pub u32);
+
+/// A guard, by its place in [`Catalog::guards`]; means nothing in another catalog.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct GuardId(pub u32);
 
 /// A protection class, by its place in [`Catalog::protections`]; means nothing in another catalog.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -316,6 +326,17 @@ impl Catalog {
     pub fn protection(&self, id: VirtualServerId) -> Option<&ProtectionClass> {
         let place = self.virtual_server(id).protection?;
         self.protections.get(place.0 as usize)
+    }
+
+    /// The guard of a virtual server.
+    pub fn guard(&self, id: VirtualServerId) -> Option<&SiteGuard> {
+        let place = self.virtual_server(id).guard?;
+        self.guards.get(place.0 as usize)
+    }
+
+    /// The guard of a name.
+    pub fn guard_by_name(&self, name: &str) -> Option<&SiteGuard> {
+        self.guards.iter().find(|guard| *guard.name == *name)
     }
 
     /// The pool of a name, as written; `None` if there is none. Looks through all pools: for few, or for once.

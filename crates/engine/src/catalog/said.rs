@@ -8,6 +8,7 @@ pub(crate) use short::{AccessLog, CertificateUse, PoolTls, RequestIdUse, RuleUse
 
 use super::address::{Host, Listen, Network, NodeAddress};
 use super::authenticator::{AuthenticatorKind, LdapTls};
+use super::guard::Step;
 use super::htaccess::HtaccessUse;
 use super::marks::{CookieCaching, MarkMemoryBy, Moment};
 use super::monitor::MonitorTable;
@@ -47,6 +48,8 @@ said_table! {
         bandwidth_classes: Named<BandwidthClass> => optional,
         /// Who is served at all: addresses, connections of one client, sizes of requests.
         protection: Named<ProtectionClass> => optional,
+        /// Who watches the sites that send visitors, and holds them back step by step.
+        guards: Named<Guard> => optional,
         /// What rules keep with `data.set` and `data.local.set`.
         data: Data => optional,
         /// Where rules may send requests and open connections.
@@ -194,6 +197,8 @@ said_table! {
         proxy_protocol: OneOrMany<Network> => optional,
         /// The protection class: who is served at all.
         protection_class: Text => optional,
+        /// The guard: it watches the sites that send visitors, and holds them back where they send too many.
+        guard: Text => optional,
         /// How long a client may take for a request's head, from its connection on (or its first byte, on a connection
         /// that has carried requests) to the empty line.
         connect_timeout: Positive => "10s",
@@ -470,6 +475,37 @@ said_table! {
         testing: Flag => false,
         /// How often the log is told of refusals, with their number.
         log_time: Length<0> => "60s",
+        /// For people.
+        note: Text => "",
+    }
+}
+
+said_table! {
+    /// Who watches the sites that send visitors; used by virtual servers. A site is a registrable domain; visitors without
+    /// a referer count by the page on which they land. Numbers are those of one site in one `window`.
+    "a guard" Guard {
+        /// The last step that may be taken: `"observe"` watches only.
+        climb_to: Step => "observe",
+        /// How long sites are counted before they are judged.
+        window: Length<1_000> => "10s",
+        /// New visitors that no site is blamed for; a visitor is a client that was not here in the last half hour.
+        crowd: Count<1, 1_000_000> => 100,
+        /// Bytes of embedded media that no site is blamed for.
+        media: Size<1, 1_099_511_627_776> => "10 MB",
+        /// The part of a site's bytes that must be embedded media for it to be blamed for them, in percent.
+        media_share: Count<0, 100> => 50,
+        /// How many times its own usual a site may send.
+        surge: Count<1, 1_000> => 4,
+        /// How long each step is left to show what it does before the next.
+        climb_after: Length<0> => "10s",
+        /// How long it must be calm (half of what starts a climb) before a step is taken back.
+        calm_after: Length<1_000> => "60s",
+        /// The rate class through which visitors enter from the step `"queue"` on; the context is the site.
+        queue: Text => optional,
+        /// The bandwidth class of embedded media from the step `"slow"` on.
+        slow: Text => optional,
+        /// Sites that are left alone, with the names below them: partners, search engines.
+        exempt: OneOrMany<Text> => optional,
         /// For people.
         note: Text => "",
     }

@@ -5,7 +5,7 @@ use super::marks::{CookieCaching, Marks};
 use super::read::said_choice;
 use super::rules::Rule;
 use super::tls::ServerTls;
-use super::{PoolId, ProtectionId};
+use super::{GuardId, PoolId, ProtectionId};
 use crate::connection::ConnectionFacts;
 
 use crate::counters::RuleCounters;
@@ -66,6 +66,8 @@ pub struct VirtualServer {
     pub error_pages: ErrorPages,
     /// Who is served at all.
     pub protection: Option<ProtectionId>,
+    /// Who watches the sites that send visitors.
+    pub guard: Option<GuardId>,
     /// How long things may take.
     pub timeouts: Timeouts,
     /// Bytes of a request's head (request line and fields), at most; a longer one is refused with 431.

@@ -6,6 +6,7 @@ mod edit;
 mod errand;
 mod kind;
 mod marks;
+mod queue;
 mod stream;
 
 pub(crate) use completion::Completion;
@@ -13,6 +14,7 @@ pub(crate) use edit::{ResponseEdit, apply, apply_one};
 pub use edit::{cookie_name, cookie_value};
 pub(crate) use errand::{OnErrand, go, refused};
 pub(crate) use marks::MarksSeen;
+pub(crate) use queue::Joined;
 pub(crate) use stream::{Answered, LineEnd, Raw, Searched, Side, Want};
 
 use crate::bodies::{Bodies, Place, Work};
@@ -28,6 +30,7 @@ use crate::request_id::{RequestId, RequestName};
 use crate::settings::{AskedLine, NodeAnswered, Settings};
 use crate::shared::Shared;
 use crate::time::Now;
+use crate::transaction::Watched;
 use message::{RequestHead, ResponseHead};
 use shaping::{Tick, Ticket};
 use source::{Source, Span};
@@ -350,6 +353,8 @@ pub struct Host {
     pub(crate) marks: Option<Box<MarksSeen>>,
     /// How the visitor came to ask, once somebody wants to know.
     pub(crate) kind: Option<RequestKind>,
+    /// Who it is to the guard; `None` where there is none, or it does not care.
+    pub(crate) watched: Option<Box<Watched>>,
 }
 
 impl Host {
@@ -399,6 +404,7 @@ impl Host {
             judged: None,
             marks: None,
             kind: None,
+            watched: None,
         }
     }
 

@@ -14,6 +14,7 @@
 mod completion;
 mod delivery;
 mod errands;
+mod guard;
 mod htaccess;
 mod node;
 mod outcome;
@@ -27,6 +28,7 @@ mod told;
 pub use crate::host::{Arrival, Heads, Knowledge, KnownFacts};
 pub use completion::Ending;
 pub use delivery::{Delivery, Refused};
+pub(crate) use guard::Watched;
 pub use node::Attempts;
 pub use record::Message;
 pub(crate) use rules::{RulesStep, Runner};
@@ -114,6 +116,8 @@ pub enum Ask {
 enum State {
     /// By its protection class.
     TurnedAway(ProtectionRefusal),
+    /// The site that led to it is held back.
+    Guarded,
     RequestRules,
     /// The `.htaccess` files have questions.
     Htaccess,
@@ -169,6 +173,8 @@ impl Transaction {
         });
         if let Some(refused) = transaction.is_turned_away() {
             transaction.state = State::TurnedAway(refused);
+        } else {
+            transaction.watch();
         }
         transaction.host.set_deadline();
         if !transaction.virtual_server().marks.is_empty() {
@@ -182,6 +188,7 @@ impl Transaction {
         self.host.now = now;
         let next = match self.state {
             State::TurnedAway(refused) => self.turn_away(refused),
+            State::Guarded => self.guarded(),
             State::RequestRules => self.request_rules(),
             State::Htaccess => self.htaccess(),
             State::ResponseRules => self.response_rules(),
@@ -441,22 +448,26 @@ impl Transaction {
 
     fn queue_refused(&mut self, retry_after: core::time::Duration) -> Next {
         self.host.shared.counters().queue_refused.add_one();
-        self.not_in_time("queue-refused", retry_after)
+        self.not_in_time(("queue-refused", outcome::TRY_LATER), retry_after)
     }
 
     fn queue_timed_out(&mut self, retry_after: core::time::Duration) -> Next {
         self.host.shared.counters().queue_timed_out.add_one();
-        self.not_in_time("queue-timeout", retry_after)
+        self.not_in_time(("queue-timeout", outcome::TRY_LATER), retry_after)
     }
 
-    fn not_in_time(&mut self, why: &'static str, retry_after: core::time::Duration) -> Next {
+    fn not_in_time(
+        &mut self,
+        (why, sentence): (&'static str, &str),
+        retry_after: core::time::Duration,
+    ) -> Next {
         let status = match self.virtual_server().queue_timeout_action {
             QueueTimeoutAction::ServiceUnavailable => 503,
             QueueTimeoutAction::TooManyRequests => 429,
             QueueTimeoutAction::Close => return self.discard(),
         };
         self.origin = Origin::Error(why);
-        let mut page = self.error_page(status, outcome::TRY_LATER);
+        let mut page = self.error_page(status, sentence);
         page.fields.push(outcome::retry_after(retry_after));
         self.answer_with(page)
     }

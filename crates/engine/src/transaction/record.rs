@@ -3,6 +3,7 @@
 use super::{Origin, Transaction};
 use crate::catalog::Mode;
 use crate::decision::{DecisionRecord, Event, Outcome, RulePlace};
+use crate::guards::SiteGuard;
 use crate::host::{Host, Note, Noted};
 use std::borrow::Cow;
 use std::path::Path;
@@ -68,7 +69,9 @@ impl Transaction {
 impl Host {
     /// The rule (or the library it imports) and the line of a note; `None` for what no rule did.
     pub(super) fn place_of(&self, noted: &Noted) -> Option<RulePlace> {
-        let Some(running) = noted.running else { return self.place_in_htaccess(noted) };
+        let Some(running) = noted.running else {
+            return self.place_in_htaccess(noted).or_else(|| self.place_in_guard(noted));
+        };
         let rule = &self.rules(running.stage).get(usize::from(running.place))?.rule;
         let at = noted.source.position(noted.at);
         let is_library = !Arc::ptr_eq(&noted.source, &rule.source);
@@ -87,6 +90,19 @@ impl Host {
         let at = noted.source.position(noted.at);
         let observed = htaccess.mode == Mode::Observe;
         Some(RulePlace { rule: name.to_string(), line: at.line, column: at.column, observed })
+    }
+
+    fn place_in_guard(&self, noted: &Noted) -> Option<RulePlace> {
+        let guard = self.guard_of(noted)?;
+        let at = noted.source.position(noted.at);
+        let rule = format!("guards.{}", guard.name);
+        Some(RulePlace { rule, line: at.line, column: at.column, observed: false })
+    }
+
+    /// The guard that a note tells of.
+    pub(super) fn guard_of(&self, noted: &Noted) -> Option<&SiteGuard> {
+        let guard = self.catalog.guard(self.arrival.virtual_server)?;
+        Arc::ptr_eq(&guard.place.0, &noted.source).then_some(guard)
     }
 
     /// What was decided and said so far, in order.

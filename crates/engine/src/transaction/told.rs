@@ -79,12 +79,15 @@ pub struct ToldAt<'a> {
 }
 
 impl<'a> ToldAt<'a> {
-    /// The name of the attached rule or of the `.htaccess` file; empty for what neither did.
+    /// The name of the attached rule, of the `.htaccess` file or of the guard; empty for what none of them did.
     pub fn rule(&self) -> &'a str {
         let host = &self.transaction.host;
         if let Some(running) = self.noted.running {
             let attachment = host.rules(running.stage).get(usize::from(running.place));
             return attachment.map_or("", |attachment| &attachment.rule.name);
+        }
+        if let Some(guard) = host.guard_of(self.noted) {
+            return &guard.name;
         }
         let htaccess = self.transaction.virtual_server().htaccess.as_deref();
         htaccess.and_then(|htaccess| htaccess.name_of(&self.noted.source)).map_or("", |name| &**name)
@@ -92,7 +95,7 @@ impl<'a> ToldAt<'a> {
 
     /// Whether an `.htaccess` file said it, and not a rule.
     pub fn is_of_file(&self) -> bool {
-        self.noted.running.is_none()
+        self.noted.running.is_none() && self.transaction.host.guard_of(self.noted).is_none()
     }
 
     /// Whether it was only written down.

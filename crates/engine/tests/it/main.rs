@@ -1,6 +1,7 @@
 //! Integration tests of the engine.
 #![expect(clippy::unwrap_used, reason = "a test may stop at what it did not expect")]
 
+mod guards;
 mod htaccess;
 mod kinds;
 mod memory;

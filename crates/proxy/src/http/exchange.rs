@@ -626,6 +626,9 @@ impl<'a, S: Wire, D: Dial> Exchange<'a, S, D> {
             };
             log.line(target, &worker.shared, |out| transaction.write_log_line(&delivery, now, out));
         }
+        if transaction.is_watched() {
+            transaction.end_watch(sent.body_bytes, worker.clock.now());
+        }
         if transaction.has_completion_rules() {
             let ending = if after == After::BreakOff { Ending::Cut } else { Ending::Whole };
             transaction.complete(ending, worker.clock.now());

@@ -1,9 +1,9 @@
-//! The verbs that speak to the process that runs: `reload`, `status`, `upgrade`.
+//! The verbs that speak to the process that runs: `reload`, `status`, `guard`, `upgrade`.
 
 use super::place::place_of;
 use super::protocol::{ANSWER_BYTES_MAX, Answer, Ask, Outcome, Request, VERSION};
 use crate::check::{DEFAULT_CATALOG, colours};
-use crate::command_line::{ControlOptions, OutputFormat, UpgradeOptions};
+use crate::command_line::{ControlOptions, GuardOptions, GuardVerb, OutputFormat, UpgradeOptions};
 use crate::verdict::Verdict;
 use anyhow::{Context, anyhow, bail};
 use std::io::{ErrorKind, Read, Write};
@@ -22,6 +22,16 @@ pub(crate) fn reload(options: &ControlOptions) -> anyhow::Result<Verdict> {
 /// `tidegate status`.
 pub(crate) fn status(options: &ControlOptions) -> anyhow::Result<Verdict> {
     ask(options, Ask::Status)
+}
+
+/// `tidegate guard`.
+pub(crate) fn guard(options: &GuardOptions) -> anyhow::Result<Verdict> {
+    match &options.verb {
+        GuardVerb::List(control) => ask(control, Ask::Guards),
+        GuardVerb::Undo(undo) => {
+            ask(&undo.control, Ask::GuardUndo { guard: undo.guard.clone(), site: undo.site.clone() })
+        }
+    }
 }
 
 /// `tidegate upgrade`.

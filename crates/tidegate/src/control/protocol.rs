@@ -30,6 +30,15 @@ pub(crate) enum Ask {
     Reload,
     /// Tell how it goes.
     Status,
+    /// Tell what the guards see and have done.
+    Guards,
+    /// Take a site's steps on the ladder of a guard back.
+    GuardUndo {
+        /// The guard.
+        guard: String,
+        /// The site.
+        site: String,
+    },
     /// Start a new process and leave the sockets to it.
     Upgrade {
         /// The program; the one that was started, if none is named.

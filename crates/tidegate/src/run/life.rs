@@ -1,6 +1,7 @@
 //! The life of a process that serves: what signals and the control socket ask for, one thing at a time, until it ends
 //! or another process has its place.
 
+use super::guards::{list_guards, undo_steps};
 use super::heir::{Estate, Heir, NoHeir, Start, raise};
 use super::pid_file::PidFile;
 use super::reload::{Reloaded, reload, renew_mark_keys};
@@ -177,6 +178,8 @@ impl Life {
                 Err(answer) => answer,
             },
             Ask::Status => status(&self.running, self.file.as_deref()).await,
+            Ask::Guards => list_guards(&self.running),
+            Ask::GuardUndo { guard, site } => undo_steps(&self.running, (&guard, &site)),
             Ask::Upgrade { program } => return self.raise(program, Some(reply), raising),
         };
         // Whoever asked may have left.

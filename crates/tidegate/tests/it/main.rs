@@ -8,6 +8,7 @@ mod control;
 mod diagnose;
 mod directory;
 mod editor;
+mod guards;
 mod heads;
 mod htaccess;
 mod kit;
