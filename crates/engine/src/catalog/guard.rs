@@ -65,13 +65,14 @@ impl Checker<'_> {
         let climb_to = table.climb_to.said()?;
         for (step, key, slot) in [(Step::Queue, "queue", &table.queue), (Step::Slow, "slow", &table.slow)] {
             if climb_to.value >= step && matches!(slot, Slot::Absent) {
-                let message = format!("the guard `{}` has no class for its step", shown(&name.value));
-                let help = format!(
-                    "\"{}\" is beyond \"{}\": add {key} = …, the name of a {} class",
-                    climb_to.value.name(),
-                    step.name(),
-                    if step == Step::Queue { "rate" } else { "bandwidth" }
+                let message = format!(
+                    "the guard `{}` has no class for the step \"{}\"",
+                    shown(&name.value),
+                    step.name()
                 );
+                let sort = if step == Step::Queue { "rate" } else { "bandwidth" };
+                let help =
+                    format!("add {key} = …, the name of a {sort} class, or stop before \"{}\"", step.name());
                 self.error(STEP_WITHOUT_CLASS, message, climb_to.span, &help);
             }
         }

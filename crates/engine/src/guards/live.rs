@@ -182,7 +182,10 @@ impl GuardLive {
     /// Takes all steps of a site back, and leaves it alone for an hour. `None` if the site is not known.
     pub fn undo(&self, settings: &GuardSettings, site: &str, now: Now) -> Option<GuardEvent> {
         let mut state = self.state();
-        let change = state.watch.undo(site, now.tick)?;
+        // People have the name as it is shown.
+        let named =
+            state.watch.sites().find(|known| shown(&known.name) == site).map(|known| known.name.clone())?;
+        let change = state.watch.undo(&named, now.tick)?;
         state.note(&[change], settings, (now, &self.counters));
         state.events.back().cloned()
     }

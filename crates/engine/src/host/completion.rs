@@ -51,7 +51,9 @@ impl Completion {
             "client-body" => Self::ClientBad,
             "client-stalled" => Self::ClientTimeout,
             "transaction-timeout" | "queue-timeout" => Self::ProcessingTimeout,
-            "queue-refused" => Self::QueueRefused,
+            "queue-refused" | "guard-notice" => Self::QueueRefused,
+            // As where a rule answers.
+            "guard-refused" => Self::Complete,
             _ => Self::RuleError,
         }
     }
