@@ -40,7 +40,7 @@ impl GuardEvent {
             }
             Why::Undone => format!("undone by hand; left alone for {}", length_text(SPARED_FOR)),
         };
-        let reason = if from == to { why } else { format!("{why}; {}", what(*to, settings)) };
+        let reason = if from == to { why } else { format!("{why}; from now on {}", what(*to, settings)) };
         Self { at, site, from: *from, to: *to, reason }
     }
 }
@@ -65,13 +65,14 @@ fn sent(over: Over, settings: &GuardSettings) -> String {
 
 /// What is done on a step.
 fn what(step: Step, settings: &GuardSettings) -> String {
-    let class = |name: &Option<std::sync::Arc<str>>| name.as_deref().unwrap_or_default().to_owned();
+    let queue = settings.queue.as_deref().unwrap_or_default();
+    let slow = settings.slow.as_deref().unwrap_or_default();
     match step {
-        Step::Observe => "nothing is held back any more".to_owned(),
-        Step::Shadow => "from now on what a queue would do is counted".to_owned(),
-        Step::Queue => format!("entries queue in `{}` from now on", class(&settings.queue)),
-        Step::Slow => format!("embedded media are slowed in `{}`, too, from now on", class(&settings.slow)),
-        Step::Notice => "entries get a notice to come later from now on".to_owned(),
-        Step::Refuse => "embedded media are refused from now on".to_owned(),
+        Step::Observe => "nothing is held back".to_owned(),
+        Step::Shadow => "what a queue would do is counted".to_owned(),
+        Step::Queue => format!("entries queue in `{queue}`"),
+        Step::Slow => format!("entries queue in `{queue}`, embedded media come in `{slow}`"),
+        Step::Notice => format!("entries get a notice to come later, embedded media come in `{slow}`"),
+        Step::Refuse => "entries get a notice to come later, embedded media are refused".to_owned(),
     }
 }

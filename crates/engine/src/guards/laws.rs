@@ -111,7 +111,7 @@ fn the_reason_names_what_was_seen_and_what_is_done() {
         told,
         [
             "212 new visitors (212 entries) in 10 s, usual 0; from now on what a queue would do is counted",
-            "212 new visitors (212 entries) in 10 s, usual 0; entries queue in `Entries` from now on",
+            "212 new visitors (212 entries) in 10 s, usual 0; from now on entries queue in `Entries`",
         ]
     );
 }

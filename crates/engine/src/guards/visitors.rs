@@ -39,10 +39,7 @@ impl Visitors {
         }
         let hash = self.hasher.hash_one(client);
         let [young, old] = &mut self.filters;
-        let places = [hash, hash.rotate_left(32)].map(|half| {
-            let bit = (half & (BITS as u64 - 1)) as usize;
-            (bit / 64, 1_u64 << (bit % 64))
-        });
+        let places = [place(hash), place(hash.rotate_left(32))];
         let has = |filter: &[u64]| places.iter().all(|(at, bit)| filter[*at] & bit != 0);
         let (is_young, is_old) = (has(young), has(old));
         if !is_young {
@@ -53,6 +50,13 @@ impl Visitors {
         }
         !is_young && !is_old
     }
+}
+
+/// A word of a filter and a bit in it.
+#[expect(clippy::cast_possible_truncation, reason = "a part of a small number")]
+fn place(hash: u64) -> (usize, u64) {
+    let bit = (hash & (BITS as u64 - 1)) as usize;
+    (bit / 64, 1 << (bit % 64))
 }
 
 #[cfg(test)]

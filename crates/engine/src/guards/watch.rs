@@ -98,6 +98,7 @@ impl Watch {
         }
     }
 
+    #[expect(clippy::cast_possible_truncation, reason = "a remainder of a small number")]
     fn set_of(&self, name: &str) -> usize {
         (self.hasher.hash_one(name) % SETS as u64) as usize
     }

@@ -101,7 +101,7 @@ fn a_crowd_is_queued_then_noticed_and_its_pages_lose_our_media() {
         if class == "Entries" && context.as_deref() == Some("news.example")),
         "{first:?}"
     );
-    assert_eq!(first.0.line, 6, "the guard's line of the catalog");
+    assert_eq!(first.0.line, 7, "the guard's line of the catalog");
     let media: Vec<_> = looked
         .iter()
         .map(|at| (status(&visited[*at]), visited[*at].record.bandwidth_class.as_deref()))
