@@ -154,13 +154,14 @@ fn write(mut output: impl Write, queued: &Receiver<Entry>, held: &Held) {
     // What was said while the end was on its way is written as well.
     for entry in until_end.chain(queued.try_iter()) {
         let Entry::Text(text) = entry else { continue };
-        // A log that cannot be written has nobody to be told.
-        if output.write_all(&text).and_then(|()| output.flush()).is_err() {
+        let is_written = output.write_all(&text).and_then(|()| output.flush()).is_ok();
+        if !is_written {
             held.lose();
         }
         held.bytes.fetch_sub(text.len() + MESSAGE_BYTES, Ordering::Relaxed);
         let lost = held.lost.load(Ordering::Relaxed);
-        if lost > told {
+        // A log that cannot be written has nobody to be told; and what is told of losses may be lost itself.
+        if is_written && lost > told {
             tracing::warn!(lost = lost - told, "messages of this log are lost: nobody read them in time");
             told = lost;
         }

@@ -81,3 +81,24 @@ fn it_ends_in_time_though_nobody_reads_what_it_says() {
     waits.join().unwrap().unwrap();
     drop(errors);
 }
+
+#[test]
+fn a_loss_is_not_told_to_a_reader_who_has_gone() {
+    let text = catalog(node(|_| ok("hello")), "", "");
+    let here = folder(&[("tidegate.toml", &text)]);
+    let (mut child, errors, _address) = start(here.path());
+    drop(errors);
+    fs::write(here.path().join("tidegate.toml"), mistakes(20)).unwrap();
+    let lost = || {
+        let refused = tidegate(here.path(), &["reload", "--control", "control.sock"]);
+        assert_eq!(refused.status.code(), Some(2));
+        let status =
+            json(&tidegate(here.path(), &["status", "--control", "control.sock", "--format", "json"]));
+        status["counters"]["messages_dropped"].as_u64().unwrap()
+    };
+    let (first, second) = (lost(), lost());
+    // what is said of one refusal, and not a message about each message that was lost, and about that, without end
+    assert!(first > 0 && second - first <= 2 * first, "{first}, {second}");
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    assert!(child.wait().unwrap().success());
+}
