@@ -4,9 +4,10 @@
 //! cargo build --profile dist -p engine --example transaction_cost
 //! transaction_cost none 27 100000                             # without a rule
 //! transaction_cost spec/rules/abusive-referer.rts 27 100000   # with one on every request
+//! transaction_cost guard 27 100000                            # without a rule, with a guard that observes
 //! ```
 //!
-//! Arguments: the rule or `none`, the length of the Referer in bytes (0: there is none), the number of transactions.
+//! Arguments: the rule, `none` or `guard`, the length of the Referer in bytes (0: there is none), the number of transactions.
 //! Classes are real and wide enough that nobody waits.
 #![expect(clippy::print_stdout, reason = "a command")]
 
@@ -40,7 +41,9 @@ const CATALOG: &str = "[pools.web]\nnodes = \"192.0.2.81:80\"\n[rate_classes.Sta
 fn shared(rule: &str, now: Now) -> Result<Arc<Shared>, Box<dyn Error>> {
     let mut files = MemoryFiles::default();
     let mut catalog = CATALOG.to_owned();
-    if rule != "none" {
+    if rule == "guard" {
+        catalog.push_str("guard = \"senders\"\n[guards.senders]\n");
+    } else if rule != "none" {
         catalog.push_str("request_rules = \"rule\"\n");
         files = files.with("rules/rule.rts", std::fs::read(rule)?);
     }
@@ -73,7 +76,7 @@ fn request(referer: usize) -> Result<RequestHead, Box<dyn Error>> {
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [rule, referer, runs] = &arguments[..] else {
-        return Err("transaction_cost RULE|none REFERER_BYTES RUNS".into());
+        return Err("transaction_cost RULE|none|guard REFERER_BYTES RUNS".into());
     };
     let mut now = Now { tick: Tick::ZERO, wall: WallTime(1_000_000) };
     let shared = shared(rule, now)?;
@@ -103,6 +106,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         if !matches!(next, Next::Deliver | Next::Answer) {
             return Err(format!("nobody is to wait: {next:?}").into());
+        }
+        if transaction.is_watched() {
+            transaction.end_watch(10_000, now);
         }
         instructions = transaction.instructions();
         heads = transaction.take_heads();
