@@ -23,6 +23,8 @@ pub(crate) enum Contestant {
     Article,
     /// tidegate with its own defaults.
     Default,
+    /// tidegate that admits by spare capacity.
+    Spare,
 }
 
 impl Contestant {
@@ -33,6 +35,7 @@ impl Contestant {
             Self::Haproxy => "HAProxy",
             Self::Article => "tidegate, article's rule",
             Self::Default => "tidegate, own defaults",
+            Self::Spare => "tidegate, spare capacity",
         }
     }
 }
@@ -109,10 +112,13 @@ fn command(
             command.arg("-db").arg("-f").arg(put(&settings.join("haproxy.cfg"), "haproxy.cfg")?);
             return Ok(command);
         }
-        Contestant::Article | Contestant::Default => Command::new(&places.tidegate),
+        Contestant::Article | Contestant::Default | Contestant::Spare => Command::new(&places.tidegate),
     };
     let rule = "rules/abusive-referer.rts";
-    let catalog = if contestant == Contestant::Article {
+    let catalog = if contestant == Contestant::Spare {
+        put(&settings.join("spare.rts"), "rules/spare.rts")?;
+        put(&settings.join("spare.toml"), "tidegate.toml")?
+    } else if contestant == Contestant::Article {
         put(&places.root.join("spec").join(rule), rule)?;
         put(&settings.join("media.rts"), "rules/media.rts")?;
         put(&settings.join("article.toml"), "tidegate.toml")?

@@ -76,8 +76,14 @@ struct Arguments {
     page: Option<PathBuf>,
 }
 
-const ALL: [Contestant; 5] =
-    [Contestant::Nothing, Contestant::Nginx, Contestant::Haproxy, Contestant::Article, Contestant::Default];
+const ALL: [Contestant; 6] = [
+    Contestant::Nothing,
+    Contestant::Nginx,
+    Contestant::Haproxy,
+    Contestant::Article,
+    Contestant::Default,
+    Contestant::Spare,
+];
 
 fn main() -> Result<()> {
     let arguments = Arguments::parse();

@@ -159,6 +159,7 @@ impl Shared {
         let wakes = self.registry.adopt(&catalog.rate_classes, &catalog.bandwidth_classes, now.tick);
         let _nobody_waits = self.shadow.adopt(&catalog.rate_classes, &catalog.bandwidth_classes, now.tick);
         self.nodes.adopt(&mut catalog, now.tick);
+        self.adopt_spare_classes(&mut catalog);
         self.adopt_rule_counters(&mut catalog);
         self.adopt_mark_memories(&mut catalog);
         self.adopt_protections(&mut catalog);
@@ -229,6 +230,16 @@ impl Shared {
             if let Some(known) = before.class_places.get(name) {
                 known.limit(places.most());
                 *places = Arc::clone(known);
+            }
+        }
+    }
+
+    /// Pools learn which class counts who is at them.
+    fn adopt_spare_classes(&self, catalog: &mut Catalog) {
+        for (name, said) in &catalog.spare_classes {
+            let class = self.registry.rate_class(name.as_bytes());
+            if let Some(pool) = catalog.pools.get_mut(said.pool.index()) {
+                pool.live.spare = class.and_then(|class| self.registry.spare_class(class));
             }
         }
     }

@@ -16,6 +16,10 @@ impl ClientNetwork {
             IpAddr::V6(address) => Self(u64::try_from(address.to_bits() >> 64).unwrap_or(0)),
         }
     }
+
+    pub(crate) const fn to_bytes(self) -> [u8; 8] {
+        self.0.to_be_bytes()
+    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! Time in, permission out: rate classes and bandwidth classes.
 //!
 //! A rate class says how many may start in any second and in any minute; who comes too early waits in a queue, one for
-//! each context. A bandwidth class says how many bytes may go in a second; its transfers share them fairly. All live state
+//! each context. A bandwidth class says how many bytes may go in a second; its transfers share them fairly. A rate class
+//! may also admit by what the nodes of a pool bear ([`SpareClass`]). All live state
 //! is in a [`Registry`], which survives every change of settings.
 //!
 //! This crate must not know HTTP, rules, async or clocks: every function whose answer depends on time is told the time
@@ -35,6 +36,7 @@ mod rate;
 mod reading;
 mod registry;
 mod roster;
+mod spare;
 mod time;
 
 pub use bandwidth::class::{BandwidthClass, Division, Party, Sharing};
@@ -47,4 +49,7 @@ pub use rate::class::{Order, RateClass};
 pub use rate::{Entry, Poll, RateClassId, Refusal, ShadowEntry, Ticket, TicketId, Wakes};
 pub use reading::{BandwidthReading, RateReading, Readings};
 pub use registry::{Bounds, Registry};
+pub use spare::limit::Answered;
+pub use spare::order::Rank;
+pub use spare::{Entrant, From, SpareClass, SpareLimits, SpareReading, Way};
 pub use time::Tick;

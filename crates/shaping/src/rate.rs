@@ -17,6 +17,9 @@ use waiting::Waiter;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RateClassId(pub(crate) u32);
 
+/// The shard of tickets that wait for spare capacity.
+pub(crate) const SPARE: u16 = u16::MAX - 1;
+
 /// Names one ticket. Unique in its registry, never used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TicketId(pub(crate) u64);

@@ -1,6 +1,6 @@
 //! Numbers for those who look on.
 
-use crate::{BandwidthClass, BandwidthClassId, RateClass, RateClassId};
+use crate::{BandwidthClass, BandwidthClassId, RateClass, RateClassId, SpareReading};
 
 /// How many waiting contexts a reading of a class names.
 pub(crate) const NAMED_MAX: usize = 32;
@@ -52,6 +52,8 @@ pub struct RateReading {
     /// Contexts in which somebody waits, with how many, the longest queues first; at most 32. The empty name is the one
     /// context of all who name none.
     pub waiting: Vec<(Box<[u8]>, u32)>,
+    /// Where the class admits by spare capacity.
+    pub spare: Option<SpareReading>,
 }
 
 /// A bandwidth class in numbers.

@@ -9,9 +9,10 @@ use crate::fingerprint::hash_of_name;
 use crate::rate::class::RateClass;
 use crate::rate::contexts::{Room, Tickets};
 use crate::rate::live::{House, LiveRateClass, News, lock};
-use crate::rate::{Entry, Poll, RateClassId, ShadowEntry, Ticket, Wakes};
+use crate::rate::{Entry, Poll, RateClassId, SPARE, ShadowEntry, Ticket, Wakes};
 use crate::reading::{BandwidthReading, NAMED_MAX, RateReading, Readings};
 use crate::roster::Roster;
+use crate::spare::SpareClass;
 use hashbrown::HashTable;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -57,7 +58,7 @@ pub struct Registry {
 impl Registry {
     /// A registry without classes. `seed` keys the fingerprints of contexts: random in production, fixed in a replay.
     pub fn new(bounds: Bounds, seed: [u64; 2]) -> Self {
-        let tickets = Tickets::new(bounds.tickets_max);
+        let tickets = Arc::new(Tickets::new(bounds.tickets_max));
         let room = Room { contexts_max: bounds.contexts_max, bytes_max: bounds.contexts_bytes_max };
         Self {
             house: House { tickets, key: seed, room, news: News::default() },
@@ -94,6 +95,9 @@ impl Registry {
                 Some(live) => wakes.append(live.adopt(*class, now.nanos())),
                 None => drop(self.rates.put(id, LiveRateClass::new(RateClassId(id), *class))),
             }
+            if let Some(live) = self.rates.get(id) {
+                wakes.append(live.adopt_spare(class, &self.house));
+            }
         }
         replace(&self.rate_names, names);
         let mut names = read(&self.bandwidth_names, Names::clone);
@@ -119,8 +123,20 @@ impl Registry {
         read(&self.bandwidth_names, |names| names.find(name)).map(BandwidthClassId)
     }
 
+    /// The class as one that admits by spare capacity; `None` if it does not.
+    pub fn spare_class(&self, class: RateClassId) -> Option<Arc<SpareClass>> {
+        let live = self.rates.get(class.0)?;
+        live.spare().filter(|_| live.said().spare.is_some()).cloned()
+    }
+
+    /// The class that a ticket waits for where it waits for spare capacity, whatever its class does now.
+    pub fn spare_class_of(&self, ticket: &Ticket) -> Option<Arc<SpareClass>> {
+        self.rates.get(ticket.class.0).filter(|_| ticket.shard == SPARE)?.spare().cloned()
+    }
+
     /// Starts, or takes a place at the end of the queue. Each `context` has a queue of its own; `None` is one more.
-    /// `client` counts where the class goes by clients.
+    /// `client` counts where the class goes by clients. A class that admits by spare capacity holds nobody up here, see
+    /// [`SpareClass::enter`].
     pub fn enter(
         &self,
         class: RateClassId,
@@ -236,7 +252,11 @@ fn rate_reading(name: &Name, live: &LiveRateClass, now: Tick) -> RateReading {
         forgotten: 0,
         overflowed: 0,
         waiting: Vec::new(),
+        spare: None,
     };
+    if let Some(spare) = live.spare() {
+        add_spare(&mut reading, spare, now);
+    }
     for (nth, shard) in live.all_shards().enumerate() {
         let mut shard = lock(shard);
         let now = shard.time(now.nanos());
@@ -270,6 +290,26 @@ fn rate_reading(name: &Name, live: &LiveRateClass, now: Tick) -> RateReading {
     reading.waiting.sort_by(|one, other| other.1.cmp(&one.1).then_with(|| one.0.cmp(&other.0)));
     reading.waiting.truncate(NAMED_MAX);
     reading
+}
+
+fn add_spare(reading: &mut RateReading, spare: &SpareClass, now: Tick) {
+    let (numbers, counts, waiting, starts_per_second) = spare.reading(now);
+    let backlog = numbers.waiting.iter().map(|count| u64::try_from(*count).unwrap_or(u64::MAX));
+    for (sum, part) in [
+        (&mut reading.starts_per_second, starts_per_second),
+        (&mut reading.backlog, backlog.fold(0, u64::saturating_add)),
+        (&mut reading.entered, counts.entered),
+        (&mut reading.started, counts.started),
+        (&mut reading.withdrawn, counts.withdrawn),
+        (&mut reading.refused, counts.refused),
+        (&mut reading.displaced, counts.displaced),
+        (&mut reading.declined, counts.declined),
+    ] {
+        *sum = sum.saturating_add(part);
+    }
+    reading.contexts = reading.contexts.saturating_add(numbers.groups);
+    reading.waiting.extend(waiting);
+    reading.spare = reading.class.spare.map(|_| numbers);
 }
 
 /// Names and the numbers they stand for, for good.

@@ -432,12 +432,35 @@ impl Numbers {
                 &|class| class.declined,
             ),
         ];
+        let spares: Vec<_> = rates.iter().filter_map(|class| Some((&class.name, class.spare?))).collect();
+        let spare: [Column<'_, (&String, shaping::SpareReading)>; 4] = [
+            (
+                "spare_class_places",
+                "Requests that may be at a pool at once, as its class has learnt it.",
+                gauge,
+                &|class| u64::from(class.1.places),
+            ),
+            ("spare_class_admitted", "Requests at the pool that its class let in.", gauge, &|class| {
+                u64::from(class.1.admitted)
+            }),
+            ("spare_class_passing", "Requests at the pool that did not ask its class.", gauge, &|class| {
+                u64::from(class.1.passing)
+            }),
+            (
+                "spare_class_slowness_per_mille",
+                "How long the nodes take, in thousandths of their best: the median of the last window.",
+                gauge,
+                &|class| class.1.slowness_per_mille,
+            ),
+        ];
         let bandwidths: Vec<_> = readings.bandwidths.iter().filter(|class| class.is_named).collect();
         let bandwidth: [Column<'_, &shaping::BandwidthReading>; 2] = [
             ("bandwidth_class_bytes", "Bytes that a bandwidth class granted.", counter, &|class| class.bytes),
             ("bandwidth_class_flows", "Transfers in a bandwidth class now.", gauge, &|class| class.flows),
         ];
         let left_out = table(encoder, &rates, |class| ("class", &class.name), &rate)?;
+        let spares: Vec<_> = spares.iter().collect();
+        let left_out = left_out + table(encoder, &spares, |class| ("class", class.0), &spare)?;
         Ok(left_out + table(encoder, &bandwidths, |class| ("class", &class.name), &bandwidth)?)
     }
 }

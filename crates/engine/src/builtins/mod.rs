@@ -41,6 +41,7 @@ mod rule;
 mod service_level;
 mod shape;
 mod sockets;
+mod spare;
 mod ssl;
 mod stream;
 mod sys;
@@ -49,6 +50,7 @@ mod unsupported;
 mod visit;
 
 pub use pending::reason as pending_reason;
+pub(crate) use visit::is_below;
 
 use crate::host::Host;
 use std::sync::LazyLock;

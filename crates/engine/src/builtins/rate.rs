@@ -1,7 +1,7 @@
 //! `rate.*`: rate classes. Semantics: a strict sliding window, first in first out in each context; an answer of
 //! `rate.use.noQueue` that lets through spends a place; `rate.peek` never does (ours).
 
-use super::{EVERYWHERE, LIVE};
+use super::{EVERYWHERE, LIVE, spare};
 use crate::decision::RateResult;
 use crate::host::{Host, Joined, Note};
 use shaping::{RateClassId, Registry, ShadowEntry};
@@ -29,7 +29,8 @@ pub(super) const ROWS: [Builtin<Host>; 4] = [
               answer is 1. Where there is no such class the answer is 0 at once, with a warning. A request that \
               waits longer than its virtual server allows gets 503 with Retry-After and spends no place, and so \
               does one that the class refuses because its queue is full or the wait would be too long. A client \
-              that leaves gives its place back.",
+              that leaves gives its place back. In a class with `rate = \"spare\"` the context names those between \
+              whom it is to be fair; without it they are the referring sites.",
         call: use_class,
     },
     Builtin {
@@ -101,6 +102,11 @@ fn use_class(call: &mut Call<'_, Host>) -> Answer {
     };
     let context = call.optional_string(1);
     if call.host.observes() {
+        if let Some(class) = call.host.shared.registry().spare_class(id) {
+            let result = spare::looked_at(call, &class, context.as_deref());
+            note(call, 0, result, 0);
+            return 1.into();
+        }
         let now = call.host.now.tick;
         let (place, wait, result) = match call.host.shared.shadow().shadow_enter(id, context.as_deref(), now)
         {
@@ -127,6 +133,11 @@ fn use_without_queue(call: &mut Call<'_, Host>) -> Answer {
     };
     let context = call.optional_string(1);
     let now = call.host.now.tick;
+    if let Some(class) = call.host.shared.registry().spare_class(id) {
+        let started = spare::try_start(call, class, context.as_deref());
+        note(call, 0, if started { RateResult::Started } else { RateResult::OverLimit }, 0);
+        return started.into();
+    }
     let started = call.host.classes().try_start(id, context.as_deref(), now);
     let place = call.place();
     call.host.tell_overflow(place);
@@ -138,6 +149,10 @@ fn backlog(call: &mut Call<'_, Host>) -> Answer {
     let Some(id) = class(call) else { return 0.into() };
     let context = (call.argument_count() > 1).then(|| call.bytes(1));
     let now = call.host.now.tick;
+    if let Some(class) = call.host.shared.registry().spare_class(id) {
+        spare::tell_if_unknown(call);
+        return i64::from(class.backlog(context.as_deref())).into();
+    }
     i64::from(call.host.classes().backlog(id, context.as_deref(), now)).into()
 }
 
@@ -145,6 +160,10 @@ fn peek(call: &mut Call<'_, Host>) -> Answer {
     let Some(id) = class(call) else { return (-1).into() };
     let context = (call.argument_count() > 1).then(|| call.bytes(1));
     let now = call.host.now.tick;
+    if let Some(class) = call.host.shared.registry().spare_class(id) {
+        spare::tell_if_unknown(call);
+        return class.peek(spare::asker(call, context.as_deref()).entrant()).into();
+    }
     call.host.classes().peek(id, context.as_deref(), now).into()
 }
 

@@ -91,7 +91,7 @@ fn has_host(call: &mut Call<'_, Host>) -> bool {
 }
 
 /// Whether the host is the listed one, or below it.
-fn is_below(host: &NamedHost, listed: &[u8]) -> bool {
+pub(crate) fn is_below(host: &NamedHost, listed: &[u8]) -> bool {
     match (host, NamedHost::of(listed)) {
         (NamedHost::Address(host), Some(NamedHost::Address(listed))) => *host == listed,
         (NamedHost::Name(host), Some(NamedHost::Name(listed))) => host

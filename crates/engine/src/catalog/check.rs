@@ -30,7 +30,7 @@ use std::time::Duration;
 use trafficscript::{Builtins, RunLimits};
 
 pub(super) const MISSING_KEY: DiagnosticId = DiagnosticId("missing-key");
-const UNKNOWN_POOL: DiagnosticId = DiagnosticId("unknown-pool");
+pub(super) const UNKNOWN_POOL: DiagnosticId = DiagnosticId("unknown-pool");
 const UNKNOWN_BANDWIDTH_CLASS: DiagnosticId = DiagnosticId("unknown-bandwidth-class");
 const CLASH: DiagnosticId = DiagnosticId("virtual-server-clash");
 const ADMIN_NOT_LOCAL: DiagnosticId = DiagnosticId("admin-not-local");
@@ -173,7 +173,12 @@ impl Checker<'_> {
         }
         self.failure_pools(&mut catalog.pools);
         for (name, class) in self.tables(&said.rate_classes, "rate classes", limits::CLASSES_MAX) {
-            catalog.rate_classes.push((name.value.clone(), rate_class(&class.value)));
+            let mut meant = rate_class(&class.value);
+            if let Some((spare, limits)) = self.spare(name, class, &catalog) {
+                meant.spare = Some(limits);
+                catalog.spare_classes.insert(name.value.clone(), spare);
+            }
+            catalog.rate_classes.push((name.value.clone(), meant));
         }
         for (name, class) in self.tables(&said.bandwidth_classes, "bandwidth classes", limits::CLASSES_MAX) {
             let most = class.value.max_node_connections.value().map_or(0, |count| count.0);
@@ -207,6 +212,7 @@ impl Checker<'_> {
             let server = self.virtual_server(name, server, &catalog, rules);
             catalog.virtual_servers.extend(server);
         }
+        self.visit_marks(&catalog);
         catalog
     }
 

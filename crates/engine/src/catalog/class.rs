@@ -20,6 +20,8 @@ pub(crate) fn rate_class(said: &said::RateClass) -> RateClass {
             Some(said::FairBy::Nobody) | None => Order::Arrival,
         },
         wait_max: said.max_wait.value().map(|length| length.0).filter(|wait| *wait > Duration::ZERO),
+        // Known when the pools are.
+        spare: None,
     }
 }
 

@@ -156,6 +156,13 @@ fn rule_line(server: &VirtualServer, stage: &str, attachment: &Attachment) -> St
 }
 
 fn rate_class_text(class: &RateClass) -> String {
+    if let Some(spare) = class.spare {
+        let (floor, ceiling) = (spare.floor, spare.ceiling);
+        return format!(
+            "as many as the pool bears, {floor} to {ceiling}, waits {}",
+            wait_text(class.wait_max)
+        );
+    }
     let second = class.per_second.map(|limit| format!("{limit} a second"));
     let minute = class.per_minute.map(|limit| format!("{limit} a minute"));
     let total_second = class.total_per_second.map(|limit| format!("{limit} a second in all"));

@@ -137,6 +137,9 @@ pub(crate) fn classes(
 }
 
 fn rate_class(name: &At<String>, class: &said::RateClass, source: &Arc<Source>) -> Option<Diagnostic> {
+    if *class.rate.value()? == said::RateBy::Spare {
+        return None;
+    }
     let second = class.max_rate_per_second.said()?;
     let minute = class.max_rate_per_minute.said()?;
     let (per_second, per_minute) = (second.value.0, minute.value.0);

@@ -28,6 +28,7 @@ mod rules;
 mod said;
 mod schema;
 mod select;
+mod spare;
 mod tls;
 mod units;
 mod virtual_server;
@@ -48,6 +49,7 @@ pub use pool::{
 };
 pub use rules::{CheckedRule, Rule, RuleStage, check_rule};
 pub use schema::schema;
+pub use spare::SpareUse;
 pub use tls::{ClientCheck, NodeTls, ServerTls, TlsVersion, Verification};
 pub use units::MemoryShare;
 pub(crate) use units::length_text;
@@ -95,6 +97,8 @@ pub struct Catalog {
     pub monitors: Vec<Arc<Monitor>>,
     /// By name, in the order written.
     pub rate_classes: Vec<(String, RateClass)>,
+    /// What is said besides of the rate classes that admit by spare capacity, by name.
+    pub spare_classes: BTreeMap<String, SpareUse>,
     /// By name, in the order written.
     pub bandwidth_classes: Vec<(String, BandwidthClass)>,
     /// How many requests of a bandwidth class may be at nodes, by its name, where that is limited.

@@ -410,6 +410,20 @@ said_table! {
         max_queue: Count<0, 1_000_000> => 0,
         /// How long a request may wait: whoever would wait longer is told at once. 0 leaves it to the `timeout` of the virtual server.
         max_wait: Length<0> => 0,
+        /// What the class goes by: numbers, or what the nodes of a pool bear.
+        rate: RateBy => "numbers",
+        /// With `rate = "spare"`: the pool whose nodes are watched. A pool has one such class.
+        spare_of: Text => optional,
+        /// With `rate = "spare"`: so many requests that asked may be at the pool at once, however slow it is.
+        floor: Count<1, 100_000> => 1,
+        /// With `rate = "spare"`: more than this are not let in, however fast it is.
+        ceiling: Count<1, 100_000> => 1_000,
+        /// With `rate = "spare"`: sites whose visitors come in before others', `"partner.example"`; a name stands for those
+        /// below it.
+        partners: OneOrMany<Text> => optional,
+        /// With `rate = "spare"`: the mark by which visitors who are inside already are known, besides by the page of ours that
+        /// led them on. A rule sets it as a cookie, and it stands in `marks` of the virtual server.
+        visit_mark: Text => optional,
         /// For people.
         note: Text => "",
     }
@@ -555,6 +569,18 @@ said_choice! {
         /// first served, and a client who fills a full queue makes room for one who has fewer in it; they have equal
         /// shares, however many transfers they have.
         Client = "client",
+    }
+}
+
+said_choice! {
+    /// What a rate class goes by.
+    pub(crate) RateBy {
+        /// So many a second and a minute.
+        Numbers = "numbers",
+        /// What the nodes of a pool bear: as many at once as they answer without becoming slow. First come those who are inside
+        /// already, then partners, feed readers and players, all other entries by turns between the sites that send
+        /// them, and last what other pages show as a part of themselves.
+        Spare = "spare",
     }
 }
 

@@ -163,6 +163,12 @@ impl Host {
         }
     }
 
+    /// Whether the client brought this mark, and it was good.
+    pub(crate) fn holds_mark(&self, name: &[u8]) -> bool {
+        let mark = self.mark(name);
+        mark.is_some_and(|mark| self.marks.as_ref().and_then(|seen| seen.came(mark)) == Some(Came::Held))
+    }
+
     /// The names of the virtual server's marks, for a rule that asks for all cookies.
     pub(crate) fn mark_names(&self) -> Vec<Arc<[u8]>> {
         self.virtual_server().marks.names.iter().map(|mark| Arc::clone(&mark.name)).collect()

@@ -7,6 +7,7 @@ mod errand;
 mod kind;
 mod marks;
 mod queue;
+mod spare;
 mod stream;
 
 pub(crate) use completion::Completion;
@@ -15,6 +16,7 @@ pub use edit::{cookie_name, cookie_value};
 pub(crate) use errand::{OnErrand, go, refused};
 pub(crate) use marks::MarksSeen;
 pub(crate) use queue::Joined;
+pub(crate) use spare::Asker;
 pub(crate) use stream::{Answered, LineEnd, Raw, Searched, Side, Want};
 
 use crate::bodies::{Bodies, Place, Work};
@@ -29,6 +31,7 @@ use crate::random::Random;
 use crate::request_id::{RequestId, RequestName};
 use crate::settings::{AskedLine, NodeAnswered, Settings};
 use crate::shared::Shared;
+use crate::spare::SparePlace;
 use crate::time::Now;
 use crate::transaction::Watched;
 use message::{RequestHead, ResponseHead};
@@ -355,6 +358,8 @@ pub struct Host {
     pub(crate) kind: Option<RequestKind>,
     /// Who it is to the guard; `None` where there is none, or it does not care.
     pub(crate) watched: Option<Box<Watched>>,
+    /// A rule was let in by a class that admits by spare capacity.
+    pub(crate) spare: Option<SparePlace>,
 }
 
 impl Host {
@@ -405,6 +410,7 @@ impl Host {
             marks: None,
             kind: None,
             watched: None,
+            spare: None,
         }
     }
 

@@ -33,14 +33,25 @@ impl Host {
     ) -> Joined {
         let now = self.now.tick;
         let client = ClientNetwork::of(self.arrival.client);
-        let entry = self.shared.registry().enter(id, context.as_deref(), client, now);
-        self.tell_overflow(place);
+        let spare = self.shared.registry().spare_class(id);
         let note = |host: &mut Self, backlog, result| {
             let (class, context) = (class.clone(), context.clone());
             host.note(place, Note::Rate { class, context, backlog, waited_micros: 0, result })
         };
+        if spare.as_ref().is_some_and(|spare| self.needs_no_place(spare, place)) {
+            note(self, 0, RateResult::Started);
+            return Joined::Started;
+        }
+        let entry = match &spare {
+            Some(spare) => spare.enter(self.asker(&class, context.as_deref()).entrant(), now),
+            None => self.shared.registry().enter(id, context.as_deref(), client, now),
+        };
+        self.tell_overflow(place);
         match entry {
             Entry::Started => {
+                if let Some(spare) = spare {
+                    self.come_in(spare);
+                }
                 note(self, 0, RateResult::Started);
                 Joined::Started
             }

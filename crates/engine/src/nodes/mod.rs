@@ -34,7 +34,7 @@ use budget::RetryBudget;
 use choose::Members;
 use core::time::Duration;
 use queue::NodeQueue;
-use shaping::Tick;
+use shaping::{SpareClass, Tick};
 use state::{MemberState, NodeState};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -226,6 +226,8 @@ pub(crate) struct PoolLive {
     budget: Arc<RetryBudget>,
     counters: Arc<PoolCounters>,
     ejecting: Mutex<()>,
+    /// The class that admits by what this pool bears, if there is one.
+    pub(crate) spare: Option<Arc<SpareClass>>,
 }
 
 impl PoolLive {

@@ -22,6 +22,7 @@ mod protection;
 mod record;
 mod rules;
 mod secure;
+mod spare;
 mod through;
 mod told;
 
@@ -202,6 +203,10 @@ impl Transaction {
     /// Before the head of an answer goes out, its marks are signed.
     #[inline]
     fn sealed(&mut self, next: Next) -> Next {
+        if self.host.spare.is_some() && !matches!(next, Next::Ask(_) | Next::Forward { .. }) {
+            // It does not come to the pool.
+            self.host.spare = None;
+        }
         if matches!(next, Next::Deliver | Next::Answer | Next::Finish | Next::Ask(Ask::Send))
             && !self.virtual_server().marks.is_empty()
         {
@@ -302,6 +307,7 @@ impl Transaction {
     /// The client left before it got its whole answer. A place in a queue is given back and spends no slot.
     pub fn abandon(&mut self, now: Now) {
         self.host.now = now;
+        self.host.spare = None;
         self.host.withdraw(RateResult::Left);
         self.origin = Origin::ClientLeft;
         self.host.shared.counters().clients_left.add_one();

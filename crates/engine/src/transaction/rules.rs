@@ -11,6 +11,7 @@ use crate::errand::ErrandError;
 use crate::host::{Answered, End, Host, Note, OnErrand, Running, Stage, Waiting};
 use crate::limits;
 use crate::log_text::log_text;
+use crate::spare::SparePlace;
 use core::time::Duration;
 use shaping::{Poll, Tick};
 use source::Span;
@@ -170,6 +171,8 @@ impl Runner {
             Some(Waiting::Turn { ticket, since, note }) => match host.shared.registry().poll(&ticket, now) {
                 Poll::Started { wakes } => {
                     host.shared.wake(wakes);
+                    let spare = host.shared.registry().spare_class_of(&ticket);
+                    host.spare = spare.map(|class| SparePlace::admitted(&host.shared, class));
                     host.settle_rate(note, now.since(since), RateResult::Started);
                     Waited::Answer(Some(Value::from(1)))
                 }

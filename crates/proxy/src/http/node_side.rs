@@ -16,7 +16,7 @@ use crate::wire::{Broken, Link, Wire};
 use engine::catalog::{Pool, PoolId};
 use engine::{
     Attempts, Choice, ClassPlace, ErrorKind, InFlight, LeastRate, Next, NodeEnds, NodeIndex, Progress,
-    RequestBody, TransactionError, Turn, Turned,
+    RequestBody, SparePlace, TransactionError, Turn, Turned,
 };
 use http1::{BodyKind, Decoded, HeadScan, RequestMethod, connection_options, decode_response};
 use message::{Known, Version};
@@ -50,6 +50,8 @@ pub(crate) struct AtNode<N> {
     pub(super) owner: Option<Behalf>,
     /// Its place among those of its bandwidth class; given back when it is dropped.
     class_place: Option<ClassPlace>,
+    /// Its place among those that the pool bears; given back when it is dropped.
+    pub(super) spare_place: Option<SparePlace>,
     /// Its place at the node; given back when it is dropped.
     in_flight: Option<InFlight>,
 }
@@ -108,6 +110,7 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
         let mut pool_id = self.transaction.pool_in_service(pool_id, self.now.tick);
         let mut pool = pinned.catalog.pool(pool_id);
         pool.earn_retries();
+        let spare_place = self.transaction.spare_place(pool_id);
         let mut tried: Vec<NodeIndex> = Vec::new();
         let mut failure = TransactionError { kind: ErrorKind::NoNode, progress: Progress::NothingSent };
         let mut attempts = Attempts::default();
@@ -138,12 +141,16 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
             match self.try_node((pool, pool_id), (index, in_flight)).await {
                 Ok(mut at) => {
                     at.class_place = class_place;
+                    at.spare_place = spare_place;
                     return Ok(self.take_answer(at, (pool, index)));
                 }
                 Err(Miss::Gone(gone)) => return Err(gone),
                 Err(Miss::Failed { error, .. }) => failure = error,
             }
             self.note_failure((pool, index), failure);
+            if let Some(place) = &spare_place {
+                self.transaction.note_failed_pace(place, failure, self.worker.clock.tick());
+            }
             attempts.count(failure);
             if !self.transaction.may_retry(failure, attempts) {
                 break;
@@ -165,6 +172,9 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
         let asked = self.now.tick;
         self.now = self.worker.clock.now();
         let (status, now) = (self.transaction.response_slot().status(), self.now.tick);
+        if let Some(place) = self.at_node.as_ref().and_then(|at| at.spare_place.as_ref()) {
+            self.transaction.note_pace(place, (status, now.since(asked)), now);
+        }
         match pool.answered(index, (status, now.since(asked)), now) {
             Turned::Nothing => {}
             turned => self.tell_turned((pool, index), turned),
@@ -339,6 +349,7 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
             keep_alive: false,
             owner: None,
             class_place: None,
+            spare_place: None,
             in_flight: None,
         })
     }

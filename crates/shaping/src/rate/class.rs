@@ -1,5 +1,6 @@
 //! What an operator says of a rate class, and what it means to a queue.
 
+use crate::spare::SpareLimits;
 use crate::time::nanos_of;
 use core::num::NonZeroU32;
 use core::time::Duration;
@@ -22,6 +23,8 @@ pub struct RateClass {
     pub total_per_minute: Option<NonZeroU32>,
     /// Who of those who wait in one context is next.
     pub order: Order,
+    /// The class admits by what a pool bears, see [`SpareClass`](crate::SpareClass), instead of by numbers.
+    pub spare: Option<SpareLimits>,
 }
 
 /// Who of those who wait in one context is next.

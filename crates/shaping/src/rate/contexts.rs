@@ -39,7 +39,7 @@ impl Tickets {
         self.waiting.load(Ordering::Relaxed)
     }
 
-    fn take(&self) -> Option<TicketId> {
+    pub(crate) fn take(&self) -> Option<TicketId> {
         if self.waiting.fetch_add(1, Ordering::Relaxed) >= self.waiting_max {
             self.give_back(1);
             return None;
@@ -56,7 +56,7 @@ impl Tickets {
         self.waiting() >= self.waiting_max
     }
 
-    fn give_back(&self, count: usize) {
+    pub(crate) fn give_back(&self, count: usize) {
         self.waiting.fetch_sub(count, Ordering::Relaxed);
     }
 }

@@ -3,13 +3,14 @@
 use super::class::{RateClass, Settings, Window};
 use super::contexts::{Around, Entered, Newcomer, Place, Room, Shard, Tickets};
 use super::total::Total;
-use super::{Entry, Poll, RateClassId, ShadowEntry, Ticket, Wakes};
+use super::{Entry, Poll, RateClassId, SPARE, ShadowEntry, Ticket, Wakes};
 use crate::Tick;
 use crate::client::ClientNetwork;
 use crate::fingerprint::Fingerprint;
+use crate::spare::SpareClass;
 use core::time::Duration;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// The shard of the two contexts that have no name, as tickets name it.
 const PLAIN: u16 = u16::MAX;
@@ -22,7 +23,7 @@ const SHARDS: usize = 16;
 /// What all calls into a class need of their registry.
 #[derive(Debug)]
 pub(crate) struct House {
-    pub(crate) tickets: Tickets,
+    pub(crate) tickets: Arc<Tickets>,
     pub(crate) key: [u64; 2],
     pub(crate) room: Room,
     pub(crate) news: News,
@@ -65,6 +66,8 @@ pub(crate) struct LiveRateClass {
     total: Mutex<Total>,
     plain: Mutex<Shard>,
     shards: OnceLock<Box<[Mutex<Shard>]>>,
+    /// Made when the class first admits by spare capacity.
+    spare: OnceLock<Arc<SpareClass>>,
 }
 
 /// A call's moment and what it works with.
@@ -93,7 +96,22 @@ impl LiveRateClass {
             total: Mutex::new(Total::new(&class)),
             plain: Mutex::new(Shard::unnamed(settings, 2)),
             shards: OnceLock::new(),
+            spare: OnceLock::new(),
         }
+    }
+
+    /// The part that admits by spare capacity, if the class has ever done that.
+    pub(crate) fn spare(&self) -> Option<&Arc<SpareClass>> {
+        self.spare.get()
+    }
+
+    /// Takes over what concerns spare capacity.
+    pub(crate) fn adopt_spare(&self, class: &RateClass, house: &House) -> Wakes {
+        if class.spare.is_some() {
+            let make = || SpareClass::new(self.id, class, house.key, Arc::clone(&house.tickets));
+            self.spare.get_or_init(|| Arc::new(make()));
+        }
+        self.spare.get().map_or_else(Wakes::default, |spare| spare.adopt(class))
     }
 
     pub(crate) fn said(&self) -> RateClass {
@@ -212,11 +230,17 @@ impl LiveRateClass {
     }
 
     pub(crate) fn poll(&self, ticket: &Ticket, now: u64, house: &House) -> Poll {
+        if ticket.shard == SPARE {
+            return self.spare.get().map_or(Poll::Gone, |spare| spare.poll(ticket, now));
+        }
         let ask = |shard: &mut Shard, now, around: &mut Around<'_>| shard.poll(ticket, now, around);
         self.use_ticket(ticket, (now, house), ask).unwrap_or(Poll::Gone)
     }
 
     pub(crate) fn withdraw(&self, ticket: &Ticket, now: u64, house: &House) -> Wakes {
+        if ticket.shard == SPARE {
+            return self.spare.get().map_or_else(Wakes::default, |spare| spare.withdraw(ticket));
+        }
         let ask = |shard: &mut Shard, _, around: &mut Around<'_>| shard.withdraw(ticket, around);
         self.use_ticket(ticket, (now, house), ask).unwrap_or_default()
     }

@@ -11,3 +11,4 @@ mod fluid;
 mod rate_laws;
 mod rate_order;
 mod rate_stories;
+mod spare;

@@ -412,6 +412,7 @@ fn classes() -> impl Strategy<Value = Vec<RateClass>> {
             total_per_second: total_second.and_then(NonZeroU32::new),
             total_per_minute: total_minute.and_then(NonZeroU32::new),
             order: if by_clients { Order::Clients } else { Order::Arrival },
+            spare: None,
         }
     });
     proptest::collection::vec(class, 1..4)
