@@ -432,8 +432,9 @@ impl Numbers {
                 &|class| class.declined,
             ),
         ];
-        let spares: Vec<_> = rates.iter().filter_map(|class| Some((&class.name, class.spare?))).collect();
-        let spare: [Column<'_, (&String, shaping::SpareReading)>; 4] = [
+        let spares: Vec<(&str, shaping::SpareReading)> =
+            rates.iter().filter_map(|class| Some((class.name.as_str(), class.spare?))).collect();
+        let spare: [Column<'_, (&str, shaping::SpareReading)>; 4] = [
             (
                 "spare_class_places",
                 "Requests that may be at a pool at once, as its class has learnt it.",
@@ -459,7 +460,6 @@ impl Numbers {
             ("bandwidth_class_flows", "Transfers in a bandwidth class now.", gauge, &|class| class.flows),
         ];
         let left_out = table(encoder, &rates, |class| ("class", &class.name), &rate)?;
-        let spares: Vec<_> = spares.iter().collect();
         let left_out = left_out + table(encoder, &spares, |class| ("class", class.0), &spare)?;
         Ok(left_out + table(encoder, &bandwidths, |class| ("class", &class.name), &bandwidth)?)
     }

@@ -25,6 +25,7 @@ mod pacing;
 mod pools;
 mod rules;
 mod settings;
+mod spare;
 mod spooled;
 mod strict;
 mod tls;
