@@ -51,5 +51,5 @@ pub use reading::{BandwidthReading, RateReading, Readings};
 pub use registry::{Bounds, Registry};
 pub use spare::limit::Answered;
 pub use spare::order::Rank;
-pub use spare::{Entrant, From, SpareClass, SpareLimits, SpareReading, Way};
+pub use spare::{Entrant, Group, SpareClass, SpareLimits, SpareReading, Way};
 pub use time::Tick;

@@ -54,12 +54,12 @@ pub struct Entrant<'a> {
     /// Who comes in before whom.
     pub rank: Rank,
     /// Between whom it is to be fair within the rank.
-    pub from: From<'a>,
+    pub group: Group<'a>,
 }
 
 /// With whom somebody shares his turns.
 #[derive(Clone, Copy, Debug)]
-pub enum From<'a> {
+pub enum Group<'a> {
     /// With all whom this site sends; any other name will do.
     Site(&'a [u8]),
     /// With all of whom nobody knows who sent them; if their page surges, with those who land on it.
@@ -201,7 +201,7 @@ impl SpareClass {
     pub fn enter(&self, entrant: Entrant<'_>, now: Tick) -> Entry {
         let mut state = lock(&self.state);
         let now = state.time(now);
-        let (group, name) = self.group_of(entrant.from, &mut state, now);
+        let (group, name) = self.group_of(entrant.group, &mut state, now);
         if state.may_start(entrant.rank, group) {
             state.order.pass(entrant.rank, (group, name));
             state.counts.entered = state.counts.entered.saturating_add(1);
@@ -291,7 +291,7 @@ impl SpareClass {
     pub fn try_start(&self, entrant: Entrant<'_>, now: Tick) -> bool {
         let mut state = lock(&self.state);
         let now = state.time(now);
-        let (group, name) = self.group_of(entrant.from, &mut state, now);
+        let (group, name) = self.group_of(entrant.group, &mut state, now);
         let may_start = state.may_start(entrant.rank, group);
         if may_start {
             state.order.pass(entrant.rank, (group, name));
@@ -307,7 +307,7 @@ impl SpareClass {
     /// Whether [`Self::try_start`] would say yes. Changes nothing.
     pub fn peek(&self, entrant: Entrant<'_>) -> bool {
         let state = lock(&self.state);
-        let group = self.name_of(entrant.from).0;
+        let group = self.name_of(entrant.group).0;
         state.may_start(entrant.rank, group)
     }
 
@@ -376,21 +376,21 @@ impl SpareClass {
     }
 
     /// Whose turns they are, and the name for those who look on. Counts a landing.
-    fn group_of<'a>(&self, from: From<'a>, state: &mut State, now: u64) -> (Fingerprint, &'a [u8]) {
-        let (group, name) = self.name_of(from);
-        match from {
-            From::Landing(page) if state.landings.note(Fingerprint::of(self.key, page), now) => {
+    fn group_of<'a>(&self, of: Group<'a>, state: &mut State, now: u64) -> (Fingerprint, &'a [u8]) {
+        let (group, name) = self.name_of(of);
+        match of {
+            Group::Landing(page) if state.landings.note(Fingerprint::of(self.key, page), now) => {
                 (Fingerprint::of(self.key, page), page)
             }
             _ => (group, name),
         }
     }
 
-    fn name_of<'a>(&self, from: From<'a>) -> (Fingerprint, &'a [u8]) {
-        match from {
-            From::Site(name) => (Fingerprint::of(self.key, name), name),
-            From::Landing(_) => (Fingerprint::of(self.key, b"(direct)"), b"(direct)"),
-            From::Client(client) => (Fingerprint::of(self.key, &client.to_bytes()), b"(client)"),
+    fn name_of<'a>(&self, of: Group<'a>) -> (Fingerprint, &'a [u8]) {
+        match of {
+            Group::Site(name) => (Fingerprint::of(self.key, name), name),
+            Group::Landing(_) => (Fingerprint::of(self.key, b"(direct)"), b"(direct)"),
+            Group::Client(client) => (Fingerprint::of(self.key, &client.to_bytes()), b"(client)"),
         }
     }
 }

@@ -37,10 +37,10 @@ impl Checker<'_> {
     ) -> Option<(SpareUse, SpareLimits)> {
         let class = &said.value;
         if *class.rate.value()? != RateBy::Spare {
-            self.spare_keys_without_spare(class);
+            self.spare_keys_without_spare(said);
             return None;
         }
-        self.numbers_beside_spare(class);
+        self.numbers_beside_spare(said);
         let pool = self.required(&class.spare_of, "spare_of", name, said.span)?;
         let pool_name = &pool.value.0;
         let Some(at) = catalog.pools.iter().position(|known| *known.name == **pool_name) else {
@@ -61,7 +61,7 @@ impl Checker<'_> {
         let (floor, ceiling) = (class.floor.said()?, class.ceiling.said()?);
         if ceiling.value.0 < floor.value.0 {
             let message = "`ceiling` is below `floor`".to_owned();
-            let span = if ceiling.span == Span::default() { floor.span } else { ceiling.span };
+            let span = span_of(&class.ceiling, said.span).unwrap_or(floor.span);
             self.error(BAD_VALUE, message, span, "the floor is the least that is let in");
         }
         let meant = SpareUse {
@@ -91,13 +91,14 @@ impl Checker<'_> {
         partners
     }
 
-    fn numbers_beside_spare(&mut self, class: &said::RateClass) {
+    fn numbers_beside_spare(&mut self, said: &At<said::RateClass>) {
+        let class = &said.value;
         let numbers = [
-            ("max_rate_per_second", span_of(&class.max_rate_per_second)),
-            ("max_rate_per_minute", span_of(&class.max_rate_per_minute)),
-            ("total_per_second", span_of(&class.total_per_second)),
-            ("total_per_minute", span_of(&class.total_per_minute)),
-            ("fair_by", span_of(&class.fair_by)),
+            ("max_rate_per_second", span_of(&class.max_rate_per_second, said.span)),
+            ("max_rate_per_minute", span_of(&class.max_rate_per_minute, said.span)),
+            ("total_per_second", span_of(&class.total_per_second, said.span)),
+            ("total_per_minute", span_of(&class.total_per_minute, said.span)),
+            ("fair_by", span_of(&class.fair_by, said.span)),
         ];
         for (key, span) in numbers {
             let Some(span) = span else { continue };
@@ -108,13 +109,14 @@ impl Checker<'_> {
         }
     }
 
-    fn spare_keys_without_spare(&mut self, class: &said::RateClass) {
+    fn spare_keys_without_spare(&mut self, said: &At<said::RateClass>) {
+        let class = &said.value;
         let keys = [
-            ("spare_of", span_of(&class.spare_of)),
-            ("floor", span_of(&class.floor)),
-            ("ceiling", span_of(&class.ceiling)),
-            ("partners", span_of(&class.partners)),
-            ("visit_mark", span_of(&class.visit_mark)),
+            ("spare_of", span_of(&class.spare_of, said.span)),
+            ("floor", span_of(&class.floor, said.span)),
+            ("ceiling", span_of(&class.ceiling, said.span)),
+            ("partners", span_of(&class.partners, said.span)),
+            ("visit_mark", span_of(&class.visit_mark, said.span)),
         ];
         for (key, span) in keys {
             let Some(span) = span else { continue };
@@ -146,7 +148,7 @@ impl Checker<'_> {
     }
 }
 
-/// Where it was written; `None` if it was not.
-fn span_of<T>(slot: &Slot<T>) -> Option<Span> {
-    slot.said().map(|at| at.span).filter(|span| *span != Span::default())
+/// Where it was written; `None` if it was not: what stands in for it has the place of the whole table.
+fn span_of<T>(slot: &Slot<T>, table: Span) -> Option<Span> {
+    slot.said().map(|at| at.span).filter(|span| *span != table)
 }

@@ -4,7 +4,7 @@ use super::{Host, Knowledge, Note};
 use crate::builtins::is_below;
 use crate::catalog::SpareUse;
 use crate::spare::SparePlace;
-use shaping::{ClientNetwork, Entrant, From, Rank, SpareClass};
+use shaping::{ClientNetwork, Entrant, Group, Rank, SpareClass};
 use source::{Source, Span};
 use std::sync::Arc;
 use trafficscript::ByteString;
@@ -13,7 +13,7 @@ use visit::{Host as NamedHost, Referer, RequestKind, path_of};
 /// An entrant whose names are owned.
 pub(crate) struct Asker {
     rank: Rank,
-    from: Owned,
+    group: Owned,
 }
 
 enum Owned {
@@ -24,12 +24,12 @@ enum Owned {
 
 impl Asker {
     pub(crate) fn entrant(&self) -> Entrant<'_> {
-        let from = match &self.from {
-            Owned::Site(name) => From::Site(name),
-            Owned::Landing(path) => From::Landing(path),
-            Owned::Client(client) => From::Client(*client),
+        let group = match &self.group {
+            Owned::Site(name) => Group::Site(name),
+            Owned::Landing(path) => Group::Landing(path),
+            Owned::Client(client) => Group::Client(*client),
         };
-        Entrant { rank: self.rank, from }
+        Entrant { rank: self.rank, group }
     }
 }
 
@@ -61,7 +61,7 @@ impl Host {
         let referer = Referer::of(self.request.fields().get(b"Referer").unwrap_or_default());
         let rank = self.rank(kind, &referer, said);
         let client = || Owned::Client(ClientNetwork::of(self.arrival.client));
-        let from = match (context, rank) {
+        let group = match (context, rank) {
             (Some(name), _) => Owned::Site(name.into()),
             // Anybody can say that he is inside: it is worth one client's turns.
             (None, Rank::Inside | Rank::App) => client(),
@@ -71,7 +71,7 @@ impl Host {
                 Owned::Landing(path_of(target).into())
             }
         };
-        Asker { rank, from }
+        Asker { rank, group }
     }
 
     fn rank(&self, kind: RequestKind, referer: &Referer, said: Option<&SpareUse>) -> Rank {

@@ -8,5 +8,6 @@ mod memory;
 mod records;
 mod rule_counters;
 mod simulation;
+mod spare;
 mod spec;
 mod translation;

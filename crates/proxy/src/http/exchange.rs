@@ -549,8 +549,6 @@ impl<'a, S: Wire, D: Dial> Exchange<'a, S, D> {
 
     /// The node changes the protocol: bytes go both ways until both sides are through.
     async fn tunnel(&mut self, mut at: Box<AtNode<D::Stream>>) -> After {
-        // How long it lasts says nothing of what the node bears.
-        at.spare_place = None;
         self.mark_client();
         let reply = Reply { upgrade: true, ..self.reply(Framing::Nothing, true) };
         let mut out = self.worker.buffers.output();

@@ -20,6 +20,7 @@ use engine::{
 };
 use http1::{BodyKind, Decoded, HeadScan, RequestMethod, connection_options, decode_response};
 use message::{Known, Version};
+use shaping::Tick;
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -32,6 +33,8 @@ const ANSWER_READ_BYTES: usize = 68 * 1024;
 const INTERIM_MAX: u32 = 16;
 /// How long a node may think about `Expect: 100-continue` before the body is sent all the same.
 const CONTINUE_PATIENCE: Duration = Duration::from_secs(1);
+
+const SWITCHING_PROTOCOLS: u16 = 101;
 
 /// A node that has the request.
 pub(crate) struct AtNode<N> {
@@ -172,9 +175,7 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
         let asked = self.now.tick;
         self.now = self.worker.clock.now();
         let (status, now) = (self.transaction.response_slot().status(), self.now.tick);
-        if let Some(place) = self.at_node.as_ref().and_then(|at| at.spare_place.as_ref()) {
-            self.transaction.note_pace(place, (status, now.since(asked)), now);
-        }
+        self.note_pace((status, now.since(asked)), now);
         match pool.answered(index, (status, now.since(asked)), now) {
             Turned::Nothing => {}
             turned => self.tell_turned((pool, index), turned),
@@ -183,6 +184,17 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
         let next = self.transaction.response_received(self.now);
         self.obey_rules();
         next
+    }
+
+    /// What the answer's coming says of what the pool bears.
+    fn note_pace(&mut self, (status, took): (u16, Duration), now: Tick) {
+        let Some(at) = &mut self.at_node else { return };
+        let Some(place) = &at.spare_place else { return };
+        self.transaction.note_pace(place, (status, took), now);
+        if status == SWITCHING_PROTOCOLS {
+            // How long what follows lasts says nothing of that.
+            at.spare_place = None;
+        }
     }
 
     #[cold]

@@ -10,7 +10,7 @@ const RULES: [(&str, &str); 1] = [(
 
 fn spare(settings: &str) -> String {
     format!(
-        "{}[rate_classes.spare]\nrate = \"spare\"\nspare_of = \"web\"\n{settings}",
+        "{}[rate_classes.spare]\nrate = \"spare\"\nspare_of = \"nodes\"\n{settings}",
         PLAIN.replace("pool = ", "marks = [\"visit\"]\nrequest_rules = [\"enter\"]\npool = ")
     )
 }

@@ -3,7 +3,7 @@
 use core::time::Duration;
 use proptest::prelude::*;
 use shaping::{
-    Answered, Bounds, Entrant, Entry, From, Poll, Rank, RateClass, Refusal, Registry, SpareClass,
+    Answered, Bounds, Entrant, Entry, Group, Poll, Rank, RateClass, Refusal, Registry, SpareClass,
     SpareLimits, Tick, Ticket, TicketId, Wakes, Way,
 };
 use std::collections::BTreeSet;
@@ -23,7 +23,7 @@ fn registry(class: RateClass) -> (Registry, Arc<SpareClass>) {
 }
 
 fn link(site: &str) -> Entrant<'_> {
-    Entrant { rank: Rank::Entry, from: From::Site(site.as_bytes()) }
+    Entrant { rank: Rank::Entry, group: Group::Site(site.as_bytes()) }
 }
 
 fn at(millis: u64) -> Tick {
@@ -74,7 +74,7 @@ fn requests_that_do_not_ask_take_the_room_of_those_who_do_but_never_the_floor() 
 #[test]
 fn a_hidden_crowd_that_lands_on_one_page_is_one_more_site_and_the_others_who_hide_do_not_wait_behind_it() {
     let (registry, spare) = registry(class(1, 1));
-    let landing = |page: &'static str| Entrant { rank: Rank::Entry, from: From::Landing(page.as_bytes()) };
+    let landing = |page: &'static str| Entrant { rank: Rank::Entry, group: Group::Landing(page.as_bytes()) };
     assert_eq!(spare.enter(landing("/story"), at(0)), Entry::Started);
     let crowd: Vec<Ticket> = (1..40).map(|nth| queued(spare.enter(landing("/story"), at(nth)))).collect();
     assert!(spare.backlog(Some(b"/story")) >= 30);
