@@ -232,6 +232,7 @@ impl Limit {
 }
 
 #[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "numbers of tests are small")]
 mod tests {
     use super::*;
     use proptest::prelude::*;

@@ -275,6 +275,7 @@ impl Lane {
 }
 
 #[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "numbers of tests are small")]
 mod tests {
     use super::*;
     use proptest::prelude::*;

@@ -136,7 +136,7 @@ fn a_class_that_goes_by_numbers_again_lets_all_who_wait_go_on() {
     assert!(registry.spare_class(registry.rate_class(b"spare").unwrap()).is_none());
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 enum Op {
     Enter(usize, usize),
     Try(usize, usize),
@@ -218,7 +218,7 @@ impl World {
                     }
                     Entry::Queued { ticket, .. } => self.waiting.push((Rank::ALL[rank], site, ticket)),
                     Entry::Refused { reason, .. } => {
-                        assert_eq!((reason, self.waiting.len()), (Refusal::TooManyTickets, 50),)
+                        assert_eq!((reason, self.waiting.len()), (Refusal::TooManyTickets, 50));
                     }
                 }
             }
@@ -242,7 +242,6 @@ impl World {
                 let wakes = self.spare.leave(Way::Passed);
                 self.wake(wakes);
             }
-            Op::Leave(_) => {}
             Op::Answer(millis) => {
                 for _ in 0..12 {
                     self.now += 10;
@@ -256,7 +255,7 @@ impl World {
                 let wakes = self.registry.withdraw(ticket, at(self.now));
                 self.wake(wakes);
             }
-            Op::Withdraw(_) => {}
+            Op::Leave(_) | Op::Withdraw(_) => {}
             Op::Adopt(floor, more) => {
                 self.limits = (floor, floor + more);
                 let wakes = self.registry.adopt(
@@ -303,9 +302,9 @@ proptest! {
         let mut waiting: Vec<(usize, usize, Ticket)> = Vec::new();
         let mut served = vec![0_usize; crowds];
         for round in 0..rounds {
-            for site in 0..crowds {
+            for (site, name) in SITES.iter().enumerate().take(crowds) {
                 while waiting.iter().filter(|(of, ..)| *of == site).count() < 3 {
-                    waiting.push((site, round, queued(spare.enter(link(SITES[site]), at(1)))));
+                    waiting.push((site, round, queued(spare.enter(link(name), at(1)))));
                 }
             }
             if round % seldom == 0 {
