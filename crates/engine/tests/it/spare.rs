@@ -11,7 +11,7 @@ use std::sync::Arc;
 const CATALOG: &str = "[virtual_servers.site]\nlisten = \":80\"\npool = \"web\"\nrequest_rules = [RULE]\n\
     [pools.web]\nnodes = \"10.0.0.1:80\"\n[rate_classes.spare]\nrate = \"spare\"\nspare_of = \"web\"\n";
 
-fn events(rule: &str, knowledge: Knowledge) -> Vec<Event> {
+fn events(rule: &str, knowledge: &Knowledge) -> Vec<Event> {
     let files = MemoryFiles::default()
         .with("tidegate.toml", CATALOG.replace("RULE", rule))
         .with("rules/enter.rts", "rate.use( \"spare\" ); log.info( rate.getBacklog( \"spare\" ) );");
@@ -37,7 +37,7 @@ fn results(events: &[Event]) -> Vec<RateResult> {
 
 #[test]
 fn one_after_the_other_comes_in_where_each_place_is_given_back() {
-    let events = events("\"enter\"", Knowledge::All);
+    let events = events("\"enter\"", &Knowledge::All);
     assert_eq!(results(&events), [RateResult::Started; 3]);
     assert!(!events.iter().any(|event| matches!(event, Event::Undecidable { .. })));
 }
@@ -45,13 +45,13 @@ fn one_after_the_other_comes_in_where_each_place_is_given_back() {
 #[test]
 fn what_the_pool_bore_when_a_log_was_written_nobody_can_say() {
     let known = KnownFacts { fields: vec![b"Referer".to_vec()], ..KnownFacts::default() };
-    let events = events("\"enter\"", Knowledge::Only(Arc::new(known)));
+    let events = events("\"enter\"", &Knowledge::Only(Arc::new(known)));
     let undecidable = events.iter().filter(|event| matches!(event, Event::Undecidable { .. })).count();
     assert_eq!(undecidable, 6, "the use and the backlog, three times: {events:?}");
 }
 
 #[test]
 fn a_rule_that_observes_takes_no_place() {
-    let events = events("{ rule = \"enter\", mode = \"observe\" }", Knowledge::All);
+    let events = events("{ rule = \"enter\", mode = \"observe\" }", &Knowledge::All);
     assert_eq!(results(&events), [RateResult::Started; 3]);
 }
