@@ -109,6 +109,10 @@ pub const RAW_SEARCHED_BYTES_MAX: u64 = 256 << 20;
 /// Bytes of what rules keep with one client connection: there can be tens of thousands of them.
 pub const CONNECTION_DATA_BYTES_MAX: u64 = 1 << 20;
 
+/// Hundredths of the machine's memory that the process may hold where the catalog says nothing. What clients make it hold,
+/// slow readers above all, is bounded for each of them; this bounds it for all together.
+pub const PROCESS_MEMORY_PERCENT: u32 = 75;
+
 /// Hundredths of the machine's memory that `data.*`, and `data.local.*`, may hold where the catalog says nothing; as in
 /// the traffic manager the language comes from.
 pub const DATA_PERCENT: u32 = 5;

@@ -1,8 +1,9 @@
 //! What all workers share: the catalog, the live state of classes and nodes, the counters.
 
-use crate::catalog::{Catalog, MarkMemoryBy};
+use crate::catalog::{Catalog, MarkMemoryBy, MemoryShare};
 use crate::counters::{Counters, RuleCounters};
 use crate::guards::GuardLive;
+use crate::limits;
 use crate::machine::Machine;
 use crate::marks::{MarkKeys, MarkMemory};
 use crate::memory::MemoryStages;
@@ -166,7 +167,10 @@ impl Shared {
         self.adopt_guards(&mut catalog);
         self.adopt_class_places(&mut catalog);
         let memory_bytes = self.machine.memory_bytes;
-        self.memory.limit(catalog.settings.max_memory.map(|share| share.bytes(memory_bytes)));
+        // of a machine that does not tell how much it has, nothing can be kept back
+        let default = || memory_bytes.map(|_| MemoryShare::Percent(limits::PROCESS_MEMORY_PERCENT));
+        let share = catalog.settings.max_memory.or_else(default);
+        self.memory.limit(share.map(|share| share.bytes(memory_bytes)));
         self.spool.limit(catalog.spool.bytes_max);
         self.data.limit(catalog.data.max.bytes(self.machine.memory_bytes));
         self.data_local.limit(catalog.data.local_max.bytes(self.machine.memory_bytes));

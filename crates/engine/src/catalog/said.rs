@@ -88,7 +88,7 @@ said_table! {
         mark_key_age: Length<60_000> => "24h",
         /// Memory of the process, as a part of the machine's or a size such as `"512 MiB"`: from 80 % of it on buffers
         /// shrink and idle connections close, from 90 % on connections are not kept and nobody new may wait in a rate
-        /// class, from 95 % on newcomers get 503. Without it nothing of this happens.
+        /// class, from 95 % on newcomers get 503. Without it 75 % of the machine's.
         max_memory: MemoryShare => optional,
         /// The folder for the answers of nodes that are paced (`slow_answers` of pools), relative to the folder of the
         /// catalog. Files in it have no name and end with the answer or the process. A folder in memory is not used.
