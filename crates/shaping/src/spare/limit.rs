@@ -28,7 +28,7 @@ const GRADIENT_MIN: f64 = 0.5;
 /// How much of the way to the new limit is gone at once (Netflix's `smoothing`).
 const SMOOTHING: f64 = 0.2;
 /// What the limit tries beyond what it knows, as a part of its square root.
-const HEADROOM: f64 = 0.5;
+const HEADROOM: f64 = 0.25;
 /// What a refusal of a node counts for, in multiples of the best time.
 const REFUSED: f64 = 4.0;
 /// The best times are of this era and the one before.
