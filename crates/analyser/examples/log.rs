@@ -16,7 +16,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let paths: Vec<PathBuf> = arguments.map(PathBuf::from).collect();
     let input = Input::open(&paths, &Options { layout: None, threads })?;
     let watch = Watch { cancel: &AtomicBool::new(false), progress: &|_| {} };
-    let scanned = input.scan(|| Tally::new(1), &watch);
+    let mut scanned = input.scan(|| Tally::new(1), &watch);
     let (summary, findings) = scanned.worker.finish_on(threads, &Usuals::default(), i64::MAX / 2);
     let all = serde_json::json!({ "files": scanned.counts, "summary": summary, "findings": findings });
     println!("{}", serde_json::to_string_pretty(&all)?);

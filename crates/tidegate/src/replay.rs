@@ -78,7 +78,7 @@ fn own_names(policy: &Catalog, input: &Input, options: &ReplayOptions, watch: &W
     watch.begin("looked through", input.disk_bytes());
     let progress = |bytes| watch.advance(bytes);
     let seen = analyser::input::Watch { cancel: &watch.cancel, progress: &progress };
-    let scanned = input.scan(|| Tally::new(0), &seen);
+    let mut scanned = input.scan(|| Tally::new(0), &seen);
     scanned.worker.own_names().into_iter().map(|own| own.name).collect()
 }
 

@@ -6,8 +6,8 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::sync::Arc;
 
-/// Bytes that one thread takes at a time.
-pub(super) const CHUNK_BYTES: usize = 4 << 20;
+/// Bytes that one thread takes at a time: what was read is still in the processor's own cache when its lines are.
+pub(super) const CHUNK_BYTES: usize = 512 << 10;
 
 /// Whole lines of a file.
 #[derive(Default)]

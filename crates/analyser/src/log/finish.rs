@@ -1,12 +1,13 @@
 //! From what was counted to a summary and findings.
 
 use super::chosen;
-use super::clients::ClientSum;
+use super::clients::{ClientSum, Clients};
 use super::concurrency::at_once;
 use super::domains::Times;
 use super::finding;
 use super::hours::HOURS_MAX;
 use super::networks::{Network, client_name};
+use super::order::InOrder;
 use super::own::OwnNames;
 use super::rows::Outcome;
 use super::scene::Scene;
@@ -20,27 +21,44 @@ use super::visitors::VISITORS_MAX;
 use crate::human::share;
 use crate::{Counted, Finding};
 use std::num::NonZeroUsize;
+use std::thread;
 use visit::{RefererClass, TargetKind};
 
 impl Tally {
     /// What the lines say, and what stands out in them, against what is usual; `now` is in seconds since 1970.
     ///
     /// `usuals` are those of earlier runs, without this log: let them [learn](Usuals::learn) it afterwards.
-    pub fn finish(&self, usuals: &Usuals, now: i64) -> (Summary, Vec<Finding>) {
+    pub fn finish(&mut self, usuals: &Usuals, now: i64) -> (Summary, Vec<Finding>) {
         self.finish_on(NonZeroUsize::MIN, usuals, now)
     }
 
     /// The names by which the logged servers know themselves: a part of what [`Tally::finish`] finds out.
-    pub fn own_names(&self) -> Vec<OwnName> {
+    pub fn own_names(&mut self) -> Vec<OwnName> {
+        self.settle();
         OwnNames::learn(self).shown
     }
 
     /// The same as [`Tally::finish`] on so many threads at most.
-    pub fn finish_on(&self, threads: NonZeroUsize, usuals: &Usuals, now: i64) -> (Summary, Vec<Finding>) {
-        let own = OwnNames::learn(self);
-        let mut known = usuals.clone();
-        known.learn(self, now);
-        let scene = Scene::new(self, &own, threads);
+    pub fn finish_on(&mut self, threads: NonZeroUsize, usuals: &Usuals, now: i64) -> (Summary, Vec<Finding>) {
+        self.settle();
+        self.look(threads, usuals, now)
+    }
+
+    fn look(&self, threads: NonZeroUsize, usuals: &Usuals, now: i64) -> (Summary, Vec<Finding>) {
+        let ((own, known), in_order) = both(
+            threads,
+            || {
+                let mut known = usuals.clone();
+                known.learn(self, now);
+                (OwnNames::learn(self), known)
+            },
+            || {
+                let order = InOrder::of(self);
+                let clients = Clients::of(self, &order);
+                (order, clients)
+            },
+        );
+        let scene = Scene::new(self, &own, in_order, threads);
         let times = Times { tally: self, own: &own, known: &known, now };
         let downloads = scene.domains.iter().map(|domain| &domain.2).chain([&scene.other_downloads]);
         let summary = Summary {
@@ -73,6 +91,23 @@ impl Tally {
         let findings = finding::look(&scene, &summary);
         (summary, findings)
     }
+}
+
+/// Does both, on two threads if there are two.
+fn both<A, B: Send>(
+    threads: NonZeroUsize,
+    one: impl FnOnce() -> A,
+    other: impl FnOnce() -> B + Send,
+) -> (A, B) {
+    if threads.get() == 1 {
+        return (one(), other());
+    }
+    thread::scope(|scope| {
+        let other = scope.spawn(other);
+        let one = one();
+        // a panic is a fault of ours: it goes on in this thread
+        (one, other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    })
 }
 
 fn counted(tallied: Tallied, clients: u64) -> Counted {

@@ -168,10 +168,11 @@ impl Rows {
     pub(super) fn take(&mut self, other: Self, change: impl Fn(&mut Row), visitors: &Visitors) {
         self.halvings = self.halvings.max(other.halvings);
         self.retain(visitors);
+        // where all are kept, nobody has to be looked at: a look for each row costs more than taking it
         for block in other.blocks {
             for mut row in block {
                 change(&mut row);
-                if self.keeps(visitors.get(row.visitor).lot, row.bytes()) {
+                if self.halvings == 0 || self.keeps(visitors.get(row.visitor).lot, row.bytes()) {
                     self.push_row(row);
                     self.shrink(visitors);
                 }

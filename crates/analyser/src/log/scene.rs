@@ -43,9 +43,12 @@ pub(super) struct Scene<'a> {
 
 impl<'a> Scene<'a> {
     /// On so many threads; what comes out does not hang on it.
-    pub(super) fn new(tally: &'a Tally, own: &'a OwnNames, threads: NonZeroUsize) -> Self {
-        let order = InOrder::of(tally);
-        let clients = Clients::of(tally, &order);
+    pub(super) fn new(
+        tally: &'a Tally,
+        own: &'a OwnNames,
+        (order, clients): (InOrder, Clients),
+        threads: NonZeroUsize,
+    ) -> Self {
         let mut slots = Slots::default();
         let paths = chosen::media_paths(tally);
         slots.by_path = slots.numbered(tally.paths.names.len(), paths.iter().map(slice::from_ref));

@@ -5,7 +5,7 @@ use super::names::{Names, NamesMax, OTHER};
 use super::rows::{Asked, Outcome, Row, Rows};
 use super::seed::Seed;
 use super::summary::BytesSaid;
-use super::visitors::Visitors;
+use super::visitors::{TOGETHER, Visitors, Wanted};
 use crate::input::{LogFile, Worker};
 use accesslog::{Facts, Line, Said, Text};
 use visit::{Program, Referer, RefererClass, TARGET_KINDS, TargetKind};
@@ -148,6 +148,10 @@ pub struct Tally {
     domain_again: Again,
     referer_again: Again,
     agent_again: Again,
+    /// Requests whose visitors are not looked up yet.
+    waiting: Vec<(Wanted, Asked)>,
+    /// The numbers of their visitors; kept for its room.
+    numbers: Vec<u32>,
 }
 
 impl Worker for Tally {
@@ -191,6 +195,8 @@ impl Tally {
             domain_again: Again::default(),
             referer_again: Again::default(),
             agent_again: Again::default(),
+            waiting: Vec::with_capacity(TOGETHER),
+            numbers: Vec::with_capacity(TOGETHER),
         }
     }
 
@@ -203,28 +209,36 @@ impl Tally {
         let (path, kind) = self.path(domain, line);
         let referer = self.referer(line);
         let agent = self.agent(line);
-        let visitor = self.visitors.number(line.client, agent, domain, &mut self.client_names);
         self.domains.tallied[usize::from(domain)].add(bytes);
         self.paths.tallied[path as usize].add(bytes);
         self.referers.tallied[referer as usize].add(bytes);
         self.agents.tallied[agent as usize].add(bytes);
         self.kinds[kind as usize].add(bytes);
         self.hours.add(domain, at_unix, line.utc_offset_seconds, bytes);
-        let outcome = Outcome::of(line.status);
-        let who = self.visitors.get_mut(visitor);
-        who.requests = who.requests.saturating_add(1);
-        who.bytes = who.bytes.saturating_add(bytes);
-        if outcome != Outcome::Refused {
-            who.pages = who.pages.saturating_add(u32::from(kind.is_page()));
-            who.media = who.media.saturating_add(u32::from(kind.is_media()));
-        }
-        let duration_micros = known(line.duration_micros);
+        let wanted = Wanted::of(line.client, agent, domain, &mut self.client_names);
+        let (outcome, duration_micros) = (Outcome::of(line.status), known(line.duration_micros));
+        let visitor = OTHER;
         let asked = Asked { visitor, path, referer, domain, at_unix, bytes, duration_micros, kind, outcome };
-        self.rows.push(&asked, &self.visitors);
+        self.waiting.push((wanted, asked));
+        if self.waiting.len() >= TOGETHER {
+            self.settle();
+        }
+    }
+
+    /// Counts the requests whose visitors were not looked up yet. Whoever looks at visitors or rows does this first.
+    pub(super) fn settle(&mut self) {
+        self.visitors.numbers(self.waiting.iter().map(|(wanted, _)| wanted), &mut self.numbers);
+        for ((_, mut asked), visitor) in self.waiting.drain(..).zip(&self.numbers) {
+            asked.visitor = *visitor;
+            self.visitors.get_mut(*visitor).add(&asked);
+            self.rows.push(&asked, &self.visitors);
+        }
     }
 
     /// Takes what another tally has counted.
-    pub fn merge(&mut self, other: Self) {
+    pub fn merge(&mut self, mut other: Self) {
+        self.settle();
+        other.settle();
         if self.total.requests == 0 {
             *self = other;
             return;

@@ -2,6 +2,7 @@
 //! person with two browsers is two.
 
 use super::names::{Names, OTHER};
+use super::rows::{Asked, Outcome};
 use super::seed::{Seed, lot};
 use accesslog::Client;
 use hashbrown::HashTable;
@@ -9,6 +10,12 @@ use std::net::{IpAddr, Ipv6Addr};
 
 /// How many visitors are kept apart; further ones are one visitor, "(other)".
 pub(super) const VISITORS_MAX: usize = 3_000_000;
+
+/// How many are looked up together.
+pub(super) const TOGETHER: usize = 64;
+
+/// In a list of numbers: has none so far.
+const NOT_YET: u32 = u32::MAX;
 
 /// The upper half of what stands for a client that the log names: no address of a client begins so.
 const NAMED: u64 = u64::MAX;
@@ -90,11 +97,49 @@ impl Visitor {
         self.pages == 0
     }
 
+    pub(super) fn add(&mut self, asked: &Asked) {
+        self.requests = self.requests.saturating_add(1);
+        self.bytes = self.bytes.saturating_add(asked.bytes);
+        if asked.outcome != Outcome::Refused {
+            self.pages = self.pages.saturating_add(u32::from(asked.kind.is_page()));
+            self.media = self.media.saturating_add(u32::from(asked.kind.is_media()));
+        }
+    }
+
     fn take(&mut self, other: &Self) {
         self.bytes += other.bytes;
         self.requests = self.requests.saturating_add(other.requests);
         self.pages = self.pages.saturating_add(other.pages);
         self.media = self.media.saturating_add(other.media);
+    }
+}
+
+/// Somebody whose number is wanted.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wanted {
+    pub(super) client: ClientKey,
+    pub(super) agent: u32,
+    pub(super) domain: u16,
+    /// By what it is drawn; `None`: its address says.
+    pub(super) lot: Option<u8>,
+}
+
+impl Wanted {
+    /// A client with a program at a domain; `names` are of clients that the log names.
+    pub(super) fn of(client: Client<'_>, agent: u32, domain: u16, names: &mut Names) -> Self {
+        let (client, lot) = match client {
+            Client::Address(address) => (ClientKey::of_address(address), None),
+            Client::Name(name) => (ClientKey::of_name(names.number(0, name)), Some(lot(name))),
+        };
+        Self { client, agent, domain, lot }
+    }
+
+    fn is(&self, visitor: &Visitor) -> bool {
+        visitor.client == self.client && visitor.agent == self.agent && visitor.domain == self.domain
+    }
+
+    fn hash(&self, seed: Seed) -> u64 {
+        hash(seed, self.client, self.agent, self.domain)
     }
 }
 
@@ -114,40 +159,43 @@ impl Visitors {
         Self { seed, numbers: HashTable::new(), all: vec![other], beyond: 0 }
     }
 
-    /// The number of a client with a program at a domain; `names` are of clients that the log names.
-    pub(super) fn number(&mut self, client: Client<'_>, agent: u32, domain: u16, names: &mut Names) -> u32 {
-        let key = match client {
-            Client::Address(address) => ClientKey::of_address(address),
-            Client::Name(name) => ClientKey::of_name(names.number(0, name)),
-        };
-        self.of_key(key, agent, domain, |key| match client {
-            Client::Address(_) => lot_of(key),
-            Client::Name(name) => lot(name),
-        })
+    /// The numbers of several, in their order. A table of a million visitors fits into no cache: looked up one right after
+    /// the other, they wait for memory together.
+    pub(super) fn numbers<'w>(
+        &mut self,
+        wanted: impl Iterator<Item = &'w Wanted> + Clone,
+        numbers: &mut Vec<u32>,
+    ) {
+        numbers.clear();
+        // who is not there is looked up once more: it may have come in between
+        numbers.extend(wanted.clone().map(|one| self.find(one.hash(self.seed), one).unwrap_or(NOT_YET)));
+        for (number, one) in numbers.iter_mut().zip(wanted).filter(|(number, _)| **number == NOT_YET) {
+            *number = self.number(one);
+        }
     }
 
-    fn of_key(&mut self, client: ClientKey, agent: u32, domain: u16, lot: impl Fn(ClientKey) -> u8) -> u32 {
-        let hash = hash(self.seed, client, agent, domain);
-        let all = &self.all;
-        let is_it = |number: &u32| {
-            let visitor = &all[*number as usize];
-            visitor.client == client && visitor.agent == agent && visitor.domain == domain
-        };
-        if let Some(number) = self.numbers.find(hash, is_it) {
-            return *number;
+    fn number(&mut self, wanted: &Wanted) -> u32 {
+        let hash = wanted.hash(self.seed);
+        if let Some(number) = self.find(hash, wanted) {
+            return number;
         }
         let Some(number) = u32::try_from(self.all.len()).ok().filter(|_| self.all.len() < VISITORS_MAX)
         else {
             self.beyond += 1;
             return OTHER;
         };
-        self.all.push(Visitor::new(client, agent, domain, lot(client)));
+        let lot = wanted.lot.unwrap_or_else(|| lot_of(wanted.client));
+        self.all.push(Visitor::new(wanted.client, wanted.agent, wanted.domain, lot));
         let (all, seed) = (&self.all, self.seed);
         self.numbers.insert_unique(hash, number, |number| {
             let visitor = &all[*number as usize];
             hash_of(seed, visitor)
         });
         number
+    }
+
+    fn find(&self, hash: u64, wanted: &Wanted) -> Option<u32> {
+        self.numbers.find(hash, |number| wanted.is(&self.all[*number as usize])).copied()
     }
 
     pub(super) fn get_mut(&mut self, number: u32) -> &mut Visitor {
@@ -176,20 +224,26 @@ impl Visitors {
         domain: impl Fn(u16) -> u16,
     ) -> Vec<u32> {
         self.beyond += other.beyond;
-        let mut numbers = vec![OTHER; other.all.len()];
-        for (to, theirs) in numbers.iter_mut().zip(&other.all) {
-            let client = match theirs.client.name_number() {
-                Some(name) => ClientKey::of_name(names[name as usize]),
-                None => theirs.client,
-            };
-            let agent = agents[theirs.agent as usize];
-            let mine = if client == ClientKey::OTHER && agent == OTHER {
-                OTHER
-            } else {
-                self.of_key(client, agent, domain(theirs.domain), |_| theirs.lot)
-            };
-            self.all[mine as usize].take(theirs);
-            *to = mine;
+        let mut numbers = Vec::with_capacity(other.all.len());
+        let (mut wanted, mut found) = (Vec::with_capacity(TOGETHER), Vec::with_capacity(TOGETHER));
+        for some in other.all.chunks(TOGETHER) {
+            wanted.clear();
+            wanted.extend(some.iter().map(|theirs| {
+                let client = match theirs.client.name_number() {
+                    Some(name) => ClientKey::of_name(names[name as usize]),
+                    None => theirs.client,
+                };
+                let (agent, domain) = (agents[theirs.agent as usize], domain(theirs.domain));
+                let is_other = client == ClientKey::OTHER && agent == OTHER;
+                (!is_other).then_some(Wanted { client, agent, domain, lot: Some(theirs.lot) })
+            }));
+            self.numbers(wanted.iter().flatten(), &mut found);
+            let mut found = found.iter();
+            for (theirs, wanted) in some.iter().zip(&wanted) {
+                let mine = wanted.and_then(|_| found.next().copied()).unwrap_or(OTHER);
+                self.all[mine as usize].take(theirs);
+                numbers.push(mine);
+            }
         }
         numbers
     }

@@ -5,7 +5,7 @@ use analyser::log::{Tally, Usuals};
 use proptest::prelude::*;
 use std::fmt::Write as _;
 
-fn said(tally: &Tally) -> String {
+fn said(tally: &mut Tally) -> String {
     serde_json::to_string(&tally.finish(&Usuals::default(), NOW)).unwrap()
 }
 
@@ -14,12 +14,12 @@ fn the_parts_of_a_log_make_the_whole_in_any_order() {
     let mut story = Story::new(40);
     story.blog(30);
     let lines: Vec<&str> = story.text.lines().collect();
-    let whole = said(&tally(&story.text, "combined", 1));
+    let whole = said(&mut tally(&story.text, "combined", 1));
     let mut merged = Tally::new(9);
     for (number, part) in lines.chunks(lines.len() / 7).rev().enumerate() {
         merged.merge(tally(&part.join("\n"), "combined", number as u64));
     }
-    assert!(said(&merged) == whole);
+    assert!(said(&mut merged) == whole);
 }
 
 #[test]
@@ -36,7 +36,7 @@ fn twenty_times_the_usual_month_is_said_with_both_numbers() {
     };
     let mut usuals = Usuals::default();
     // from 2 March 2026: March, April and May as usual, then twenty times as much
-    let (before, june) = (month(0..91, 1_000_000), month(91..119, 20_000_000));
+    let (before, mut june) = (month(0..91, 1_000_000), month(91..119, 20_000_000));
     usuals.learn(&before, NOW);
     usuals.learn(&before, NOW);
     let kept: Usuals = serde_json::from_str(&serde_json::to_string(&usuals).unwrap()).unwrap();
@@ -80,7 +80,7 @@ proptest! {
             writeln!(text, "10.0.0.1 - - [{at}] \"GET /{target} HTTP/1.1\" 200 {size} \"{referer}\" \"a\"").unwrap();
             bytes += u64::from(*size);
         }
-        let counted = tally(&text, "combined", 1);
+        let mut counted = tally(&text, "combined", 1);
         let (summary, findings) = counted.finish(&Usuals::default(), NOW);
         prop_assert_eq!(summary.total.requests, lines.len() as u64);
         prop_assert_eq!(summary.total.bytes, bytes);
