@@ -7,7 +7,7 @@
 //! What differs, because here a limit of two has to be told from one of four, and pages from pictures:
 //!
 //! - Each sort of request is compared with its own best. A mix that changes does not look like a slow pool.
-//! - A few milliseconds more are no sign ([`GRAIN`]), and the room to grow is half of what Envoy gives.
+//! - A few milliseconds more are no sign ([`GRAIN`]), and the room to grow is a quarter of what Envoy gives.
 //! - A limit that nobody met is left as it is (as Netflix has it): nothing was learnt about it.
 
 use crate::time::nanos_of;
