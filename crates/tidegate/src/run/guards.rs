@@ -40,7 +40,7 @@ pub(super) fn list_guards(running: &Running) -> Answer {
 fn tell(guard: &SiteGuard, (shown, all): (&[SiteReading], usize), events: &[GuardEvent], text: &mut String) {
     let (name, climb_to) = (&guard.name, guard.settings.climb_to.name());
     // Writing to a text does not fail.
-    let _written = writeln!(text, "guard {name}: {all} sites, may climb to {climb_to}");
+    let _written = writeln!(text, "guard {name} may climb to {climb_to}; sites: {all}");
     if !shown.is_empty() {
         let head = ["site", "step", "for", "new visitors", "usual", "entries", "media KiB", "usual"];
         let [site, step, since, new, usual, entries, media, usual_media] = head;
