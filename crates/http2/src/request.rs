@@ -103,6 +103,7 @@ pub fn read_request<'a>(
     }
     let body = body_of(into, state, is_tunnel)?;
     if body == BodyKind::UntilClose {
+        into.fields_mut().remove(b"content-length");
         // As the node will be told, and so that rules see that a body comes.
         add(into, b"Transfer-Encoding", b"chunked")?;
     }
@@ -213,7 +214,9 @@ fn body_of(head: &RequestHead, state: StreamState, is_tunnel: bool) -> Result<Bo
         (BodyKind::None, StreamState::Ended) if matches!(head.method(), b"POST" | b"PUT" | b"PATCH") => {
             Ok(BodyKind::Length(0))
         }
-        (BodyKind::None, StreamState::Open) => Ok(BodyKind::UntilClose),
+        // A length of 0 and an open stream: a node that was told so would take the request for whole before anybody knows
+        // whether the client keeps its word.
+        (BodyKind::None | BodyKind::Length(0), StreamState::Open) => Ok(BodyKind::UntilClose),
         (said, _) => Ok(said),
     }
 }

@@ -133,6 +133,8 @@ fn a_length_is_one_number_and_agrees_with_the_stream() {
     assert_eq!(body(&[], StreamState::Open), Ok(BodyKind::UntilClose));
     assert_eq!(body(&[("content-length", "5")], StreamState::Open), Ok(BodyKind::Length(5)));
     assert_eq!(body(&[("content-length", "0")], StreamState::Ended), Ok(BodyKind::Length(0)));
+    let nothing_yet = body(&[("content-length", "0")], StreamState::Open);
+    assert_eq!(nothing_yet, Ok(BodyKind::UntilClose), "whole only once the stream has ended");
     assert_eq!(body(&[], StreamState::Ended), Ok(BodyKind::Length(0)), "a node may insist on a length");
     assert_eq!(read(GET, &[]).unwrap().0.body, BodyKind::None);
     assert_eq!(body(&[("content-length", "5")], StreamState::Ended), Err(Malformed::LengthMismatch));
