@@ -2,14 +2,23 @@
 //! to hold. A connection that waits for its next bytes holds none.
 
 use std::cell::{Cell, RefCell};
+use std::rc::Rc;
 
 /// Room for a usual head, or for a piece of a paced body.
 pub(crate) const SMALL_BYTES: usize = 16 * 1024;
 /// Room for a large piece of a body that is not paced (a read of 256 KiB costs half of four reads of 64), with the
 /// head before it.
 pub(crate) const LARGE_BYTES: usize = 272 * 1024;
+/// Room for a piece of a body while large room is short.
+const MEDIUM_BYTES: usize = 64 * 1024;
+/// Large buffers that are lent at once: enough for all fast transfers of a worker. Clients that do not read keep what they
+/// hold for as long as they like, and thousands of them must not hold large ones.
+const LENT_LARGE_MAX: usize = 64;
+/// From so many on, whoever waits with little in a large buffer gives it back. Below, moving would only cost.
+const LENT_LARGE_MANY: usize = LENT_LARGE_MAX / 2;
 /// Free buffers kept of each size; more are given back to the system.
 const KEPT_SMALL: usize = 64;
+const KEPT_MEDIUM: usize = 16;
 const KEPT_LARGE: usize = 8;
 /// An output buffer that grew beyond this is not kept.
 const KEPT_OUTPUT_BYTES: usize = 64 * 1024;
@@ -18,7 +27,10 @@ const KEPT_OUTPUT_BYTES: usize = 64 * 1024;
 #[derive(Default)]
 pub(crate) struct Buffers {
     small: RefCell<Vec<Vec<u8>>>,
+    medium: RefCell<Vec<Vec<u8>>>,
     large: RefCell<Vec<Vec<u8>>>,
+    /// One more owner for each large buffer that is lent.
+    lent_large: Rc<()>,
     outputs: RefCell<Vec<Vec<u8>>>,
     /// Memory is short: only small ones are lent, and none is kept.
     lean: Cell<bool>,
@@ -36,6 +48,7 @@ impl Buffers {
     pub(crate) fn set_lean(&self, lean: bool) {
         if lean {
             self.small.take();
+            self.medium.take();
             self.large.take();
             self.outputs.take();
         }
@@ -48,16 +61,44 @@ impl Buffers {
         let (shelf, bytes) = match size {
             Size::Small => (&self.small, SMALL_BYTES),
             Size::Large if self.lean.get() => (&self.small, SMALL_BYTES),
-            Size::Large => (&self.large, LARGE_BYTES),
+            Size::Large if self.lent() >= LENT_LARGE_MAX => (&self.medium, MEDIUM_BYTES),
+            Size::Large => {
+                input.lent = Some(Rc::clone(&self.lent_large));
+                (&self.large, LARGE_BYTES)
+            }
         };
         input.memory = shelf.borrow_mut().pop().unwrap_or_else(|| vec![0; bytes]);
         (input.start, input.end) = (0, 0);
+    }
+
+    /// How many large buffers are lent.
+    fn lent(&self) -> usize {
+        Rc::strong_count(&self.lent_large) - 1
+    }
+
+    /// What `input` holds will lie there for a while: it goes into less memory if it fits, and if large memory is in demand.
+    #[inline]
+    pub(crate) fn shrink(&self, input: &mut Input) {
+        if input.lent.is_some() && self.lent() > LENT_LARGE_MANY && input.len() <= MEDIUM_BYTES {
+            self.move_out(input);
+        }
+    }
+
+    #[cold]
+    fn move_out(&self, input: &mut Input) {
+        let mut memory = self.medium.borrow_mut().pop().unwrap_or_else(|| vec![0; MEDIUM_BYTES]);
+        let held = input.len();
+        memory[..held].copy_from_slice(input.bytes());
+        input.lent = None;
+        self.take_back(std::mem::replace(&mut input.memory, memory));
+        (input.start, input.end) = (0, held);
     }
 
     /// Takes the memory back if `input` holds nothing.
     #[inline]
     pub(crate) fn settle(&self, input: &mut Input) {
         if input.is_empty() && !input.memory.is_empty() {
+            input.lent = None;
             self.take_back(std::mem::take(&mut input.memory));
             (input.start, input.end) = (0, 0);
         }
@@ -73,6 +114,7 @@ impl Buffers {
     fn take_back(&self, memory: Vec<u8>) {
         let (shelf, kept) = match memory.len() {
             SMALL_BYTES => (&self.small, KEPT_SMALL),
+            MEDIUM_BYTES => (&self.medium, KEPT_MEDIUM),
             LARGE_BYTES => (&self.large, KEPT_LARGE),
             _ => return,
         };
@@ -103,6 +145,8 @@ impl Buffers {
 #[derive(Default)]
 pub(crate) struct Input {
     memory: Vec<u8>,
+    /// The memory is one of the large ones that are counted.
+    lent: Option<Rc<()>>,
     start: usize,
     end: usize,
 }
@@ -160,6 +204,7 @@ impl Input {
         }
         let mut larger = vec![0; self.memory.len() * 2];
         larger[..self.end].copy_from_slice(&self.memory);
+        self.lent = None;
         buffers.take_back(std::mem::replace(&mut self.memory, larger));
     }
 }
@@ -195,5 +240,32 @@ mod tests {
         input.filled(10);
         assert_eq!(input.room(&buffers, Size::Small, usize::MAX).len(), SMALL_BYTES);
         assert_eq!(input.len(), SMALL_BYTES);
+    }
+
+    #[test]
+    fn those_who_hold_large_memory_for_long_leave_it_to_those_who_come() {
+        let buffers = Buffers::default();
+        let fill = |held: usize| {
+            let mut input = Input::default();
+            let room = input.room(&buffers, Size::Large, usize::MAX);
+            let held = held.min(room.len());
+            room[..held].fill(b'a');
+            input.filled(held);
+            input
+        };
+        let mut inputs: Vec<Input> = (0..=LENT_LARGE_MAX).map(|_| fill(200_000)).collect();
+        assert_eq!(inputs.last().unwrap().memory.len(), MEDIUM_BYTES, "the large ones are lent");
+        buffers.shrink(&mut inputs[0]);
+        assert_eq!(inputs[0].len(), 200_000, "what does not fit stays");
+        inputs[0].consume(150_000);
+        buffers.shrink(&mut inputs[0]);
+        assert_eq!(inputs[0].memory.len(), MEDIUM_BYTES);
+        assert_eq!(inputs[0].bytes(), vec![b'a'; 50_000]);
+        assert_eq!(fill(1).memory.len(), LARGE_BYTES);
+        // Whoever breaks off gives back as well.
+        inputs.truncate(LENT_LARGE_MANY);
+        inputs[1].consume(199_999);
+        buffers.shrink(&mut inputs[1]);
+        assert_eq!(inputs[1].memory.len(), LARGE_BYTES, "few are lent: nothing is moved");
     }
 }

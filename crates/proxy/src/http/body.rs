@@ -541,6 +541,7 @@ impl Relay {
             }
             Poll::Pending => {
                 self.slow_down();
+                around.buffers.shrink(&mut reader.input);
                 Poll::Pending
             }
         }
