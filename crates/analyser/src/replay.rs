@@ -143,7 +143,7 @@ pub struct Window {
 }
 
 impl Window {
-    fn goes_on(self, line: &Line<'_>, take: impl FnOnce()) -> ControlFlow<()> {
+    pub(crate) fn goes_on(self, line: &Line<'_>, take: impl FnOnce()) -> ControlFlow<()> {
         let at = line.at_unix_micros;
         // A few lines come late; they do not end the reading of the others.
         if self.from_unix_micros.is_none_or(|from| from <= at) && self.to_unix_micros.is_none_or(|to| at < to)

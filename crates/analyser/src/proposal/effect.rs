@@ -1,37 +1,68 @@
-//! What a proposal would have done to the log it comes from, in sentences and numbers.
+//! What proposals would have done to the log they come from, in sentences and numbers.
 
 use super::{Action, Proposal, Terms};
 use crate::human;
 use crate::input::{Input, Watch};
-use crate::replay::{Effect, Hit, ReplayError, ReplayOptions, Who, Window, replay};
+use crate::replay::{Effect, Hit, Replay, ReplayError, ReplayOptions, Who, Window};
 use crate::report::{Finding, Verdict};
 use engine::Catalog;
 use engine::builtins::builtins;
 use engine::catalog::MemoryFiles;
 use std::path::Path;
 
-/// Tries a proposal on a log: fills in [`Proposal::effect`] and [`Proposal::effect_said`].
+/// Tries proposals, each with its finding, on a log that is read once for all of them: fills in [`Proposal::effect`] and
+/// [`Proposal::effect_said`].
 ///
 /// # Errors
-/// As [`replay`].
+/// As [`Replay::new`].
 pub fn predict(
-    proposal: &mut Proposal,
-    finding: &Finding,
+    tried: &mut [(&mut Proposal, &Finding)],
     terms: &Terms<'_>,
     (input, window): (&Input, Window),
     watch: &Watch<'_>,
 ) -> Result<(), ReplayError> {
+    let mut replays = Vec::with_capacity(tried.len());
+    for (at, (proposal, finding)) in tried.iter().enumerate() {
+        if let Some(replay) = replay_of(proposal, finding, terms)? {
+            replays.push((at, replay));
+        }
+    }
+    let ordered = input.in_order(watch, |line, file| {
+        window.goes_on(line, || {
+            for (_, replay) in &mut replays {
+                replay.take(line, &file.facts());
+            }
+        })
+    });
+    for (at, replay) in replays {
+        let effect = Effect { is_partial: ordered.is_partial, ..replay.finish() };
+        if let Some((proposal, finding)) = tried.get_mut(at) {
+            tell(proposal, finding, &effect);
+        }
+    }
+    Ok(())
+}
+
+/// The policy of a proposal, before any line.
+fn replay_of(
+    proposal: &Proposal,
+    finding: &Finding,
+    terms: &Terms<'_>,
+) -> Result<Option<Replay>, ReplayError> {
     let files = MemoryFiles::default()
         .with("tidegate.toml", proposal.catalog())
         .with(&*format!("rules/{}.rts", proposal.id), proposal.rule.as_str());
     let Some(catalog) = Catalog::load(Path::new("tidegate.toml"), &files, builtins()).catalog else {
-        return Ok(());
+        return Ok(None);
     };
     let mut offenders = finding.traits.referers.clone();
     offenders.extend(finding.traits.networks.iter().map(ToString::to_string));
-    let options = ReplayOptions { own: terms.own.to_vec(), offenders, window, ..ReplayOptions::default() };
-    let (effect, _) = replay(catalog, input, options, watch)?;
-    proposal.effect_said = said(proposal.action, &effect);
+    let options = ReplayOptions { own: terms.own.to_vec(), offenders, ..ReplayOptions::default() };
+    Replay::new(catalog, options).map(Some)
+}
+
+fn tell(proposal: &mut Proposal, finding: &Finding, effect: &Effect) {
+    proposal.effect_said = said(proposal.action, effect);
     let own = effect.who.iter().find(|row| row.who == Who::OwnVisitor).map_or(0, |row| row.hit.hit.requests);
     if finding.verdict == Verdict::BotFarm && own > 0 {
         proposal.effect_said.push(
@@ -40,8 +71,7 @@ pub fn predict(
                 .to_owned(),
         );
     }
-    proposal.effect = serde_json::to_value(&effect).ok();
-    Ok(())
+    proposal.effect = serde_json::to_value(effect).ok();
 }
 
 fn said(action: Action, effect: &Effect) -> Vec<String> {

@@ -160,14 +160,16 @@ pub(super) fn try_out(
     let window =
         Window { from_unix_micros: run.window.from_unix_micros, to_unix_micros: run.window.to_unix_micros };
     let progress = |bytes| run.watch.advance(bytes);
-    for proposal in proposals.iter_mut().take(TRIED_MAX.min(affordable)) {
-        if run.watch.is_cancelled() {
-            break;
-        }
-        run.watch.begin("trying a proposal", input.disk_bytes());
-        let Some(finding) = findings.get(proposal.finding) else { continue };
-        predict(proposal, finding, terms, (input, window), &run.watch.reading(&progress))
-            .with_context(|| format!("cannot try {}", proposal.id))?;
+    let mut tried: Vec<_> = proposals
+        .iter_mut()
+        .take(TRIED_MAX.min(affordable))
+        .filter_map(|proposal| findings.get(proposal.finding).map(|finding| (proposal, finding)))
+        .collect();
+    if tried.is_empty() || run.watch.is_cancelled() {
+        return Ok(());
     }
+    run.watch.begin("trying the proposals", input.disk_bytes());
+    predict(&mut tried, terms, (input, window), &run.watch.reading(&progress))
+        .context("cannot try the proposals")?;
     Ok(())
 }
