@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::sync::mpsc::channel;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const TLS: &str = "tls.certificates = { certificate = \"site.pem\", key = \"site.key\" }";
 
@@ -90,6 +90,38 @@ fn curl_is_served_in_both_versions_and_openssl_takes_up_its_session() {
     assert!(first.contains("New, TLSv1.3") && first.contains("page"), "{first}");
     let second = client(["-sess_in", "session"]);
     assert!(second.contains("Reused, TLSv1.3") && second.contains("page"), "{second}");
+    proxy.stop();
+}
+
+#[test]
+fn a_bandwidth_class_paces_what_is_read_under_tls_and_over_both_versions_of_http() {
+    // 100 KB a second for all together: what one has the other has not.
+    let class = "[bandwidth_classes.slow]\nmaximum = \"800 kbit/s\"\n";
+    let server = format!("bandwidth_class = \"slow\"\n{TLS}");
+    let file = "x".repeat(150_000);
+    let of_node = file.clone();
+    let here = folder(&[("tidegate.toml", &catalog(node(move |_| ok(&of_node)), &server, class))]);
+    let authority = Authority::new(here.path(), "ca.pem");
+    let (certificate, key) = authority.vouch();
+    put(here.path(), (&certificate, &key));
+    let proxy = Proxy::start(here.path(), &[]);
+    let port = proxy.address.port();
+    if program("curl").is_none() {
+        return;
+    }
+    let begun = Instant::now();
+    std::thread::scope(|scope| {
+        for version in ["--http1.1", "--http2"] {
+            let (here, file) = (here.path(), &file);
+            scope.spawn(move || {
+                let got = curl(here, port, ("/", "ca.pem", &[version])).unwrap();
+                assert!(got == format!("{file} 200"), "{version}: {} bytes", got.len());
+            });
+        }
+    });
+    // Never sooner than the class allows, but for what a connection may have in one piece; a busy machine is only later.
+    let took = begun.elapsed();
+    assert!(took > Duration::from_millis(2_800), "300 KB at 100 KB a second in {took:?}");
     proxy.stop();
 }
 
