@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::sync::mpsc::channel;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 const TLS: &str = "tls.certificates = { certificate = \"site.pem\", key = \"site.key\" }";
 
@@ -109,19 +109,20 @@ fn a_bandwidth_class_paces_what_is_read_under_tls_and_over_both_versions_of_http
     if program("curl").is_none() {
         return;
     }
-    let begun = Instant::now();
-    std::thread::scope(|scope| {
-        for version in ["--http1.1", "--http2"] {
-            let (here, file) = (here.path(), &file);
-            scope.spawn(move || {
-                let got = curl(here, port, ("/", "ca.pem", &[version])).unwrap();
-                assert!(got == format!("{file} 200"), "{version}: {} bytes", got.len());
-            });
-        }
+    let download = |version| {
+        let words = [version, "-w", " %{http_code} %{time_total}"];
+        let said = curl(here.path(), port, ("/", "ca.pem", &words)).unwrap();
+        let (got, took) = said.rsplit_once(' ').unwrap();
+        assert!(got == format!("{file} 200"), "{version}: {} bytes", got.len());
+        took.parse::<f64>().unwrap()
+    };
+    let slower = std::thread::scope(|scope| {
+        let first = scope.spawn(|| download("--http1.1"));
+        let second = download("--http2");
+        second.max(first.join().unwrap())
     });
     // Never sooner than the class allows, but for what a connection may have in one piece; a busy machine is only later.
-    let took = begun.elapsed();
-    assert!(took > Duration::from_millis(2_800), "300 KB at 100 KB a second in {took:?}");
+    assert!(slower > 2.5, "300 KB at 100 KB a second in {slower} s");
     proxy.stop();
 }
 
