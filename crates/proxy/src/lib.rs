@@ -59,6 +59,7 @@ pub use node::connect::{Dial, NodeSocket, Tcp};
 pub use node::watcher::Watcher;
 pub use pulse::Pulse;
 pub use server::{Hurry, Options, Prepared, Proxy, Running, StartError};
+pub use spool::is_in_memory;
 pub use tls::TlsStream;
 pub use wakes::Wakes;
 pub use wire::{Either, Wire};

@@ -41,7 +41,7 @@ impl SpoolFile {
     /// Makes one. Blocks.
     fn create(folder: &Path, share: SpoolShare) -> io::Result<Self> {
         let file = tempfile::tempfile_in(folder)?;
-        if is_in_memory(&file)? {
+        if is_memory(rustix::fs::fstatfs(&file)?.f_type) {
             return Err(io::Error::other("the folder is in memory, not on a disk"));
         }
         Ok(Self { file, share: Mutex::new(share) })
@@ -59,9 +59,14 @@ impl SpoolFile {
     }
 }
 
-/// Whether what is written to a file stays in the machine's memory.
-fn is_in_memory(file: &File) -> io::Result<bool> {
-    Ok(matches!(rustix::fs::fstatfs(file)?.f_type, TMPFS_MAGIC | RAMFS_MAGIC))
+/// Whether what is written there stays in the machine's memory; `false` where nobody can tell.
+#[must_use]
+pub fn is_in_memory(path: &Path) -> bool {
+    rustix::fs::statfs(path).is_ok_and(|system| is_memory(system.f_type))
+}
+
+fn is_memory(file_system: FsWord) -> bool {
+    matches!(file_system, TMPFS_MAGIC | RAMFS_MAGIC)
 }
 
 /// Where the first bytes go.
@@ -131,13 +136,13 @@ mod tests {
     fn a_folder_in_memory_is_told_from_one_on_a_disk() {
         let memory = Path::new("/dev/shm");
         if memory.is_dir() {
-            assert!(is_in_memory(&tempfile::tempfile_in(memory).unwrap()).unwrap());
+            assert!(is_in_memory(memory));
         }
         // Wherever this was checked out to: what the system's own program says of that place.
         let here = Path::new(env!("CARGO_MANIFEST_DIR"));
         let said = std::process::Command::new("stat").args(["-f", "-c", "%T"]).arg(here).output().unwrap();
         let kind = String::from_utf8(said.stdout).unwrap();
         let expected = matches!(kind.trim(), "tmpfs" | "ramfs");
-        assert_eq!(is_in_memory(&tempfile::tempfile_in(here).unwrap()).unwrap(), expected, "{kind}");
+        assert_eq!(is_in_memory(here), expected, "{kind}");
     }
 }

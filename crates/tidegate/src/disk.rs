@@ -53,6 +53,7 @@ impl Files for Disk {
             modified: seconds.map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX)),
             is_folder: metadata.is_dir(),
             is_for_everybody: metadata.permissions().mode() & 0o004 != 0,
+            is_in_memory: proxy::is_in_memory(path),
         }
     }
 }

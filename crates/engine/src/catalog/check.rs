@@ -15,8 +15,7 @@ use super::virtual_server::{
     AccessLog, Attachment, Destination, Http2, Mode, Protocol, RequestIds, Timeouts, VirtualServer,
 };
 use super::{
-    Admin, Catalog, ControlSocket, Files, Node, Pool, PoolId, RuleSettings, Settings, SpoolSettings,
-    VirtualServerId,
+    Admin, Catalog, ControlSocket, Files, Node, Pool, PoolId, RuleSettings, Settings, VirtualServerId,
 };
 use crate::limits;
 use crate::nodes::ClassPlaces;
@@ -587,18 +586,6 @@ impl Checker<'_> {
 
     pub(super) fn error(&mut self, id: DiagnosticId, message: String, span: Span, help: &str) {
         Reader::new(self.source, self.diagnostics).report(id, message, (span, ""), help);
-    }
-
-    fn spool(&self, said: Option<&said::Settings>) -> SpoolSettings {
-        let mut spool = SpoolSettings::default();
-        if let Some(said) = said {
-            spool.folder =
-                said.spool_folder.value().map_or(spool.folder, |folder| self.folder.join(&folder.0));
-            spool.bytes_max = said.spool_max.value().map_or(spool.bytes_max, |size| size.0);
-            spool.answer_bytes_max =
-                said.spool_max_per_answer.value().map_or(spool.answer_bytes_max, |size| size.0);
-        }
-        spool
     }
 
     pub(super) fn doubt(&mut self, id: DiagnosticId, message: String, span: Span, help: &str) {

@@ -41,6 +41,8 @@ pub struct FileFacts {
     pub is_folder: bool,
     /// Everybody on the machine may read it; `false` where nobody knows.
     pub is_for_everybody: bool,
+    /// What lies there takes the machine's memory (tmpfs, ramfs); `false` where nobody knows.
+    pub is_in_memory: bool,
 }
 
 /// Files that are texts in memory: the embedded catalog, and tests.

@@ -29,6 +29,7 @@ mod said;
 mod schema;
 mod select;
 mod spare;
+mod spool;
 mod tls;
 mod units;
 mod virtual_server;
@@ -50,6 +51,7 @@ pub use pool::{
 pub use rules::{CheckedRule, Rule, RuleStage, check_rule};
 pub use schema::schema;
 pub use spare::SpareUse;
+pub use spool::SpoolSettings;
 pub use tls::{ClientCheck, NodeTls, ServerTls, TlsVersion, Verification};
 pub use units::MemoryShare;
 pub(crate) use units::length_text;
@@ -134,24 +136,6 @@ pub struct Catalog {
     /// Everything that is declared, to compare with another catalog.
     pub outline: Outline,
     selection: Selection,
-}
-
-/// Where slowed answers of nodes wait, and how much of them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SpoolSettings {
-    /// The folder of the files; relative to that of the catalog if it was said so.
-    pub folder: PathBuf,
-    /// Bytes of all files together; 0 uses none.
-    pub bytes_max: u64,
-    /// Bytes of one answer's file.
-    pub answer_bytes_max: u64,
-}
-
-impl Default for SpoolSettings {
-    fn default() -> Self {
-        // A place on a disk by the Filesystem Hierarchy Standard, where `/tmp` often is not.
-        Self { folder: PathBuf::from("/var/tmp"), bytes_max: 1 << 30, answer_bytes_max: 256 << 20 }
-    }
 }
 
 /// Where the running process is spoken to. Read at start only.

@@ -182,3 +182,18 @@ fn typography_is_shown_mended_and_the_file_stays() {
     assert_ne!(refused.status.code(), Some(0));
     assert_eq!(fs::read_to_string(&path).unwrap(), AUDIO);
 }
+
+#[test]
+fn a_folder_that_takes_no_slowed_answers_is_told_of_before_the_first_one_comes() {
+    let with = |folder: &str| format!("{GOOD}[settings]\nspool_folder = \"{folder}\"\n");
+    for (spool, expected) in [
+        ("nowhere", Some("cannot wait in nowhere")),
+        ("/dev/shm", Some("what lies there takes memory")),
+        ("/var/tmp", None),
+    ] {
+        let here = folder(&[("tidegate.toml", &with(spool)), ("rules/r.rts", GOOD_RULE)]);
+        let said = text(&tidegate(here.path(), &["check"]).stdout);
+        assert_eq!(said.contains("[spool-folder]"), expected.is_some(), "{spool}: {said}");
+        assert!(expected.is_none_or(|expected| said.contains(expected)), "{spool}: {said}");
+    }
+}
