@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on must end")]
 #![expect(clippy::print_stdout, reason = "what is skipped is said aloud")]
 
+mod bad_disk;
 mod bad_input;
 mod check;
 mod control;
