@@ -73,7 +73,11 @@ impl RequestKind {
     /// Where a browser says who began the request, that counts for more than a referer, which anyone can write and any
     /// page can hide; where both speak and contradict each other, the request is [`Self::Forged`].
     pub fn of(asked: &Asked<'_>, is_own: impl Fn(&str) -> bool) -> Self {
-        let referer = Referer::of(asked.referer.unwrap_or_default());
+        Self::of_sender(asked, &Referer::of(asked.referer.unwrap_or_default()), is_own)
+    }
+
+    /// The same for whoever has read the referer already.
+    pub fn of_sender(asked: &Asked<'_>, referer: &Referer, is_own: impl Fn(&str) -> bool) -> Self {
         let from = match referer.class {
             RefererClass::None => From::Nowhere,
             RefererClass::Garbage => return Self::Forged,

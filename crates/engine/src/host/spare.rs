@@ -57,8 +57,7 @@ impl Host {
     pub(crate) fn asker(&mut self, class: &[u8], context: Option<&[u8]>) -> Asker {
         let catalog = Arc::clone(&self.catalog);
         let said = std::str::from_utf8(class).ok().and_then(|name| catalog.spare_classes.get(name));
-        let kind = self.judge_kind();
-        let referer = Referer::of(self.request.fields().get(b"Referer").unwrap_or_default());
+        let (kind, referer) = self.judge_sender();
         let rank = self.rank(kind, &referer, said);
         let client = || Owned::Client(ClientNetwork::of(self.arrival.client));
         let group = match (context, rank) {

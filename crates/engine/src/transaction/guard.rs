@@ -49,7 +49,7 @@ impl Transaction {
     }
 
     fn watch_by_guard(&mut self) {
-        let kind = self.host.judge_kind();
+        let (kind, referer) = self.host.judge_sender();
         let Some(guard) = self.guard() else { return };
         let sent = match kind {
             RequestKind::Own => {
@@ -62,7 +62,7 @@ impl Transaction {
             }
             RequestKind::Bare => None,
             RequestKind::Direct => self.is_for_a_page().then(|| (self.landing(), Role::Entry)),
-            RequestKind::Link | RequestKind::Embed | RequestKind::Forged => self.sender(kind, guard),
+            RequestKind::Link | RequestKind::Embed | RequestKind::Forged => self.sender(kind, referer, guard),
         };
         let Some((site, role)) = sent else { return };
         let (client, now) = (ClientNetwork::of(self.host.arrival.client), self.host.now);
@@ -88,8 +88,7 @@ impl Transaction {
     }
 
     /// The site that a request from elsewhere comes from; `None` for one that is left alone.
-    fn sender(&self, kind: RequestKind, guard: &SiteGuard) -> Option<(Box<str>, Role)> {
-        let referer = Referer::of(self.host.request.fields().get(b"Referer").unwrap_or_default());
+    fn sender(&self, kind: RequestKind, referer: Referer, guard: &SiteGuard) -> Option<(Box<str>, Role)> {
         if guard.settings.is_exempt(&referer.host) {
             return None;
         }
