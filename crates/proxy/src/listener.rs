@@ -1,7 +1,7 @@
 //! Sockets on which clients arrive: binding them, and accepting without spinning when something runs out.
 
 use crate::wire::UNSENT_BYTES_USUAL;
-use crate::worker::Worker;
+use crate::worker::{Ends, Worker};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener as StdListener};
@@ -126,6 +126,8 @@ fn prepare(socket: &Socket) -> io::Result<()> {
 pub(crate) struct Listener {
     /// The address as the catalog names it; virtual servers are found by it.
     pub(crate) configured: SocketAddr,
+    /// Where all of its clients arrive; `None` if it listens at every address, and each must be asked.
+    local: Option<SocketAddr>,
     socket: TcpListener,
     /// Rung when it is to end.
     pub(crate) end: Rc<Notify>,
@@ -134,7 +136,8 @@ pub(crate) struct Listener {
 impl Listener {
     /// Makes a bound socket part of this worker's runtime.
     pub(crate) fn adopt(configured: SocketAddr, socket: StdListener) -> io::Result<Self> {
-        Ok(Self { configured, socket: TcpListener::from_std(socket)?, end: Rc::new(Notify::new()) })
+        let local = socket.local_addr().ok().filter(|bound| !bound.ip().is_unspecified());
+        Ok(Self { configured, local, socket: TcpListener::from_std(socket)?, end: Rc::new(Notify::new()) })
     }
 
     /// Accepts until it is ended; then takes what still waits in its queue, so that closing it resets nobody. If another
@@ -168,7 +171,9 @@ impl Listener {
             worker.shared.counters().accept_pauses.add_one();
             return;
         }
-        worker.welcome(self.configured, stream, peer);
+        // A socket that has no address any more has no other end either.
+        let Some(local) = self.local.or_else(|| stream.local_addr().ok()) else { return };
+        worker.welcome(stream, Ends { listen: self.configured, peer, local });
     }
 
     /// What waits in the queue, without waiting for more.

@@ -406,10 +406,7 @@ impl<D: Dial> Worker<D> {
 
 impl Worker<Tcp> {
     /// Takes in a client that a listener accepted.
-    pub(crate) fn welcome(self: &Rc<Self>, listen: SocketAddr, stream: TcpStream, peer: SocketAddr) {
-        // A socket that has no address any more has no other end either.
-        let Ok(local) = stream.local_addr() else { return };
-        let ends = Ends { listen, peer, local };
+    pub(crate) fn welcome(self: &Rc<Self>, stream: TcpStream, ends: Ends) {
         tokio::task::spawn_local(front::arrive(Rc::clone(self), stream, ends));
     }
 }

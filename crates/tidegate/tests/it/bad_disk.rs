@@ -116,9 +116,8 @@ fn a_disk_that_hangs_holds_up_its_own_answers_only() {
         let _frozen = disk.freeze();
         slow.send(&request("GET", "/long", &[]));
         // Under way: its first piece has room in the spool, and no write comes to an end.
-        while !text(&tidegate(here.path(), &["status", "--control", "control.sock"]).stdout).contains("spool")
-        {
-        }
+        let status = || text(&tidegate(here.path(), &["status", "--control", "control.sock"]).stdout);
+        assert!((0..10_000).any(|_| status().contains("\nspool ")), "{}", status());
         for _ in 0..20 {
             assert_eq!(proxy.get("/page", &[]).text(), "page");
         }
