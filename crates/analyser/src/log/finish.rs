@@ -32,6 +32,12 @@ impl Tally {
         self.finish_on(NonZeroUsize::MIN, usuals, now)
     }
 
+    /// Names that the logged sites have, as somebody said who knows: what else they are called is still learnt, but no longer
+    /// guessed from what most referers name.
+    pub fn know_own(&mut self, names: &[String]) {
+        self.own = names.to_vec();
+    }
+
     /// The names by which the logged servers know themselves: a part of what [`Tally::finish`] finds out.
     pub fn own_names(&mut self) -> Vec<OwnName> {
         self.settle();

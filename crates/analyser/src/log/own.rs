@@ -35,6 +35,8 @@ const SHOWN_MAX: usize = 50;
 pub struct OwnNames {
     /// For each domain, the numbers of its own registrable domains.
     sites: Vec<Vec<u32>>,
+    /// For each domain, whether its log or file has the name of a host.
+    named: Vec<bool>,
     /// For each domain, how many rows are pages, and how many there are.
     pages: Vec<(u64, u64)>,
     pub(super) shown: Vec<OwnName>,
@@ -64,8 +66,9 @@ impl OwnNames {
             *all += 1;
         }
         let sites = vec![Vec::new(); domains];
-        let mut own = Self { sites, pages, shown: Vec::new() };
+        let mut own = Self { sites, named: vec![false; domains], pages, shown: Vec::new() };
         let signs = signs(tally, &served);
+        own.take_said(tally, &signs);
         own.take_names(tally, &signs);
         own.take_learnt(tally, &signs);
         own.take_only(tally, &signs);
@@ -93,16 +96,30 @@ impl OwnNames {
         self.pages.get(usize::from(domain)).map_or(0, |pages| pages.0)
     }
 
+    /// What somebody said who knows, for all domains of the log.
+    fn take_said(&mut self, tally: &Tally, signs: &[(u16, u32, u32, Signs)]) {
+        for name in &tally.own {
+            let site = site_of(name).and_then(|site| tally.sites.known(0, site.as_bytes()));
+            let requests = signs.iter().filter(|sign| Some(sign.1) == site).map(|sign| sign.3.requests).sum();
+            for sites in self.sites.iter_mut().skip(1) {
+                sites.extend(site);
+            }
+            self.shown.push(OwnName {
+                name: name.clone(),
+                why: "somebody said so",
+                is_guess: false,
+                requests,
+            });
+        }
+    }
+
     /// What a domain's log and file call it.
     fn take_names(&mut self, tally: &Tally, signs: &[(u16, u32, u32, Signs)]) {
         for domain in 1..tally.domains.names.len() {
             let Ok(number) = u16::try_from(domain) else { break };
             let name = tally.domains.names.shown(u32::from(number));
-            let site = match Host::of(name.as_bytes()) {
-                Some(Host::Address(address)) => address.to_string(),
-                Some(Host::Name(host)) => registrable(&host).to_owned(),
-                None => continue,
-            };
+            let Some(site) = site_of(&name) else { continue };
+            self.named[domain] = true;
             if let Some(site) = tally.sites.known(0, site.as_bytes()) {
                 self.sites[domain].push(site);
                 let requests = signs
@@ -112,6 +129,7 @@ impl OwnNames {
                 self.shown.push(OwnName {
                     name,
                     why: "the log or its file is called so",
+                    is_guess: false,
                     requests: requests.sum(),
                 });
             }
@@ -136,10 +154,14 @@ impl OwnNames {
         }
     }
 
-    /// The most frequent host where nobody opens pages and nothing else is known.
+    /// The most frequent host where nobody opens pages and nothing else is known: neither what somebody said, nor a name of
+    /// the domain. A domain whose files are shown by pages of another name may be a site's host of files, or one that
+    /// everybody hot-links; who has both says so (`--own`), and silence would hide the culprit.
     fn take_only(&mut self, tally: &Tally, signs: &[(u16, u32, u32, Signs)]) {
         for domain in 1..self.sites.len() {
-            if !self.sites[domain].is_empty()
+            if !tally.own.is_empty()
+                || self.named[domain]
+                || !self.sites[domain].is_empty()
                 || u16::try_from(domain).is_ok_and(|domain| self.opens_pages(domain))
             {
                 continue;
@@ -153,6 +175,9 @@ impl OwnNames {
             {
                 let why = "most referers name it, and nobody opens pages in this log";
                 self.take(tally, (*domain, *site, *host), why, signs.requests);
+                if let Some(taken) = self.shown.last_mut() {
+                    taken.is_guess = true;
+                }
             }
         }
     }
@@ -163,7 +188,15 @@ impl OwnNames {
         if !sites.contains(&site) {
             sites.push(site);
         }
-        self.shown.push(OwnName { name: tally.hosts.shown(host), why, requests });
+        self.shown.push(OwnName { name: tally.hosts.shown(host), why, is_guess: false, requests });
+    }
+}
+
+/// The registrable domain, or the address, of what is called so.
+fn site_of(name: &str) -> Option<String> {
+    match Host::of(name.as_bytes())? {
+        Host::Address(address) => Some(address.to_string()),
+        Host::Name(host) => Some(registrable(&host).to_owned()),
     }
 }
 

@@ -323,6 +323,8 @@ pub struct OwnName {
     pub name: String,
     /// How it was learnt.
     pub why: &'static str,
+    /// Nothing else was known, and it may as well be the culprit's.
+    pub is_guess: bool,
     /// Requests whose referer has it.
     pub requests: u64,
 }

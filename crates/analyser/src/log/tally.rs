@@ -132,6 +132,8 @@ pub struct Tally {
     pub(super) paths: Counts<TargetKind>,
     pub(super) referers: Counts<Place>,
     pub(super) sites: Names,
+    /// Names of the sites themselves, as somebody said.
+    pub(super) own: Vec<String>,
     pub(super) hosts: Names,
     pub(super) agents: Counts<Program>,
     pub(super) client_names: Names,
@@ -180,6 +182,7 @@ impl Tally {
             paths: Counts::new(seed, PATHS_MAX, TargetKind::Garbage),
             referers,
             sites: Names::new(seed, SITES_MAX),
+            own: Vec::new(),
             hosts: Names::new(seed, SITES_MAX),
             agents: Counts::new(seed, AGENTS_MAX, Program::Other),
             client_names: Names::new(seed, CLIENT_NAMES_MAX),

@@ -291,8 +291,17 @@ fn who(log: Option<&Log>, findings: &[Finding]) -> Step {
         Some(finding) => said(finding),
         None => "nobody stands out".to_owned(),
     };
-    let cannot_tell = (!summary.has_referer)
-        .then(|| "this log has no referers: nobody can tell from which pages".to_owned());
+    let cannot_tell = match summary.own_names.iter().find(|own| own.is_guess) {
+        _ if !summary.has_referer => {
+            Some("this log has no referers: nobody can tell from which pages".to_owned())
+        }
+        Some(own) => Some(format!(
+            "{} is taken for the site itself: most referers name it, and nobody opens pages in this log; if it is \
+             somebody else's, say what the site is called (--own)",
+            plain(&own.name, NAME_MAX)
+        )),
+        None => None,
+    };
     Step { name, question, answer, evidence, cannot_tell }
 }
 

@@ -60,6 +60,7 @@ pub(super) fn look(run: &Run<'_>) -> anyhow::Result<Option<Read>> {
         || Counting { tally: Tally::new(seed), window: run.window, domain: run.options.domain.as_deref() };
     let scanned = input.scan(make, &run.watch.reading(&progress));
     let mut tally = scanned.worker.tally;
+    tally.know_own(&run.options.own);
     let usuals = recall(run)?;
     let (summary, findings) = tally.finish_on(threads(), &usuals, run.now_unix_seconds());
     if !scanned.is_partial {

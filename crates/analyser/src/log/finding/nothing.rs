@@ -19,6 +19,7 @@ pub(super) fn look(desk: &Desk<'_>, is_alone: bool) -> Finding {
         _ if all.requests < REQUESTS_MIN => Confidence::Low,
         Some(_) => Confidence::Low,
         None if !is_alone => Confidence::Low,
+        None if desk.summary.own_names.iter().any(|own| own.is_guess) => Confidence::Low,
         None if !desk.summary.has_referer => Confidence::Medium,
         None => Confidence::High,
     };

@@ -284,3 +284,27 @@ fn a_neighbour_on_the_same_machine_is_a_hot_linker_too_and_its_own_pages_are_its
     assert_eq!(accused(&findings), [(Verdict::HotLink, "neighbour.example")]);
     assert_eq!(findings[0].traits.domain.as_deref(), Some("www.blog.example"));
 }
+
+#[test]
+fn a_host_of_files_that_one_forum_shows_is_hot_linked_where_it_is_known_that_the_forum_is_not_its_own() {
+    let mut story = Story::new(12);
+    for number in 0..300 {
+        let (at, from) = (START + number * 7, story.address());
+        let (target, referer) = ("/audio/song.mp3", "http://forum.example/t/9");
+        story.ask(&Ask { at, from, target, status: 200, bytes: SONG_BYTES, referer, agent: BROWSERS[0] });
+    }
+    // Nobody opens pages, as on a site's own host of files, and nothing says whose pages these are.
+    let (summary, findings) = story.look();
+    assert_eq!(accused(&findings), [], "nothing that is more than a hint");
+    assert!(summary.own_names.iter().any(|own| own.name == "forum.example" && own.is_guess));
+
+    let mut said = tally(&story.text, "combined", 1);
+    said.know_own(&["music.example".to_owned()]);
+    let named: Vec<String> = story.text.lines().map(|line| format!("music.example:80 {line}\n")).collect();
+    for mut tally in [said, tally(&named.concat(), "vhost_combined", 1)] {
+        let (summary, findings) = tally.finish(&Usuals::default(), NOW);
+        let found = findings.iter().find(|finding| finding.verdict == Verdict::HotLink);
+        assert_eq!(found.map(|finding| finding.subject.as_str()), Some("forum.example"), "{findings:#?}");
+        assert!(summary.own_names.iter().all(|own| !own.is_guess));
+    }
+}
