@@ -13,6 +13,7 @@ mod docs;
 mod interop;
 mod packages;
 mod process;
+mod release;
 mod test;
 mod tidy;
 
@@ -45,6 +46,8 @@ enum Command {
         #[command(subcommand)]
         what: bench::What,
     },
+    /// The program that is shipped: built, loaded, and built again by what it was seen to do
+    Release,
     /// What changed since the last release, from the files in `changelog.d`
     Changelog(changelog::Arguments),
 }
@@ -57,6 +60,7 @@ fn main() -> ExitCode {
         Command::Spec { filter } => test::spec(&root, filter.as_deref()),
         Command::Docs(arguments) => docs::run(&root, &arguments),
         Command::Bench { what } => bench::run(&root, &what),
+        Command::Release => release::run(&root),
         Command::Changelog(arguments) => changelog::run(&root, &arguments),
     };
     match result {

@@ -36,7 +36,6 @@ pub(super) fn run(root: &Path) -> Result<()> {
     if find_program("apache2").is_none() {
         bail!("the comparison needs Apache (Debian package apache2-bin)");
     }
-    succeed(&mut cargo(root, &["build", "--profile", PROFILE, "--package", "tidegate", "--quiet"]))?;
     let folder = cleared_folder(root)?;
     let mut command = Command::new(&compare);
     command.arg("load").env("TMP", &folder);

@@ -4,7 +4,7 @@
 mod goals;
 
 use self::goals::Goals;
-use super::PROFILE;
+use super::{PROFILE, shipped};
 use crate::process::{cargo, find_program, succeed, target_folder};
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
@@ -92,10 +92,10 @@ fn compare(root: &Path, built: &Path, log: &Path, arguments: &Arguments) -> Resu
     if !Path::new("/usr/bin/time").is_file() {
         bail!("processor seconds are counted by /usr/bin/time (Debian: time)");
     }
-    succeed(&mut cargo(root, &["build", "--profile", PROFILE, "-p", "tidegate", "--quiet"]))?;
+    let program = shipped(root)?;
     let policies = std::env::temp_dir().join("tidegate-bench-logs");
     goals::write_policies(root, &policies)?;
-    let candidates = candidates(built, (log, &policies), arguments.python.as_deref());
+    let candidates = candidates((&program, built), (log, &policies), arguments.python.as_deref());
     let megabytes = megabytes(log)?;
     let mut best: Vec<Option<Cost>> = vec![None; candidates.len()];
     let mut said: Vec<String> = vec![String::new(); candidates.len()];
@@ -160,12 +160,16 @@ fn measure(candidate: &Candidate) -> Result<(Cost, String)> {
     Ok((Cost { cpu_seconds, wall_seconds: wall.parse()?, peak_kilobytes: peak.parse()? }, said))
 }
 
-fn candidates(built: &Path, (log, policies): (&Path, &Path), python: Option<&Path>) -> Vec<Candidate> {
+fn candidates(
+    (tidegate, built): (&Path, &Path),
+    (log, policies): (&Path, &Path),
+    python: Option<&Path>,
+) -> Vec<Candidate> {
     let log = log.display().to_string();
-    let ours = |task, program: &str, arguments: &[&str], sum_after: &'static [&'static str]| Candidate {
+    let ours = |task, program: PathBuf, arguments: &[&str], sum_after: &'static [&'static str]| Candidate {
         name: "tidegate",
         task,
-        program: built.join(program),
+        program,
         arguments: arguments.iter().map(|word| (*word).to_owned()).chain([log.clone()]).collect(),
         sum_after,
         processors: "0",
@@ -173,11 +177,14 @@ fn candidates(built: &Path, (log, policies): (&Path, &Path), python: Option<&Pat
     let diagnose = ["diagnose", "--format", "json", "--no-state", "--logs"];
     let (listed, queued) = (policies.join("listed/tidegate.toml"), policies.join("queued/tidegate.toml"));
     let mut candidates = vec![
-        ours(READING, "examples/checksum", &[], &["bytes "]),
-        ours(DIAGNOSIS, "tidegate", &diagnose, TOTAL_BYTES),
-        Candidate { processors: "0,1", ..ours(DIAGNOSIS_ON_TWO, "tidegate", &diagnose, TOTAL_BYTES) },
-        ours(REPLAY, "examples/replay_cost", &[&listed.display().to_string()], &[]),
-        ours(REPLAY_QUEUED, "examples/replay_cost", &[&queued.display().to_string()], &[]),
+        ours(READING, built.join("examples/checksum"), &[], &["bytes "]),
+        ours(DIAGNOSIS, tidegate.to_owned(), &diagnose, TOTAL_BYTES),
+        Candidate {
+            processors: "0,1",
+            ..ours(DIAGNOSIS_ON_TWO, tidegate.to_owned(), &diagnose, TOTAL_BYTES)
+        },
+        ours(REPLAY, built.join("examples/replay_cost"), &[&listed.display().to_string()], &[]),
+        ours(REPLAY_QUEUED, built.join("examples/replay_cost"), &[&queued.display().to_string()], &[]),
     ];
     let mut add = |name, task, program: Option<PathBuf>, arguments: &[&str], sum_after| match program {
         Some(program) => candidates.push(Candidate {

@@ -1,6 +1,7 @@
 //! Measurements beside other programs; thin wrappers that start them with the same settings each time.
 
 mod added;
+mod held;
 mod htaccess;
 mod logs;
 mod reload;
@@ -35,6 +36,8 @@ pub(crate) enum What {
         #[arg(default_value = "load")]
         mode: String,
     },
+    /// Memory of a request that waits in a rate class, beyond its connection
+    Held(held::Arguments),
     /// What an `.htaccess` against hot-linking adds to a request: here and in Apache
     Htaccess,
     /// User instructions of one run of the abusive-referer rule, and of loading it, by callgrind
@@ -68,6 +71,16 @@ pub(crate) enum What {
     },
 }
 
+/// The tidegate that is measured: the one that `TIDEGATE_PROGRAM` names, such as what `cargo xtask release` made; else that of
+/// the profile [`PROFILE`], built now.
+fn shipped(root: &Path) -> Result<PathBuf> {
+    if let Some(program) = std::env::var_os("TIDEGATE_PROGRAM") {
+        return Path::new(&program).canonicalize().context("TIDEGATE_PROGRAM names no program");
+    }
+    succeed(&mut cargo(root, &["build", "--profile", PROFILE, "--package", "tidegate", "--quiet"]))?;
+    Ok(target_folder(root)?.join(PROFILE).join("tidegate"))
+}
+
 /// Builds what is to be measured and starts the measurement.
 ///
 /// # Errors
@@ -76,6 +89,7 @@ pub(crate) fn run(root: &Path, what: &What) -> Result<()> {
     match what {
         What::Proxy { mode, rule } => proxy(root, mode, *rule),
         What::Peers { mode } => peers(root, mode),
+        What::Held(arguments) => held::run(root, arguments),
         What::Htaccess => htaccess::run(root),
         What::Rule => rule_alone(root),
         What::Contexts { count } => contexts(root, &count.to_string()),
@@ -94,7 +108,6 @@ fn proxy(root: &Path, mode: &str, with_rule: bool) -> Result<()> {
     if !compare.is_file() {
         bail!("the comparison needs ../shared/tools/engine_compare.sh, which is not there");
     }
-    succeed(&mut cargo(root, &["build", "--profile", PROFILE, "--package", "tidegate", "--quiet"]))?;
     let copy = ["build", "--profile", PROFILE, "--package", "proxy", "--example", "copy", "--quiet"];
     succeed(&mut cargo(root, &copy))?;
     let decision = if with_rule { Decision::Rule } else { Decision::None };
@@ -125,7 +138,6 @@ fn peers(root: &Path, mode: &str) -> Result<()> {
     if !Path::new("/usr/lib/nginx/modules/ngx_http_lua_module.so").is_file() {
         bail!("the comparison needs nginx's Lua module (Debian: libnginx-mod-http-lua, lua-resty-core)");
     }
-    succeed(&mut cargo(root, &["build", "--profile", PROFILE, "--package", "tidegate", "--quiet"]))?;
     let mut command = Command::new(&compare);
     let folder = cleared_folder(root)?;
     command.arg(mode).env("TMP", &folder);

@@ -4,8 +4,8 @@
 //! catalog is reloaded and the program upgraded again and again. A request is lost if it has no whole answer with the
 //! status and the body that its node gave.
 
-use super::PROFILE;
-use crate::process::{cargo, succeed, target_folder};
+use super::shipped;
+use crate::process::target_folder;
 use anyhow::{Context, Result, bail};
 use std::fmt::Write as _;
 use std::fs;
@@ -57,8 +57,7 @@ pub(super) fn run(root: &Path, arguments: &Arguments) -> Result<()> {
     let program = if let Some(program) = &arguments.program {
         program.canonicalize().context("no such program")?
     } else {
-        succeed(&mut cargo(root, &["build", "--profile", PROFILE, "--package", "tidegate", "--quiet"]))?;
-        target_folder(root)?.join(PROFILE).join("tidegate")
+        shipped(root)?
     };
     let folder = target_folder(root)?.join("bench/reload");
     if folder.exists() {

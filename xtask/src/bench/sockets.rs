@@ -1,7 +1,7 @@
 //! What is measured over sockets by the programs of `bench/`: a small site on a day of fame behind one proxy after the
 //! other, how even bandwidth classes are, and a flood of contexts.
 
-use super::PROFILE;
+use super::shipped;
 use crate::process::{cargo, succeed, target_folder};
 use anyhow::Result;
 use std::path::{Path, PathBuf};
@@ -59,12 +59,7 @@ pub(crate) fn shaping(root: &Path, what: &str, arguments: &ShapingArguments) -> 
 /// Builds tidegate, unless there is one, and the program that measures it; gives the command to go on with.
 fn measuring(root: &Path, program: &str, tidegate: Option<&Path>) -> Result<Command> {
     let target = target_folder(root)?;
-    let tidegate = if let Some(built) = tidegate {
-        built.to_owned()
-    } else {
-        succeed(&mut cargo(root, &["build", "--profile", PROFILE, "--package", "tidegate", "--quiet"]))?;
-        target.join(PROFILE).join("tidegate")
-    };
+    let tidegate = if let Some(built) = tidegate { built.to_owned() } else { shipped(root)? };
     let built = target.join("bench");
     let manifest = root.join("bench").join(program).join("Cargo.toml");
     let mut build = cargo(root, &["build", "--release", "--quiet", "--manifest-path"]);

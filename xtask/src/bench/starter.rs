@@ -1,6 +1,6 @@
 //! The program that a comparison of proxies calls to start tidegate.
 
-use super::PROFILE;
+use super::shipped;
 use crate::process::{succeed, target_folder};
 use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
@@ -22,7 +22,7 @@ pub(super) fn starter(root: &Path, decision: Decision) -> Result<PathBuf> {
     let target = target_folder(root)?;
     let folder = target.join("bench");
     std::fs::create_dir_all(folder.join("rules")).context("cannot make the folder of the measurement")?;
-    let program = target.join(PROFILE).join("tidegate");
+    let program = shipped(root)?;
     let (name, attach, rules) = match decision {
         Decision::None => ("start.sh", "", ""),
         Decision::Rule => {

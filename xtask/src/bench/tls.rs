@@ -1,7 +1,7 @@
 //! What TLS and HTTP/2 cost beside other proxies: processor time for each request or connection, in interleaved rounds.
 
-use super::PROFILE;
 use super::added::TICK_MICROS;
+use super::shipped;
 use crate::process::{cargo, find_program, succeed, target_folder};
 use anyhow::{Context, Result, bail};
 use std::fs;
@@ -137,10 +137,9 @@ pub(super) fn run(root: &Path, arguments: &Arguments) -> Result<()> {
             bail!("the comparison needs {program} (Debian: nginx, haproxy, nghttp2-client, openssl)");
         }
     }
-    succeed(&mut cargo(root, &["build", "--profile", PROFILE, "--package", "tidegate", "--quiet"]))?;
     let folder = target_folder(root)?.join("bench/tls");
     fs::create_dir_all(&folder).context("cannot make the folder of the measurement")?;
-    let bench = Bench { program: target_folder(root)?.join(PROFILE).join("tidegate"), folder };
+    let bench = Bench { program: shipped(root)?, folder };
     bench.certificate()?;
     let _node = bench.node(root)?;
     let running = PEERS.iter().map(|peer| bench.start(peer)).collect::<Result<Vec<_>>>()?;
