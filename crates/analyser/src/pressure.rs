@@ -300,9 +300,13 @@ impl Resource {
     }
 }
 
+/// Files that are dated less far apart were copied together: their dates say nothing of when they were read.
+const READINGS_APART_MIN: f64 = 0.5;
+
 impl Change {
     fn of(before: u64, after: u64, between: Option<f64>) -> Self {
         let by = after.saturating_sub(before);
+        let between = between.filter(|seconds| *seconds >= READINGS_APART_MIN);
         #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
         let per_second = between.map(|seconds| by as f64 / seconds);
         let text = match (per_second, between) {

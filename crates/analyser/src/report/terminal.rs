@@ -203,8 +203,13 @@ impl Page {
                     number(resource.limit),
                 ]
             });
-            let heads = ["resource", "held", "most held", "barrier", "refused", "now", "zone", "limit"];
-            self.table(&heads, &rows.collect::<Vec<_>>());
+            let rows: Vec<_> = rows.collect();
+            let whose = match pressure.containers.len() {
+                1 => "resource".to_owned(),
+                _ => plain(&container.name, 30),
+            };
+            let heads = [&*whose, "held", "most held", "barrier", "refused", "now", "zone", "limit"];
+            self.table(&heads, &rows);
         }
     }
 

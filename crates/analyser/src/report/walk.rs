@@ -427,6 +427,11 @@ fn proposal(report: &Report) -> Step {
         (None, Some(finding)) if finding.verdict == Verdict::PasswordGuessing => {
             "nothing against web clients; password guessing is for the mail server's own limits".to_owned()
         }
+        (None, _)
+            if report.pressure.as_ref().is_some_and(|pressure| pressure.is_failing_now == Some(true)) =>
+        {
+            "no rule can be proposed: who takes the resources is not in what was looked at".to_owned()
+        }
         (None, _) => "nothing needs to be done".to_owned(),
     };
     Step { name, question, answer, evidence, cannot_tell: None }
