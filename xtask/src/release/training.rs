@@ -45,7 +45,6 @@ listen = "127.0.0.1:18296"
 pool = "node"
 request_rules = ["abusive-referer"]
 access_log = "access.log"
-access_log_format = "combined"
 
 [virtual_servers.secret]
 listen = "127.0.0.1:18297"
@@ -83,18 +82,19 @@ pub(super) fn run(root: &Path, program: &Path, folder: &Path, counts: &Path) -> 
         command
     };
     let mut nginx = Command::new(find_program("nginx").context("nginx is gone")?);
-    let mut node = Ended::start(nginx.arg("-p").arg(folder).arg("-c").arg(folder.join("nginx.conf")))?;
-    let mut running = Ended::start(own().args(["run", "--workers", "1", "--control", "off"]))?;
+    let node = Ended::start(nginx.arg("-p").arg(folder).arg("-c").arg(folder.join("nginx.conf")))?;
+    let log = fs::File::create(folder.join("run.log")).context("cannot make a log")?;
+    let mut running = Ended::start(own().args(["run", "--workers", "1", "--control", "off"]).stderr(log))?;
     for port in [NODE, PLAIN, RULE, SECRET] {
-        await_listener(port)?;
+        await_listener(port).with_context(|| format!("see run.log in {}", folder.display()))?;
     }
     for load in LOADS {
         let mut words = load.split_whitespace();
         let mut command = Command::new(words.next().context("a load is a program")?);
         succeed(command.args(words).stdout(Stdio::null()))?;
     }
-    running.end()?;
-    node.end()?;
+    running.end_well()?;
+    drop(node);
     succeed(own().args(["diagnose", "--no-state", "--logs", "access.log"]).stdout(Stdio::null()))?;
     succeed(own().args(["replay", "--policy", "tidegate.toml", "access.log"]).stdout(Stdio::null()))
 }
@@ -136,25 +136,30 @@ struct Ended(Child);
 impl Ended {
     fn start(command: &mut Command) -> Result<Self> {
         let name = PathBuf::from(command.get_program());
-        let started = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        let started = command.stdout(Stdio::null()).spawn();
         Ok(Self(started.with_context(|| format!("cannot start {}", name.display()))?))
     }
 
-    /// Asks it to end, as who stops it does, and waits until it has.
-    fn end(&mut self) -> Result<()> {
-        succeed(Command::new("kill").arg(self.0.id().to_string()))?;
+    /// Ends it as who stops it does: only then it leaves its counts.
+    fn end_well(&mut self) -> Result<()> {
+        self.ask_to_end();
         let status = self.0.wait().context("cannot wait for a program")?;
         if !status.success() {
             bail!("a program ended badly: {status}");
         }
         Ok(())
     }
+
+    fn ask_to_end(&self) {
+        let _asked = Command::new("kill").arg(self.0.id().to_string()).status();
+    }
 }
 
 impl Drop for Ended {
     fn drop(&mut self) {
         if let Ok(None) = self.0.try_wait() {
-            let _killed = self.0.kill();
+            // Asked, and not killed: nginx ends its worker then.
+            self.ask_to_end();
             let _ended = self.0.wait();
         }
     }
