@@ -13,7 +13,10 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 /// What may wait to be written, in bytes. A message counts for [`MESSAGE_BYTES`] more than its text.
 const HELD_BYTES_MAX: usize = 1024 * 1024;
@@ -37,13 +40,11 @@ impl ProcessLog {
     pub(crate) fn start(format: OutputFormat, level: LogLevel) -> io::Result<Self> {
         let (queue, written) = Queue::start(io::stderr())?;
         let colours = crate::check::colours(&io::stderr());
-        let log = tracing_subscriber::fmt()
-            .with_max_level(filter(level))
-            .with_writer(queue.clone())
-            .with_target(false);
+        let log = tracing_subscriber::fmt::layer().with_writer(queue.clone()).with_target(false);
+        let all = tracing_subscriber::registry().with(filter(level));
         match format {
-            OutputFormat::Human => log.with_ansi(colours).init(),
-            OutputFormat::Json => log.json().flatten_event(true).with_current_span(false).init(),
+            OutputFormat::Human => all.with(log.with_ansi(colours)).init(),
+            OutputFormat::Json => all.with(log.json().flatten_event(true).with_current_span(false)).init(),
         }
         // The usual hook writes by itself, and would wait.
         panic::set_hook(Box::new(|defect| {
@@ -85,14 +86,17 @@ impl Drop for ProcessLog {
     }
 }
 
-fn filter(level: LogLevel) -> LevelFilter {
-    match level {
-        LogLevel::Error => LevelFilter::ERROR,
-        LogLevel::Warn => LevelFilter::WARN,
-        LogLevel::Info => LevelFilter::INFO,
-        LogLevel::Debug => LevelFilter::DEBUG,
-        LogLevel::Trace => LevelFilter::TRACE,
-    }
+/// What is written at a level. The TLS library warns of what clients send, which is nothing that somebody here could
+/// mend, and once for each connection: its warnings come with what is for looking closely.
+fn filter(level: LogLevel) -> Targets {
+    let (ours, of_tls) = match level {
+        LogLevel::Error => (LevelFilter::ERROR, LevelFilter::ERROR),
+        LogLevel::Warn => (LevelFilter::WARN, LevelFilter::ERROR),
+        LogLevel::Info => (LevelFilter::INFO, LevelFilter::ERROR),
+        LogLevel::Debug => (LevelFilter::DEBUG, LevelFilter::DEBUG),
+        LogLevel::Trace => (LevelFilter::TRACE, LevelFilter::TRACE),
+    };
+    Targets::new().with_default(ours).with_target("rustls", of_tls)
 }
 
 enum Entry {
@@ -206,6 +210,16 @@ mod tests {
         fn flush(&mut self) -> io::Result<()> {
             Ok(())
         }
+    }
+
+    #[test]
+    fn what_clients_send_to_the_tls_library_fills_no_log() {
+        use tracing::Level;
+        let usual = filter(LogLevel::Info);
+        assert!(!usual.would_enable("rustls::msgs::handshake", &Level::WARN));
+        assert!(usual.would_enable("rustls::conn", &Level::ERROR));
+        assert!(usual.would_enable("tidegate::serve", &Level::INFO));
+        assert!(filter(LogLevel::Debug).would_enable("rustls::msgs::handshake", &Level::WARN));
     }
 
     #[test]

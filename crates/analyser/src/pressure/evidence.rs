@@ -146,6 +146,10 @@ impl Pressure {
     /// Everything else that is worth a line.
     fn circumstances(&self, found: &mut Vec<Evidence>, before: Option<&Reading>, after: &Reading) {
         self.zones(found, |row| !is_sending(row));
+        // then counts that fell are no sign of a restart
+        let is_wrong_way = before
+            .and_then(|before| before.at_unix_micros.zip(after.at_unix_micros))
+            .is_some_and(|(before, after)| after < before);
         for count in self.counters.iter().filter(|count| count.speaks != Speaks::TcpMemory) {
             if let Some(change) = grown(count) {
                 let by = count.change.as_ref().map_or(0, |change| change.by);
@@ -157,7 +161,7 @@ impl Pressure {
             }
         }
         for container in &self.containers {
-            if container.was_restarted {
+            if container.was_restarted && !is_wrong_way {
                 let text =
                     format!("{} was restarted between the readings: its counts began anew", container.name);
                 found.push(Evidence { what: "restarted", value: None, text });
@@ -173,16 +177,12 @@ impl Pressure {
                 found.push(evidence("inconsistent", rule.sockets, text));
             }
         }
-        if let Some(before) = before {
-            if !self.has_two_readings {
-                let text =
-                    "the machine was started anew between the readings: all counts began anew".to_owned();
-                found.push(Evidence { what: "restarted", value: None, text });
-            } else if after.at_unix_micros < before.at_unix_micros && after.at_unix_micros.is_some() {
-                let text =
-                    "the second reading is older than the first: are they the wrong way round?".to_owned();
-                found.push(Evidence { what: "wrong_way_round", value: None, text });
-            }
+        if is_wrong_way {
+            let text = "the second reading is older than the first: are they the wrong way round?".to_owned();
+            found.push(Evidence { what: "wrong_way_round", value: None, text });
+        } else if before.is_some() && !self.has_two_readings {
+            let text = "the machine was started anew between the readings: all counts began anew".to_owned();
+            found.push(Evidence { what: "restarted", value: None, text });
         }
         if let Some(stall) = self.stall.filter(|stall| stall.some_avg10 >= 1.0) {
             let text = format!(

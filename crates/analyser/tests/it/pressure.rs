@@ -81,6 +81,14 @@ fn a_count_that_fell_is_a_container_that_was_restarted() {
 }
 
 #[test]
+fn readings_the_wrong_way_round_are_no_restart() {
+    let pressure = Pressure::of(Some(&reading(&node(500, 0), 60)), &reading(&node(3, 0), 0), None);
+    let says = |what| pressure.evidence.iter().any(|evidence| evidence.what == what);
+    assert!(says("wrong_way_round") && !says("restarted"), "{:?}", pressure.evidence);
+    assert_eq!(pressure.verdict, PressureVerdict::CannotTell);
+}
+
+#[test]
 fn a_machine_that_was_started_anew_begins_anew() {
     let mut before = reading(&node(10, 0), 0);
     let mut after = reading(&node(900, 0), 60);
