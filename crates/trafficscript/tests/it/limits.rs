@@ -129,6 +129,8 @@ fn copies_of_arrays_and_hashes_cost_fuel_before_they_are_made() {
         let got = end(&format!("{large}$c = []; {more}"));
         assert_eq!(got, Err(FUEL), "{more}");
     }
+    // An empty one has nothing to copy, but is made all the same.
+    assert_eq!(end("array.create( 110000, [] );"), Err(FUEL));
 }
 
 #[test]
