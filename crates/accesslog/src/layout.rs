@@ -9,7 +9,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::format::{BadFormat, Format};
-use crate::line::{BytesMeaning, Facts, LineMoment};
+use crate::line::{BytesMeaning, Facts, Line, LineMoment, Said};
 use crate::plan::Plan;
 use crate::text::Escaping;
 
@@ -27,7 +27,28 @@ pub(crate) enum Shape {
     /// Values in the order that a line `#Fields:` has named last; `None`: none has come yet.
     W3c(Option<Arc<Plan>>),
     /// An object on each line.
-    Json(Json, Facts),
+    Json(Json, Facts, LeftOut),
+}
+
+/// Fields that objects leave out where the request had none: a sample named them in some of its lines. Of others nobody
+/// can tell whether the request lacked them or the server was not asked to log them.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct LeftOut {
+    pub(crate) referer: bool,
+    pub(crate) user_agent: bool,
+}
+
+impl LeftOut {
+    /// The line, with what it is silent about said to be absent.
+    pub(crate) fn told(self, mut line: Line<'_>) -> Line<'_> {
+        if self.referer && line.referer.is_unknown() {
+            line.referer = Said::Absent;
+        }
+        if self.user_agent && line.user_agent.is_unknown() {
+            line.user_agent = Said::Absent;
+        }
+        line
+    }
 }
 
 /// How nginx escapes values (`escape=` of its `log_format`).
@@ -102,7 +123,7 @@ impl Layout {
             has_host: true,
         };
         let facts = if json == Json::Any { Facts { bytes: BytesMeaning::Unclear, ..facts } } else { facts };
-        Self { name: "json".into(), shape: Shape::Json(json, facts) }
+        Self { name: "json".into(), shape: Shape::Json(json, facts, LeftOut::default()) }
     }
 
     /// A layout by its name, see [`Layout::names`]; `None`: there is none of this name.
@@ -120,7 +141,7 @@ impl Layout {
         match &self.shape {
             Shape::Plan(plan) | Shape::W3c(Some(plan)) => plan.facts,
             Shape::W3c(None) => NO_FACTS,
-            Shape::Json(_, facts) => *facts,
+            Shape::Json(_, facts, _) => *facts,
         }
     }
 
@@ -164,16 +185,16 @@ impl Layout {
     pub fn with_bytes(mut self, bytes: BytesMeaning) -> Self {
         match &mut self.shape {
             Shape::Plan(plan) | Shape::W3c(Some(plan)) => Arc::make_mut(plan).facts.bytes = bytes,
-            Shape::Json(_, facts) => facts.bytes = bytes,
+            Shape::Json(_, facts, _) => facts.bytes = bytes,
             Shape::W3c(None) => {}
         }
         self
     }
 
     /// The same layout, of whose facts a sample has shown more. Only objects leave out what they like.
-    pub(crate) fn with_seen(mut self, change: impl FnOnce(&mut Facts)) -> Self {
-        if let Shape::Json(_, facts) = &mut self.shape {
-            change(facts);
+    pub(crate) fn with_seen(mut self, change: impl FnOnce(&mut Facts, &mut LeftOut)) -> Self {
+        if let Shape::Json(_, facts, left_out) = &mut self.shape {
+            change(facts, left_out);
         }
         self
     }

@@ -66,9 +66,9 @@ impl LineReader {
         let plan = match &self.layout.shape {
             Shape::Plan(plan) | Shape::W3c(Some(plan)) => plan,
             Shape::W3c(None) => return Read::Bad(BadLine { at: 0, why: "no line #Fields: has come before" }),
-            Shape::Json(json, _) => {
+            Shape::Json(json, _, left_out) => {
                 return match read_object(*json, line, &mut self.cache, &mut self.places) {
-                    Ok(read) => Read::Line(read),
+                    Ok(read) => Read::Line(left_out.told(read)),
                     Err(bad) => Read::Bad(bad),
                 };
             }

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 
 use crate::address::forwarded;
-use crate::layout::Layout;
+use crate::layout::{Layout, LeftOut};
 use crate::line::{BytesMeaning, Client, Line, LineMoment, Mended, Said};
 use crate::read::{LineReader, Read};
 
@@ -165,7 +165,7 @@ impl Tried {
         if let Some(doubt) = self.doubt {
             reason = format!("{reason}; {doubt}");
         }
-        let mut layout = self.layout.with_seen(|facts| {
+        let mut layout = self.layout.with_seen(|facts, left_out| {
             facts.has_referer &= self.seen.referer;
             facts.has_user_agent &= self.seen.user_agent;
             facts.has_duration &= self.seen.duration;
@@ -173,6 +173,7 @@ impl Tried {
             if !facts.has_duration && self.name == "json" {
                 facts.moment = LineMoment::End;
             }
+            *left_out = LeftOut { referer: self.seen.referer, user_agent: self.seen.user_agent };
         });
         if layout.facts().bytes == BytesMeaning::Unclear
             && let Some((meaning, why)) = self.bodiless.meaning()
