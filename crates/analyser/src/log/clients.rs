@@ -1,7 +1,7 @@
 //! Visitors summed up by client and by network, in one walk over them in the order of clients.
 
 use super::networks::{Network, Networks, client_order};
-use super::order::InOrder;
+use super::order::VisitorsInOrder;
 use super::summary::LISTED_MAX;
 use super::tally::Tally;
 use super::visitors::{ClientKey, Visitor};
@@ -38,7 +38,7 @@ pub(super) struct Clients {
 }
 
 impl Clients {
-    pub(super) fn of(tally: &Tally, order: &InOrder) -> Self {
+    pub(super) fn of(tally: &Tally, order: &VisitorsInOrder) -> Self {
         let mut all = Self {
             count: 0,
             by_bytes: Vec::new(),
@@ -47,9 +47,8 @@ impl Clients {
             of_agent: vec![0; tally.agents.names.len()],
         };
         let mut networks = Networks::new(LISTED_MAX);
-        let visitors = order.visitors().iter().map(|number| tally.visitors.get(*number));
         let mut present: Option<Present> = None;
-        for visitor in visitors {
+        for (_, visitor) in order.each(tally) {
             let same = present.filter(|present| present.sum.key == visitor.client);
             if same.is_none()
                 && let Some(ended) = present.take()

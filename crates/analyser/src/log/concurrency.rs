@@ -140,8 +140,11 @@ fn concurrency(downloads: &[Download], seconds: u64) -> Concurrency {
         }
     };
     let (fast, slow) = (by_rate(RATE_HIGH), by_rate(RATE_LOW));
-    let (peak_from, _) = peak(downloads, &fast);
-    let (peak_to, peak_at_unix) = peak(downloads, &slow);
+    let mut begins: Vec<(u64, u64)> = downloads.iter().map(|one| (begin(one), one.weight)).collect();
+    begins.sort_unstable();
+    let (peak_to, peak_at_unix) = peak(&begins, ends(downloads, &slow));
+    // without a rate to assume there is but one of them
+    let peak_from = if is_exact { peak_to } else { peak(&begins, ends(downloads, &fast)).0 };
     Concurrency {
         is_exact,
         mean_from: mean(downloads, &fast, seconds),
@@ -158,15 +161,22 @@ fn mean(downloads: &[Download], millis: &impl Fn(&Download) -> u64, seconds: u64
     sum as f64 / 1000.0 / seconds.max(1) as f64
 }
 
-/// The most at once, and when first: a sweep over beginnings and ends in the order of time.
-fn peak(downloads: &[Download], millis: &impl Fn(&Download) -> u64) -> (u64, Option<i64>) {
-    let begin = |download: &Download| u64::from(download.second) * 1000;
-    let mut begins: Vec<(u64, u64)> = downloads.iter().map(|one| (begin(one), one.weight)).collect();
+/// In milliseconds.
+fn begin(download: &Download) -> u64 {
+    u64::from(download.second) * 1000
+}
+
+/// Each with its weight, in the order of time.
+fn ends(downloads: &[Download], millis: &impl Fn(&Download) -> u64) -> Vec<(u64, u64)> {
     // an answer of no length was there for a moment all the same
-    let mut ends: Vec<(u64, u64)> =
-        downloads.iter().map(|one| (begin(one).saturating_add(millis(one).max(1)), one.weight)).collect();
-    begins.sort_unstable();
+    let end = |one: &Download| (begin(one).saturating_add(millis(one).max(1)), one.weight);
+    let mut ends: Vec<(u64, u64)> = downloads.iter().map(end).collect();
     ends.sort_unstable();
+    ends
+}
+
+/// The most at once, and when first: a sweep over beginnings and ends in the order of time.
+fn peak(begins: &[(u64, u64)], ends: Vec<(u64, u64)>) -> (u64, Option<i64>) {
     let mut ends = ends.into_iter().peekable();
     let (mut now, mut most, mut at) = (0_u64, 0_u64, None);
     for same in begins.chunk_by(|one, other| one.0 == other.0) {

@@ -1,10 +1,13 @@
 //! One virtual server in time: against its usual, since when, and what holds the increase.
 
 use super::concurrency::{Downloads, at_once};
+use super::finish::both;
 use super::growth::{self, HourSeries, Judged, Moved, Stretch};
 use super::hours::{HOUR, HourCell};
 use super::networks::Network;
+use super::order::VisitorsInOrder;
 use super::own::OwnNames;
+use super::rows::Row;
 use super::summary::{
     AgainstMonth, AgainstUsual, Baseline, Change, Dimension, Domain, Explained, POINTS_MAX, Point, Series,
 };
@@ -15,6 +18,7 @@ use crate::{Counted, robust};
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 use visit::TargetKind;
 
 /// How many hours of a log are looked at, the last ones: a line with a wild date makes no series of a century.
@@ -31,6 +35,9 @@ pub(super) struct Times<'a> {
     /// With this log learnt.
     pub(super) known: &'a Usuals,
     pub(super) now: i64,
+    pub(super) order: &'a VisitorsInOrder,
+    /// So many at most.
+    pub(super) threads: NonZeroUsize,
 }
 
 /// The hours of this log, of one domain or of all.
@@ -91,13 +98,15 @@ impl Times<'_> {
             (None, Some(change)) => hours.span().map(|(_, last)| (change.at_unix, hours.unix(last) + HOUR)),
             (None, None) => None,
         };
-        let explained = match (window, hours.span()) {
+        let explain = || match (window, hours.span()) {
             (Some(window), Some((first, last))) => {
                 self.explained(domain, window, (hours.unix(first), hours.unix(last) + HOUR))
             }
             _ => Vec::new(),
         };
         let seconds = hours.span().map_or(1, |(first, last)| i64::from(last - first + 1) * HOUR);
+        let (explained, concurrency) =
+            both(self.threads, explain, || at_once([downloads], &self.tally.rows, seconds.unsigned_abs()));
         Domain {
             name,
             counted,
@@ -106,7 +115,7 @@ impl Times<'_> {
             month: usual.and_then(|usual| month(usual, &hours)),
             change,
             explained,
-            concurrency: at_once([downloads], &self.tally.rows, seconds.unsigned_abs()),
+            concurrency,
         }
     }
 
@@ -149,29 +158,54 @@ impl Times<'_> {
 
     /// Bytes outside and inside of a stretch of time, by the values of each dimension, and what numbers of networks mean.
     fn sums(&self, domain: u16, window: (i64, i64), all: (i64, i64)) -> ([Vec<Sum>; 5], Numbered) {
+        let rows = || {
+            self.tally.rows.iter().filter(move |row| row.domain == domain).filter_map(move |row| {
+                let second = i64::from(row.second);
+                let is_inside = second >= window.0 && second < window.1;
+                let bytes = row.bytes() * self.tally.rows.weight(row);
+                (second >= all.0 && second < all.1).then_some((row, usize::from(is_inside), bytes))
+            })
+        };
+        let ([paths, kinds, sites], ([of_networks, agents], networks)) =
+            both(self.threads, || self.of_what(domain, rows()), || self.of_whom(rows()));
+        ([paths, kinds, sites, of_networks, agents], networks)
+    }
+
+    /// By path, kind and referer. By numbers that are there already: what they stand for is looked up once for each, not
+    /// for each row.
+    fn of_what<'r>(&self, domain: u16, rows: impl Iterator<Item = (&'r Row, usize, u64)>) -> [Vec<Sum>; 3] {
         let tally = self.tally;
-        // by numbers that are there already: what they stand for is looked up once for each, not for each row
         let mut paths = vec![[0; 2]; tally.paths.names.len()];
         let mut kinds = vec![[0; 2]; TargetKind::ALL.len()];
         let mut referers = vec![[0; 2]; tally.referers.names.len()];
-        let mut visitors = vec![[0; 2]; tally.visitors.all().len()];
-        for row in tally.rows.iter().filter(|row| row.domain == domain) {
-            let second = i64::from(row.second);
-            if second < all.0 || second >= all.1 {
-                continue;
-            }
-            let is_inside = usize::from(second >= window.0 && second < window.1);
-            let bytes = row.bytes() * tally.rows.weight(row);
+        for (row, is_inside, bytes) in rows {
             paths[row.path as usize][is_inside] += bytes;
             kinds[row.kind() as usize][is_inside] += bytes;
             referers[row.referer as usize][is_inside] += bytes;
+        }
+        let mut sites: BTreeMap<u32, [u64; 2]> = BTreeMap::new();
+        for (referer, [before, during]) in numbered(referers) {
+            let sum = sites.entry(self.referer_value(domain, referer)).or_default();
+            *sum = [sum[0] + before, sum[1] + during];
+        }
+        [numbered(paths), numbered(kinds), sites.into_iter().collect()]
+    }
+
+    /// By network and by User-Agent.
+    fn of_whom<'r>(&self, rows: impl Iterator<Item = (&'r Row, usize, u64)>) -> ([Vec<Sum>; 2], Numbered) {
+        let tally = self.tally;
+        let mut visitors = vec![[0; 2]; tally.visitors.all().len()];
+        for (row, is_inside, bytes) in rows {
             visitors[row.visitor as usize][is_inside] += bytes;
         }
         let mut agents = vec![[0; 2]; tally.agents.names.len()];
         let mut of_networks: Vec<[u64; 2]> = Vec::new();
         let mut networks = Numbered::default();
-        for (visitor, [before, during]) in numbered(visitors) {
-            let visitor = tally.visitors.get(visitor);
+        for (number, visitor) in self.order.each(tally) {
+            let [before, during] = visitors[number as usize];
+            if [before, during] == [0; 2] {
+                continue;
+            }
             let network = networks.number(tally, visitor.client);
             if network as usize >= of_networks.len() {
                 of_networks.push([0; 2]);
@@ -180,13 +214,7 @@ impl Times<'_> {
                 *sum = [sum[0] + before, sum[1] + during];
             }
         }
-        let mut sites: BTreeMap<u32, [u64; 2]> = BTreeMap::new();
-        for (referer, [before, during]) in numbered(referers) {
-            let sum = sites.entry(self.referer_value(domain, referer)).or_default();
-            *sum = [sum[0] + before, sum[1] + during];
-        }
-        let sites = sites.into_iter().collect();
-        ([numbered(paths), numbered(kinds), sites, numbered(of_networks), numbered(agents)], networks)
+        ([numbered(of_networks), numbered(agents)], networks)
     }
 
     /// The site of a foreign referer; for others their class, above all numbers of sites.
@@ -204,7 +232,7 @@ impl Times<'_> {
                 .iter()
                 .find(|class| u32::MAX - **class as u32 == value)
                 .map_or_else(|| self.tally.sites.shown(value), |class| class.label().to_owned()),
-            Dimension::Network => networks.shown(value),
+            Dimension::Network => networks.shown(self.tally, value),
             Dimension::Agent => self.tally.agents.names.shown(value),
         }
     }
@@ -218,54 +246,57 @@ fn numbered(sums: Vec<[u64; 2]>) -> Vec<Sum> {
     (0..).zip(sums).filter(|(_, sum)| *sum != [0; 2]).collect()
 }
 
-/// Networks as numbers.
+/// Networks as numbers, of clients that come in order: those of a network are neighbours then.
 #[derive(Default)]
 struct Numbered {
-    numbers: HashMap<Network, u32, FixedState>,
-    all: Vec<Network>,
+    /// One client of each.
+    all: Vec<ClientKey>,
+    /// Networks whose clients need not be neighbours.
+    scattered: HashMap<Network, u32, FixedState>,
 }
 
 impl Numbered {
     fn number(&mut self, tally: &Tally, client: ClientKey) -> u32 {
-        let network = Network::of(tally, client);
-        if let Some(number) = self.numbers.get(&network) {
-            return *number;
+        let next = u32::try_from(self.all.len()).unwrap_or(0);
+        let number = match (client.network(), self.all.last()) {
+            (Some(network), Some(last)) if last.network() == Some(network) => next - 1,
+            (Some(_), _) => next,
+            (None, _) => *self.scattered.entry(Network::of(tally, client)).or_insert(next),
+        };
+        if number == next {
+            self.all.push(client);
         }
-        let number = u32::try_from(self.all.len()).unwrap_or(0);
-        self.all.push(network.clone());
-        self.numbers.insert(network, number);
         number
     }
 
-    fn shown(&self, number: u32) -> String {
-        self.all.get(number as usize).map(Network::shown).unwrap_or_default()
+    fn shown(&self, tally: &Tally, number: u32) -> String {
+        self.all.get(number as usize).map(|client| Network::of(tally, *client).shown()).unwrap_or_default()
     }
 }
 
 /// What explains an increase in one dimension, with names, in an order that hangs on nothing.
 #[expect(clippy::cast_precision_loss, reason = "bytes an hour")]
 fn parts(
-    sums: Vec<Sum>,
+    mut sums: Vec<Sum>,
     hours: (f64, f64),
     shown: impl Fn(u32) -> String,
 ) -> impl Iterator<Item = (String, growth::Part)> {
-    let mut values: Vec<Moved> = sums
-        .into_iter()
-        .map(|(value, [before, during])| Moved {
-            value,
-            before: before as f64 / hours.0,
-            during: during as f64 / hours.1,
-        })
-        .collect();
-    values.sort_by(|one, other| {
-        (other.during - other.before).total_cmp(&(one.during - one.before)).then(one.value.cmp(&other.value))
-    });
-    // what is cut off counts as one value
-    if values.len() > VALUES_MAX {
-        let rest = values.split_off(VALUES_MAX);
-        let sum = |of: fn(&Moved) -> f64| rest.iter().map(of).sum();
-        values.push(Moved { value: 0, before: sum(|moved| moved.before), during: sum(|moved| moved.during) });
+    let moved = |&(value, [before, during]): &Sum| Moved {
+        value,
+        before: before as f64 / hours.0,
+        during: during as f64 / hours.1,
+    };
+    let growth = |sum: &Sum| sum.1[1] as f64 / hours.1 - sum.1[0] as f64 / hours.0;
+    let most_first = |one: &Sum, other: &Sum| growth(other).total_cmp(&growth(one)).then(one.0.cmp(&other.0));
+    let mut rest = None;
+    if sums.len() > VALUES_MAX {
+        // what is cut off counts as one value
+        sums.select_nth_unstable_by(VALUES_MAX, most_first);
+        let cut = sums.drain(VALUES_MAX..).map(|(_, bytes)| bytes);
+        rest = cut.reduce(|one, other| [one[0] + other[0], one[1] + other[1]]).map(|bytes| (0, bytes));
     }
+    sums.sort_unstable_by(most_first);
+    let values: Vec<Moved> = sums.iter().chain(&rest).map(moved).collect();
     let mut parts: Vec<(String, growth::Part)> =
         growth::explain(&values).into_iter().map(|part| (shown(part.moved.value), part)).collect();
     parts.sort_by(|one, other| other.1.power.total_cmp(&one.1.power).then_with(|| one.0.cmp(&other.0)));

@@ -7,7 +7,7 @@ use super::domains::Times;
 use super::finding;
 use super::hours::HOURS_MAX;
 use super::networks::{Network, client_name};
-use super::order::InOrder;
+use super::order::{InOrder, RowsInOrder, VisitorsInOrder};
 use super::own::OwnNames;
 use super::rows::Outcome;
 use super::scene::Scene;
@@ -50,23 +50,36 @@ impl Tally {
         self.look(threads, usuals, now)
     }
 
+    /// All lines are of one virtual server: its name is the only one beside "(other)", which nothing counts as before names
+    /// run out.
+    fn has_one_domain(&self) -> bool {
+        self.domains.names.len() == 2
+    }
+
     fn look(&self, threads: NonZeroUsize, usuals: &Usuals, now: i64) -> (Summary, Vec<Finding>) {
-        let ((own, known), in_order) = both(
+        let ((own, known, rows), (visitors, sums)) = both(
             threads,
             || {
                 let mut known = usuals.clone();
                 known.learn(self, now);
-                (OwnNames::learn(self), known)
+                (OwnNames::learn(self), known, RowsInOrder::of(self))
             },
             || {
-                let order = InOrder::of(self);
-                let clients = Clients::of(self, &order);
-                (order, clients)
+                let visitors = VisitorsInOrder::of(self);
+                let sums = Clients::of(self, &visitors);
+                (visitors, sums)
             },
         );
-        let scene = Scene::new(self, &own, in_order, threads);
-        let times = Times { tally: self, own: &own, known: &known, now };
-        let downloads = scene.domains.iter().map(|domain| &domain.2).chain([&scene.other_downloads]);
+        let scene = Scene::new(self, &own, (InOrder { visitors, rows }, sums), threads);
+        let times = Times { tally: self, own: &own, known: &known, now, order: &scene.visitors, threads };
+        let domains = domains(&scene, &times);
+        let concurrency = match domains.as_slice() {
+            [only] if self.has_one_domain() => only.concurrency,
+            _ => {
+                let downloads = scene.domains.iter().map(|domain| &domain.2).chain([&scene.other_downloads]);
+                at_once(downloads, &self.rows, times.seconds())
+            }
+        };
         let summary = Summary {
             bytes_meaning: self.meaning,
             span: self.span.map(|(from_unix, to_unix)| Span {
@@ -79,9 +92,9 @@ impl Tally {
             has_referer: self.has_referer,
             has_user_agent: self.has_user_agent,
             statuses: statuses(self),
-            domains: domains(&scene, &times),
+            domains,
             series: times.series(),
-            concurrency: at_once(downloads, &self.rows, times.seconds()),
+            concurrency,
             without_referer: self.has_referer.then(|| without_referer(self)),
             own_names: own.shown.clone(),
             kinds: kinds(self),
@@ -100,7 +113,7 @@ impl Tally {
 }
 
 /// Does both, on two threads if there are two.
-fn both<A, B: Send>(
+pub(super) fn both<A, B: Send>(
     threads: NonZeroUsize,
     one: impl FnOnce() -> A,
     other: impl FnOnce() -> B + Send,
@@ -138,7 +151,7 @@ fn kinds(tally: &Tally) -> Vec<KindCount> {
 
 /// The domains with the most bytes.
 fn domains(scene: &Scene<'_>, times: &Times<'_>) -> Vec<Domain> {
-    let is_one = scene.tally.domains.names.len() == 2;
+    let is_one = scene.tally.has_one_domain();
     let all = scene.domains.iter().map(|(domain, clients, downloads)| {
         // all clients are counted, those of a domain only by rows
         let clients = if is_one { scene.clients.count } else { *clients };

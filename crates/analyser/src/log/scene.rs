@@ -3,8 +3,9 @@
 use super::chosen::{self, Group};
 use super::clients::{ClientSum, Clients};
 use super::concurrency::Downloads;
-use super::crowd::Crowd;
-use super::order::InOrder;
+use super::crowd::{Crowd, Gathering};
+use super::finish::both;
+use super::order::{InOrder, VisitorsInOrder};
 use super::own::OwnNames;
 use super::summary::LISTED_MAX;
 use super::tally::{Tallied, Tally};
@@ -21,6 +22,7 @@ pub(super) struct Scene<'a> {
     pub(super) tally: &'a Tally,
     pub(super) own: &'a OwnNames,
     pub(super) clients: Clients,
+    pub(super) visitors: VisitorsInOrder,
     /// Of visitors with own referers on media, the share that opened no page at all.
     pub(super) asset_only_share: f64,
     /// The share of them that opened none of the pages they name: what caches and broken-off visits make.
@@ -69,8 +71,14 @@ impl<'a> Scene<'a> {
         });
         slots.domains = places(tally.domains.names.len(), &domains);
         let mut walked = walk(tally, own, &order, &slots, threads);
-        drop(order);
-        let mut crowds = walked.crowds.drain(..).map(|rows| rows.finish(tally));
+        let InOrder { visitors, rows } = order;
+        drop(rows);
+        let second_half = walked.crowds.split_off(walked.crowds.len() / 2);
+        let finish = |some: Vec<Gathering>| -> Vec<Crowd> {
+            some.into_iter().map(|rows| rows.finish(tally)).collect()
+        };
+        let (first, second) = both(threads, || finish(walked.crowds), || finish(second_half));
+        let mut crowds = first.into_iter().chain(second);
         let mut next = || crowds.next();
         Self {
             paths: paths.into_iter().map_while(|path| Some((path, next()?))).collect(),
@@ -93,6 +101,7 @@ impl<'a> Scene<'a> {
             tally,
             own,
             clients,
+            visitors,
         }
     }
 
