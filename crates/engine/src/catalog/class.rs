@@ -19,6 +19,7 @@ pub(crate) fn rate_class(said: &said::RateClass) -> RateClass {
             Some(said::FairBy::Client) => Order::Clients,
             Some(said::FairBy::Nobody) | None => Order::Arrival,
         },
+        spaced: said.spaced.value().is_some_and(|spaced| spaced.0),
         wait_max: said.max_wait.value().map(|length| length.0).filter(|wait| *wait > Duration::ZERO),
         // Known when the pools are.
         spare: None,

@@ -406,6 +406,9 @@ said_table! {
         total_per_minute: Count<0, 60_000_000> => 0,
         /// Who of those who wait in one context is next: whoever came first, or the clients by turns.
         fair_by: FairBy => "none",
+        /// Whether those who wait start evenly, one after the other, and not as close together as those did who filled the
+        /// window. Who finds room and nobody waiting is not held up. Limits beyond 1000 are not spaced.
+        spaced: Flag => false,
         /// Requests that may wait in each context; 0 sets no limit but the process's own.
         max_queue: Count<0, 1_000_000> => 0,
         /// How long a request may wait: whoever would wait longer is told at once. 0 leaves it to the `timeout` of the virtual server.

@@ -99,6 +99,7 @@ impl Checker<'_> {
             ("total_per_second", span_of(&class.total_per_second, said.span)),
             ("total_per_minute", span_of(&class.total_per_minute, said.span)),
             ("fair_by", span_of(&class.fair_by, said.span)),
+            ("spaced", span_of(&class.spaced, said.span)),
         ];
         for (key, span) in numbers {
             let Some(span) = span else { continue };

@@ -23,6 +23,10 @@ pub struct RateClass {
     pub total_per_minute: Option<NonZeroU32>,
     /// Who of those who wait in one context is next.
     pub order: Order,
+    /// Whether those who wait start one after the other, as far apart as the tighter limit makes them on average, and not as
+    /// close together as those did who came before them: the windows alone repeat a burst for as long as somebody waits.
+    /// Who finds room and nobody waiting is not held up. Without effect where that limit is beyond 1 000.
+    pub spaced: bool,
     /// The class admits by what a pool bears, see [`SpareClass`](crate::SpareClass), instead of by numbers.
     pub spare: Option<SpareLimits>,
 }
@@ -69,6 +73,35 @@ impl Window {
 /// steady crowd gets at most 1/65 (1.6 %) less than it.
 pub(crate) const EXACT_MAX: u32 = 1_000;
 
+/// How close together those start who wait: within `nanos`, no more than `starts`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Spacing {
+    pub(crate) starts: NonZeroU32,
+    pub(crate) nanos: u64,
+}
+
+impl Spacing {
+    /// Timers go by the millisecond, and workers turn when they can. Those who would start closer together than this start
+    /// several at a time.
+    const APART_MIN_NANOS: u64 = 20_000_000;
+
+    /// An eighth less than the even distance, so that a head that comes late by no more costs the next ones nothing: the
+    /// windows go on holding the limit, and are reached.
+    fn of(settings: &Settings) -> Option<Self> {
+        let apart = |window: Window| {
+            let limit = settings.limit(window);
+            Some((window.nanos().checked_div(u64::from(limit))?, limit))
+        };
+        let (apart, limit) = Window::BOTH.into_iter().filter_map(apart).max()?;
+        if limit > EXACT_MAX {
+            return None;
+        }
+        let starts = Self::APART_MIN_NANOS.div_ceil(apart);
+        let nanos = apart.saturating_mul(starts).saturating_mul(7) / 8;
+        Some(Self { starts: NonZeroU32::new(u32::try_from(starts).ok()?)?, nanos })
+    }
+}
+
 /// The settings as queues use them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Settings {
@@ -78,6 +111,7 @@ pub(crate) struct Settings {
     pub(crate) backlog_max: u32,
     pub(crate) wait_max_nanos: u64,
     pub(crate) order: Order,
+    pub(crate) spacing: Option<Spacing>,
     /// Whether all contexts together have a limit of their own.
     pub(crate) has_total: bool,
     /// Up to when the starts of a window are kept though it has no limit any more: so that a limit taken away and
@@ -91,12 +125,14 @@ pub(crate) struct Settings {
 impl Settings {
     /// The settings of each context.
     pub(crate) fn new(class: &RateClass) -> Self {
+        let limits = Self::of_limits(class.per_second, class.per_minute);
         Self {
             backlog_max: class.backlog_max.unwrap_or(u32::MAX),
             wait_max_nanos: class.wait_max.map_or(u64::MAX, nanos_of),
             order: class.order,
+            spacing: class.spaced.then(|| Spacing::of(&limits)).flatten(),
             has_total: class.total_per_second.is_some() || class.total_per_minute.is_some(),
-            ..Self::of_limits(class.per_second, class.per_minute)
+            ..limits
         }
     }
 

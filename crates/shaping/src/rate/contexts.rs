@@ -323,7 +323,7 @@ impl Shard {
         let Some(instance) = self.slots.get_mut(slot) else { return false };
         instance.starts.fit(&self.settings);
         let is_free = instance.backlog() == 0
-            && instance.head_due(&self.settings, now) <= now
+            && instance.opens(&self.settings, now) <= now
             && around.total.as_ref().is_none_or(|total| total.is_free(now));
         if !is_free {
             self.counts.declined = self.counts.declined.saturating_add(1);
@@ -342,7 +342,7 @@ impl Shard {
         let Some(instance) = self.slots.get_mut(slot) else { return true };
         instance.starts.fit(&self.settings);
         instance.backlog() == 0
-            && instance.head_due(&self.settings, now) <= now
+            && instance.opens(&self.settings, now) <= now
             && around.total.as_ref().is_none_or(|total| total.is_free(now))
     }
 

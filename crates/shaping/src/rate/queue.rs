@@ -14,6 +14,8 @@ use super::waiting::{Removed, Waiter, Waiting};
 use crate::fingerprint::Fingerprint;
 use std::collections::VecDeque;
 
+static NOBODY: VecDeque<u64> = VecDeque::new();
+
 /// One context.
 #[derive(Debug, Default)]
 pub(crate) struct Instance {
@@ -86,19 +88,29 @@ impl Instance {
     /// When a newcomer at the end of the queue will start at the earliest, not before `now`.
     #[inline]
     pub(crate) fn due(&self, settings: &Settings, now: u64) -> u64 {
-        static NOBODY: VecDeque<u64> = VecDeque::new();
         let ahead = self.queue.as_ref().map_or(&NOBODY, |queue| &queue.dues);
         Self::due_behind(&self.starts, ahead, settings, now)
     }
 
-    /// When the head may start, not before `now`.
+    /// When somebody may start before whom nobody waits, not before `now`.
+    #[inline]
+    pub(crate) fn opens(&self, settings: &Settings, now: u64) -> u64 {
+        Self::opens_behind(&self.starts, &NOBODY, settings, now)
+    }
+
+    /// When the head of those who wait may start, not before `now`.
     pub(crate) fn head_due(&self, settings: &Settings, now: u64) -> u64 {
-        static NOBODY: VecDeque<u64> = VecDeque::new();
         Self::due_behind(&self.starts, &NOBODY, settings, now)
     }
 
-    #[inline]
     fn due_behind(starts: &Starts, ahead: &VecDeque<u64>, settings: &Settings, now: u64) -> u64 {
+        let due = Self::opens_behind(starts, ahead, settings, now);
+        settings.spacing.map_or(due, |spacing| due.max(starts.spaced(spacing, ahead)))
+    }
+
+    /// When the windows let one more start, behind those `ahead`.
+    #[inline]
+    fn opens_behind(starts: &Starts, ahead: &VecDeque<u64>, settings: &Settings, now: u64) -> u64 {
         let mut due = now.max(ahead.back().copied().unwrap_or(0));
         for window in Window::BOTH {
             let limit = settings.limit(window);

@@ -3,7 +3,7 @@
 //! The two newest starts lie in the context itself; older ones, as long as a window needs them, in a list on the heap.
 //! For limits beyond [`EXACT_MAX`] a long list gives way to 64 (and one) counters.
 
-use super::class::{EXACT_MAX, Settings, Window};
+use super::class::{EXACT_MAX, Settings, Spacing, Window};
 use std::collections::VecDeque;
 
 /// No start. As a tick it would be 584 years away.
@@ -172,6 +172,16 @@ impl Starts {
             return coarse.nth_newest_leaves(missing);
         }
         self.nth_newest(missing).map_or(0, |at| at.saturating_add(window.nanos()))
+    }
+
+    /// The earliest tick at which one more of those who wait is far enough from the others, when `ahead` start before it.
+    pub(crate) fn spaced(&self, spacing: Spacing, ahead: &VecDeque<u64>) -> u64 {
+        let starts = usize::try_from(spacing.starts.get()).unwrap_or(usize::MAX);
+        let at = match starts.checked_sub(ahead.len()).filter(|&missing| missing > 0) {
+            Some(missing) => self.nth_newest(missing),
+            None => ahead.get(ahead.len().saturating_sub(starts)).copied(),
+        };
+        at.map_or(0, |at| at.saturating_add(spacing.nanos))
     }
 
     /// The earliest tick at which the `nth` newest start has left `window`, from 1; 0 if there is none.

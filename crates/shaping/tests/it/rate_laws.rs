@@ -42,20 +42,41 @@ struct Model {
 }
 
 impl Model {
+    /// When somebody starts before whom so many wait.
     fn due(&self, ahead: usize, class: &RateClass, now: u64) -> u64 {
         let mut starts = self.starts.clone();
         let mut due = now;
         for _ in 0..=ahead {
-            for (limit, window) in [(class.per_second, SECOND), (class.per_minute, MINUTE)] {
-                let limit = limit.map_or(usize::MAX, |limit| limit.get() as usize);
-                if starts.len() >= limit {
-                    due = due.max(starts[starts.len() - limit] + window);
-                }
+            due = due.max(opens(&starts, class));
+            if class.spaced {
+                due = due.max(starts.last().map_or(0, |newest| newest + apart(class)));
             }
             starts.push(due);
         }
         due
     }
+
+    /// Whether somebody who comes now need not wait.
+    fn is_open(&self, class: &RateClass, now: u64) -> bool {
+        self.queue.is_empty() && opens(&self.starts, class) <= now
+    }
+}
+
+/// When the windows let one more start.
+fn opens(starts: &[u64], class: &RateClass) -> u64 {
+    let windows = [(class.per_second, SECOND), (class.per_minute, MINUTE)];
+    let opens = windows.into_iter().filter_map(|(limit, window)| {
+        let nth = starts.len().checked_sub(limit?.get() as usize)?;
+        Some(starts[nth] + window)
+    });
+    opens.max().unwrap_or(0)
+}
+
+/// How far apart those start who wait: an eighth less than the even distance. (Here none has to be closer than 20 ms.)
+pub(crate) fn apart(class: &RateClass) -> u64 {
+    let windows = [(class.per_second, SECOND), (class.per_minute, MINUTE)];
+    let apart = windows.into_iter().filter_map(|(limit, window)| Some(window / u64::from(limit?.get())));
+    apart.max().map_or(0, |apart| apart * 7 / 8)
 }
 
 struct World {
@@ -120,7 +141,8 @@ impl World {
         let model = self.models.entry(name.clone()).or_default();
         let due = model.due(model.queue.len(), &class, now);
         let head_due = model.due(0, &class, now);
-        let refusal = if model.queue.is_empty() && due <= now {
+        let is_open = model.is_open(&class, now);
+        let refusal = if is_open {
             None
         } else if class.backlog_max.is_some_and(|max| model.queue.len() >= max as usize) {
             Some(Refusal::BacklogFull)
@@ -132,13 +154,13 @@ impl World {
         match (self.registry.enter(self.id, asked.as_deref(), anybody(), Tick::from_nanos(asked_at)), refusal)
         {
             (Entry::Started, None) => {
-                assert!(model.queue.is_empty() && due <= now, "started though it had to wait");
+                assert!(is_open, "started though it had to wait");
                 model.starts.push(now);
                 self.counts[0] += 1;
                 self.counts[1] += 1;
             }
             (Entry::Queued { ticket, place, until, .. }, None) => {
-                assert!(!model.queue.is_empty() || due > now, "waits though there is room");
+                assert!(!is_open, "waits though there is room");
                 assert_eq!(place as usize, model.queue.len());
                 assert_eq!(until.map(Tick::nanos), (place == 0).then_some(head_due));
                 model.queue.push(ticket.id());
@@ -157,7 +179,7 @@ impl World {
         let (asked, name, now) = self.instance(number, self.now);
         let class = self.class;
         let model = self.models.entry(name).or_default();
-        let may = model.queue.is_empty() && model.due(0, &class, now) <= now;
+        let may = model.is_open(&class, now);
         assert_eq!(self.registry.peek(self.id, asked.as_deref(), Tick::from_nanos(self.now)), may);
         assert_eq!(self.registry.try_start(self.id, asked.as_deref(), Tick::from_nanos(self.now)), may);
         if may {
@@ -283,15 +305,18 @@ impl World {
 }
 
 fn classes() -> impl Strategy<Value = Vec<RateClass>> {
-    let bounds = (proptest::option::of(0_u32..8), proptest::option::of(1_u64..90));
+    let bounds = (proptest::option::of(0_u32..8), proptest::option::of(1_u64..90), any::<bool>());
     let by_minute = (proptest::option::of(1_u32..6), 1_u32..40, bounds.clone());
-    let by_minute = by_minute.prop_map(|(second, minute, (backlog_max, wait))| {
+    let by_minute = by_minute.prop_map(|(second, minute, (backlog_max, wait, spaced))| {
         // a minute of 60 times the second or more is no limit, and then nothing older than a second is kept
         let minute = second.map_or(minute, |second| minute.min(second * 60 - 1));
-        class(second.unwrap_or(0), minute, backlog_max, wait)
+        RateClass { spaced, ..class(second.unwrap_or(0), minute, backlog_max, wait) }
     });
     let by_second = (1_u32..6, bounds);
-    let by_second = by_second.prop_map(|(second, (backlog_max, wait))| class(second, 0, backlog_max, wait));
+    let by_second = by_second.prop_map(|(second, (backlog_max, wait, spaced))| RateClass {
+        spaced,
+        ..class(second, 0, backlog_max, wait)
+    });
     prop_oneof![proptest::collection::vec(by_minute, 1..4), proptest::collection::vec(by_second, 1..4)]
 }
 
@@ -350,9 +375,12 @@ proptest! {
             let model = models.entry(number).or_default();
             // a start in the future is somebody who still waits
             let place = model.starts.iter().filter(|start| **start > now).count();
-            let due = model.starts.last().map_or(now, |newest| model.due(0, &classes[0], now.max(*newest)));
+            let class = &classes[0];
+            let is_open = place == 0 && opens(&model.starts, class) <= now;
+            let behind = |newest: &u64| model.due(0, class, now.max(*newest));
+            let due = if is_open { now } else { model.starts.last().map_or(now, behind) };
             match shadow.shadow_enter(id, Some(&[number]), Tick::from_nanos(now)) {
-                ShadowEntry::Started => prop_assert!(place == 0 && due <= now),
+                ShadowEntry::Started => prop_assert!(is_open),
                 ShadowEntry::Queued { place: said, wait } => {
                     prop_assert_eq!(said as usize, place);
                     prop_assert_eq!(wait, Duration::from_nanos(due - now));

@@ -1,6 +1,7 @@
 //! Classes in which contexts or clients take turns, against a naive model: lists of starts and of waiters, searched from
 //! one end to the other at each question.
 
+use crate::rate_laws::apart;
 use core::num::NonZeroU32;
 use core::time::Duration;
 use proptest::prelude::*;
@@ -141,6 +142,13 @@ impl World {
         opens(starts, [self.class.per_second, self.class.per_minute])
     }
 
+    /// When the head of those who wait in a context may start, but for the total.
+    fn head_due(&self, context: u8) -> u64 {
+        let newest = self.contexts.get(&context).and_then(|it| it.starts.last().copied());
+        let spaced = newest.filter(|_| self.class.spaced).map_or(0, |newest| newest + apart(&self.class));
+        self.own_due(context).max(spaced)
+    }
+
     fn total_due(&self) -> u64 {
         opens(&self.total, [self.class.total_per_second, self.class.total_per_minute])
     }
@@ -212,7 +220,7 @@ impl World {
     fn expected_until(&mut self, context: u8, waiter: Waiter) -> Option<u64> {
         let latest = Some(self.latest(waiter.since)).filter(|latest| *latest < u64::MAX);
         let head = self.contexts[&context].head(self.class.order);
-        let own = self.own_due(context).max(self.now);
+        let own = self.head_due(context).max(self.now);
         let due = if head != Some(waiter) {
             None
         } else if !self.has_total() || own > self.now {
@@ -248,7 +256,7 @@ impl World {
         let waiter = self.contexts[&context].queue.iter().copied().find(|it| it.id == id).unwrap();
         let until = self.expected_until(context, waiter);
         let is_next = self.contexts[&context].head(order) == Some(waiter)
-            && self.own_due(context) <= self.now
+            && self.head_due(context) <= self.now
             && (!self.has_total() || (self.ready[0] == context && self.total_due() <= self.now));
         match poll {
             Poll::Started { wakes } => {
@@ -348,7 +356,7 @@ impl World {
         let wakes = self.registry.adopt(&[("c".into(), class)], &[], self.tick());
         let all_are_woken = self.is_estimated() && class.wait_max.is_some();
         let mut expected = Vec::new();
-        let open: Vec<_> = self.ready.iter().copied().filter(|it| self.own_due(*it) <= self.now).collect();
+        let open: Vec<_> = self.ready.iter().copied().filter(|it| self.head_due(*it) <= self.now).collect();
         for it in self.contexts.values_mut().filter(|_| is_edit) {
             if was_by_arrival && class.order == Order::Clients {
                 it.ring = Vec::new();
@@ -399,9 +407,9 @@ fn it_next(contexts: &BTreeMap<u8, Context>, context: u8, order: Order) -> Optio
 fn classes() -> impl Strategy<Value = Vec<RateClass>> {
     let own = (proptest::option::of(1_u32..6), 1_u32..40);
     let total = (proptest::option::of(1_u32..8), proptest::option::of(1_u32..60));
-    let bounds = (proptest::option::of(0_u32..8), proptest::option::of(1_u64..90), any::<bool>());
+    let bounds = (proptest::option::of(0_u32..8), proptest::option::of(1_u64..90), any::<(bool, bool)>());
     let class = (own, total, bounds).prop_map(|((second, minute), (total_second, total_minute), bounds)| {
-        let (backlog_max, wait, by_clients) = bounds;
+        let (backlog_max, wait, (by_clients, spaced)) = bounds;
         // a minute of 60 times the second or more is no limit, and then nothing older than a second is kept
         let minute = second.map_or(minute, |second| minute.min(second * 60 - 1));
         RateClass {
@@ -412,6 +420,7 @@ fn classes() -> impl Strategy<Value = Vec<RateClass>> {
             total_per_second: total_second.and_then(NonZeroU32::new),
             total_per_minute: total_minute.and_then(NonZeroU32::new),
             order: if by_clients { Order::Clients } else { Order::Arrival },
+            spaced,
             spare: None,
         }
     });

@@ -142,6 +142,67 @@ fn an_edit_across_a_thousand_gives_nothing_away_either() {
     }
 }
 
+/// When those start who come at once, all of whom poll when they are told to.
+fn starts_of_a_crowd(class: RateClass, crowd: usize) -> Vec<u64> {
+    let (registry, id) = house(class);
+    let mut starts = Vec::new();
+    let mut line = std::collections::VecDeque::new();
+    for _ in 0..crowd {
+        match registry.enter(id, None, anybody(), at(0)) {
+            Entry::Started => starts.push(0),
+            entry => line.push_back(queued(entry).0),
+        }
+    }
+    let mut now = at(0);
+    while let Some(head) = line.front() {
+        match registry.poll(head, now) {
+            Poll::Waiting { until } => now = until.unwrap(),
+            poll => {
+                assert!(matches!(poll, Poll::Started { .. }), "{poll:?}");
+                starts.push(now.nanos() / 1_000);
+                let _ended = line.pop_front();
+            }
+        }
+    }
+    starts
+}
+
+#[test]
+fn a_class_that_is_spaced_lets_those_who_wait_in_one_after_the_other_and_no_fewer() {
+    let five = limits(5, 0);
+    let seconds = |last: u64| (0..=last).flat_map(|second| [second * 1_000_000; 5]);
+    assert_eq!(starts_of_a_crowd(five, 20), seconds(3).collect::<Vec<_>>(), "a burst is repeated");
+    let spaced = starts_of_a_crowd(RateClass { spaced: true, ..five }, 20);
+    assert_eq!(spaced[..5], [0; 5], "nobody waits while there is room");
+    for pair in spaced[4..].windows(2) {
+        assert!((175_000..=1_000_000).contains(&(pair[1] - pair[0])), "{spaced:?}");
+    }
+    assert_eq!(
+        spaced[19], 3_700_000,
+        "the last of them 0.7 s after he would have been, and so with each second"
+    );
+    let minute = starts_of_a_crowd(RateClass { spaced: true, ..limits(5, 10) }, 13);
+    assert_eq!(
+        minute[5..],
+        [5_250, 10_500, 15_750, 21_000, 26_250, 60_000, 65_250, 70_500].map(|millis| millis * 1_000)
+    );
+}
+
+#[test]
+fn who_would_start_closer_together_than_timers_go_starts_with_others() {
+    let spaced = starts_of_a_crowd(RateClass { spaced: true, ..limits(500, 0) }, 2_000);
+    for few in spaced[500..].windows(11) {
+        assert!(few[10] - few[0] >= 17_500, "ten in 17.5 ms: {few:?}");
+    }
+    assert!(*spaced.last().unwrap() < 4_000_000, "and no fewer a second");
+    // Beyond a thousand starts are only counted.
+    let great = limits(2_000, 0);
+    assert_eq!(
+        starts_of_a_crowd(RateClass { spaced: true, ..great }, 5_000),
+        starts_of_a_crowd(great, 5_000)
+    );
+}
+
 #[test]
 fn a_class_that_goes_and_comes_back_is_the_same_class() {
     let (registry, id) = house(limits(0, 1));

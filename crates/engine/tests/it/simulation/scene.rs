@@ -41,6 +41,7 @@ pub(crate) struct Limits {
     pub(crate) total_per_second: u32,
     pub(crate) total_per_minute: u32,
     pub(crate) by_clients: bool,
+    pub(crate) spaced: bool,
     max_queue: u32,
     max_wait_millis: u64,
 }
@@ -132,7 +133,8 @@ impl Scene {
             writeln!(
                 text,
                 "[rate_classes.{name}]\nmax_rate_per_second = {}\nmax_rate_per_minute = {}\nmax_queue = {}\n\
-                 max_wait = \"{}ms\"\ntotal_per_second = {}\ntotal_per_minute = {}\nfair_by = \"{}\"",
+                 max_wait = \"{}ms\"\ntotal_per_second = {}\ntotal_per_minute = {}\nfair_by = \"{}\"\n\
+                 spaced = {}",
                 limits.per_second,
                 limits.per_minute,
                 limits.max_queue,
@@ -140,6 +142,7 @@ impl Scene {
                 limits.total_per_second,
                 limits.total_per_minute,
                 if limits.by_clients { "client" } else { "none" },
+                limits.spaced,
             )
             .unwrap();
         }
@@ -193,6 +196,7 @@ fn limits(draws: &mut Draws) -> Limits {
         total_per_second: if draws.one_in(3) { u32::try_from(1 + draws.below(4)).unwrap() } else { 0 },
         total_per_minute: if draws.one_in(3) { u32::try_from(1 + draws.below(30)).unwrap() } else { 0 },
         by_clients: draws.one_in(3),
+        spaced: draws.one_in(3),
         max_queue: if draws.one_in(3) { 3 } else { 0 },
         max_wait_millis: if draws.one_in(3) { 1 + draws.below(30_000) } else { 0 },
     }

@@ -1,6 +1,6 @@
 //! One world, played to its end, and the laws that are looked at after every step of it.
 
-use super::scene::{Classes, Draws, NAMES, Scene};
+use super::scene::{Classes, Draws, Limits, NAMES, Scene};
 use core::time::Duration;
 use engine::catalog::VirtualServerId;
 use engine::decision::{Event, Outcome, RateResult};
@@ -359,12 +359,13 @@ impl World {
         held.starts = started.len();
     }
 
-    /// In no second and no minute since the class was last edited have more started than it allows.
+    /// In no second and no minute since the class was last edited have more started than it allows. Who started at the very
+    /// tick of the edit may have done so before it, when there was no limit to remember him for.
     fn no_window_holds_too_many(&self, queue: &Queue) {
         let class = class_of(queue);
         let Some(limits) = self.in_force[class] else { panic!("{queue:?} was never declared") };
         let since = |starts: &[Tick]| -> Vec<Tick> {
-            starts.iter().copied().filter(|start| *start >= self.edited[class]).collect()
+            starts.iter().copied().filter(|start| *start > self.edited[class]).collect()
         };
         let (own, all) = (since(&self.starts[queue]), since(&self.starts_of_class(class)));
         for (starts, limit, seconds) in [
@@ -381,7 +382,8 @@ impl World {
         }
     }
 
-    /// When all that is due is done, whoever waits has a full window before him: no wake was lost, no place is idle.
+    /// When all that is due is done, whoever waits has a full window before him, or somebody close before him: no wake was
+    /// lost, no place is idle.
     fn nobody_waits_beside_a_free_place(&self) {
         for held in self.held.values() {
             let Some(queue) = held.queue.as_ref().filter(|_| held.asked.and_then(ticket).is_some()) else {
@@ -402,7 +404,9 @@ impl World {
                 let in_it = starts.iter().filter(|start| self.now.tick.since(**start) < window).count();
                 limit > 0 && in_it >= limit as usize
             });
-            assert!(is_full, "{queue:?}: somebody waits at {:?} for nothing", self.now.tick);
+            let is_close =
+                limits.spaced && own.last().is_some_and(|start| self.now.tick.since(*start) < apart(limits));
+            assert!(is_full || is_close, "{queue:?}: somebody waits at {:?} for nothing", self.now.tick);
         }
     }
 
@@ -544,4 +548,10 @@ fn queue_it_waits_in(transaction: &Transaction) -> Option<Queue> {
         Event::Rate { class, context, result: RateResult::Waiting, .. } => Some((class, context)),
         _ => None,
     })
+}
+
+/// How far apart those start who wait in a class that is spaced: an eighth less than the even distance.
+fn apart(limits: Limits) -> Duration {
+    let of = |limit: u32, seconds| Duration::from_secs(seconds).checked_div(limit);
+    of(limits.per_second, 1).max(of(limits.per_minute, 60)).unwrap_or_default() * 7 / 8
 }
