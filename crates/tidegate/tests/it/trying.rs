@@ -38,18 +38,19 @@ fn the_object_has_the_documented_keys() {
 }
 
 #[test]
-fn waits_are_those_of_a_strict_window_in_virtual_time() {
+fn waits_are_those_of_a_strict_window_and_of_spaced_starts_in_virtual_time() {
     let here = folder(&[("r.rts", "rate.use( \"StandardReferer\", \"a\" );\n")]);
     let tried = json(&tidegate(
         here.path(),
         &["try", "--rule", "r.rts", "--count", "12", "--every", "10ms", "--format", "json"],
     ));
-    let waits: Vec<f64> =
-        tried.as_array().unwrap().iter().map(|one| one["rates"][0]["waited_ms"].as_f64().unwrap()).collect();
-    // Five a second: the sixth starts a second after the first, the eleventh a second after the sixth.
+    let waited = |one: &serde_json::Value| one["rates"][0]["waited_ms"].as_f64().unwrap().round();
+    let waits: Vec<f64> = tried.as_array().unwrap().iter().map(waited).collect();
+    // Five a second: the sixth starts a second after the first, the eleventh a second after the sixth; between them one each
+    // 175 ms.
     assert_eq!(waits[..5], [0.0; 5]);
-    assert_eq!(waits[5..10], [950.0; 5]);
-    assert_eq!(waits[10..], [1900.0; 2]);
+    assert_eq!(waits[5..10], [950.0, 1115.0, 1280.0, 1445.0, 1610.0]);
+    assert_eq!(waits[10..], [1900.0, 2065.0]);
     assert_eq!(tried[0]["rates"][0]["context"], "a");
 }
 
