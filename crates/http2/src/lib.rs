@@ -33,5 +33,5 @@ pub mod websocket;
 pub use budget::{Breach, Budget};
 pub use frames::{Frame, FrameKind, PREFACE, Scan};
 pub use malformed::Malformed;
-pub use onward::{Upload, WrittenRequest, read_written_request, write_response};
+pub use onward::{Upload, WrittenRequest, read_written_request, write_opened_websocket, write_response};
 pub use request::{Asked, Pseudo, StreamState, read_request, read_trailers};

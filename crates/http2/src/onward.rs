@@ -33,6 +33,8 @@ pub struct WrittenRequest<'a> {
     pub authority: &'a [u8],
     /// What follows.
     pub upload: Upload,
+    /// It asks for another protocol.
+    pub upgrade: bool,
     /// The fields that HTTP/2 has, names as they were written.
     pub fields: Vec<(&'a [u8], &'a [u8])>,
 }
@@ -48,6 +50,7 @@ pub fn read_written_request(head: &[u8]) -> Option<WrittenRequest<'_>> {
         path: sendable(path),
         authority: &[],
         upload: Upload::Nothing,
+        upgrade: false,
         fields: Vec::with_capacity(16),
     };
     for line in lines.take_while(|line| !line.is_empty()) {
@@ -56,7 +59,8 @@ pub fn read_written_request(head: &[u8]) -> Option<WrittenRequest<'_>> {
         match Known::of(name) {
             Known::Host => written.authority = value,
             Known::TransferEncoding => written.upload = Upload::Open,
-            Known::Connection | Known::KeepAlive | Known::ProxyConnection | Known::Upgrade | Known::Te => {}
+            Known::Upgrade => written.upgrade = true,
+            Known::Connection | Known::KeepAlive | Known::ProxyConnection | Known::Te => {}
             Known::ContentLength => {
                 written.upload = Upload::Length(std::str::from_utf8(value).ok()?.parse().ok()?);
                 written.fields.push((name, value));
@@ -100,17 +104,45 @@ pub fn write_response<'a>(
         return Err(Malformed::Status);
     }
     encode::status_line(out, status, reason.as_bytes());
+    write_checked(fields, out).inspect_err(|_| out.truncate(before))
+}
+
+/// Writes behind `out`, as HTTP/1.1 has it, that a node has opened the WebSocket that an extended CONNECT asked for
+/// (RFC 8441, 5). `accept` proves to whoever asked in HTTP/1.1 that his key was read.
+///
+/// # Errors
+/// A field that HTTP/2 does not allow, or a length, which no tunnel has (RFC 9110, 9.3.6); `out` is then as it was.
+pub fn write_opened_websocket<'a>(
+    accept: &str,
+    fields: impl Iterator<Item = (&'a [u8], &'a [u8])>,
+    out: &mut Vec<u8>,
+) -> Result<(), Malformed> {
+    let before = out.len();
+    out.extend_from_slice(
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n",
+    );
+    encode::field(out, b"Sec-WebSocket-Accept", accept.as_bytes());
+    let mut has_length = false;
+    // The proof is ours, as the node has seen no key.
+    let fields = fields
+        .inspect(|(name, _)| has_length |= Known::of(name) == Known::ContentLength)
+        .filter(|(name, _)| *name != b"sec-websocket-accept");
+    let written = write_checked(fields, out);
+    let written = if has_length { Err(Malformed::LengthMismatch) } else { written };
+    written.inspect_err(|_| out.truncate(before))
+}
+
+/// The fields of an answer's head, and its end.
+fn write_checked<'a>(
+    fields: impl Iterator<Item = (&'a [u8], &'a [u8])>,
+    out: &mut Vec<u8>,
+) -> Result<(), Malformed> {
     for (name, value) in fields {
-        let checked = check_field(name, value).and_then(|known| match known {
-            Known::Te => Err(Malformed::ConnectionField),
-            _ if is_field_value(value) => Ok(()),
-            _ => Err(BadRequest::Syntax(BadSyntax::Control).into()),
-        });
-        if let Err(malformed) = checked {
-            out.truncate(before);
-            return Err(malformed);
+        match check_field(name, value)? {
+            Known::Te => return Err(Malformed::ConnectionField),
+            _ if is_field_value(value) => encode::field(out, name, value),
+            _ => return Err(BadRequest::Syntax(BadSyntax::Control).into()),
         }
-        encode::field(out, name, value);
     }
     encode::end_head(out);
     Ok(())
@@ -127,6 +159,7 @@ mod tests {
         let written = read_written_request(head).unwrap();
         assert_eq!((written.method, &*written.path), (&b"POST"[..], &b"/a?b"[..]));
         assert_eq!((written.authority, written.upload), (&b"a.example"[..], Upload::Open));
+        assert!(written.upgrade && !read_written_request(b"GET / HTTP/1.1\r\n\r\n").unwrap().upgrade);
         assert_eq!(written.fields, [(&b"X-A"[..], &b"b: c"[..]), (b"X-Empty", b"")]);
     }
 
@@ -160,5 +193,24 @@ mod tests {
         assert_eq!(write(200, &[("A", "b")]), Err(Malformed::Name));
         assert_eq!(write(200, &[("a", " b")]), Err(Malformed::ValueBlanks));
         assert!(write(200, &[("a", "b\r\nc: d")]).is_err() && write(200, &[("a b", "c")]).is_err());
+    }
+
+    #[test]
+    fn an_opened_websocket_is_told_with_a_proof_of_ours_and_has_no_length() {
+        let write = |fields: &[(&'static str, &'static str)]| {
+            let mut out = Vec::new();
+            let fields = fields.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+            let written = write_opened_websocket("ours", fields, &mut out);
+            assert!(written.is_ok() || out.is_empty());
+            written.map(|()| String::from_utf8(out).unwrap())
+        };
+        assert_eq!(
+            write(&[("sec-websocket-accept", "theirs"), ("sec-websocket-protocol", "chat")]).unwrap(),
+            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+             Sec-WebSocket-Accept: ours\r\nsec-websocket-protocol: chat\r\n\r\n"
+        );
+        assert_eq!(write(&[("content-length", "0")]), Err(Malformed::LengthMismatch));
+        assert_eq!(write(&[("transfer-encoding", "chunked")]), Err(Malformed::ConnectionField));
+        assert_eq!(write(&[("upgrade", "websocket")]), Err(Malformed::ConnectionField));
     }
 }

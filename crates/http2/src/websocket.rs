@@ -12,6 +12,11 @@ pub fn key(nonce: [u8; 16]) -> String {
     STANDARD.encode(nonce)
 }
 
+/// Whether this is a `Sec-WebSocket-Key`: sixteen bytes in Base64.
+pub fn is_key(value: &[u8]) -> bool {
+    STANDARD.decode(value).is_ok_and(|nonce| nonce.len() == 16)
+}
+
 /// The `Sec-WebSocket-Accept` that proves that the key was read.
 pub fn accept(key: &str) -> String {
     STANDARD.encode(Sha1::new().chain_update(key).chain_update(GUID).finalize())
@@ -24,6 +29,8 @@ mod tests {
     #[test]
     fn the_key_of_the_rfc_is_answered_as_the_rfc_has_it() {
         assert_eq!(key(*b"the sample nonce"), "dGhlIHNhbXBsZSBub25jZQ==");
+        assert!(is_key(b"dGhlIHNhbXBsZSBub25jZQ=="));
+        assert!(!is_key(b"dGhlIHNhbXBsZSBub25jZQ") && !is_key(b"AAAA") && !is_key(b""));
         assert_eq!(accept("dGhlIHNhbXBsZSBub25jZQ=="), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
     }
 }

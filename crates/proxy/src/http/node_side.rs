@@ -270,7 +270,7 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
         loop {
             let (stream, reused) = match idle.take() {
                 Some(stream) => (NodeWire::Usual(stream), true),
-                None => match shared.as_ref().and_then(|node| node.stream()) {
+                None => match shared.as_ref().and_then(|node| node.stream_for(self.terms.upgrade)) {
                     Some(stream) => (NodeWire::other(stream), may_be_old),
                     None => {
                         (Box::pin(self.connect((pool.0, behalf), (index, shared.as_ref()))).await?, false)

@@ -3,18 +3,21 @@
 use super::body::is_out_of_descriptors;
 use super::exchange::{Exchange, Gone};
 use super::node_side::Miss;
-use crate::http2::SharedNode;
+use crate::http2::{SharedNode, websocket};
 use crate::node::announce::{Behalf, announce};
 use crate::node::connect::Dial;
 use crate::node::wire::NodeWire;
 use crate::timers::Alarm;
 use crate::wire::{Broken, Wire};
-use engine::catalog::{Pool, ProxyHeader};
+use crate::worker::Worker;
+use engine::catalog::{Catalog, Node, Pool, ProxyHeader};
 use engine::{ErrorKind, NodeIndex, Progress, TransactionError};
 use std::future::{Future, poll_fn};
+use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::Poll;
 
 /// Client connections closed when a node cannot be reached for want of descriptors.
@@ -35,15 +38,18 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
         Some(Behalf { client, local: facts.local, connection: facts.id })
     }
 
-    /// Where the node is asked in HTTP/2. A change of protocol needs a connection of its own, and so does a node that
-    /// only a rule has named, or that is told at the start of a connection for whom we speak.
+    /// Where the node is asked in HTTP/2. A change of protocol needs a connection of its own, except for a WebSocket
+    /// that the node may take; so does a node that only a rule has named, or that is told at the start of a connection
+    /// for whom we speak.
     pub(super) fn shared_node(&self, pool: &Pool, index: NodeIndex) -> Option<Rc<SharedNode>> {
-        let is_own =
-            self.terms.upgrade || index == NodeIndex::NAMED || pool.proxy_protocol != ProxyHeader::Off;
-        if !pool.http2 || is_own {
+        let is_own = index == NodeIndex::NAMED || pool.proxy_protocol != ProxyHeader::Off;
+        let is_tunnel = self.terms.upgrade;
+        if !pool.http2 || is_own || is_tunnel && !websocket::is_asked_for(self.transaction.request()) {
             return None;
         }
-        Some(self.worker.node_places.place(pool, pool.nodes.get(index.index())?))
+        let place = self.worker.node_places.place(pool, pool.nodes.get(index.index())?);
+        let now = self.worker.clock.tick();
+        Some(place).filter(|place| !is_tunnel || place.may_take_websockets(now))
     }
 
     /// A connection to the node, or room on one that was made meanwhile.
@@ -60,40 +66,18 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
         let until = self.worker.clock.tick().saturating_add(pool.max_connect_time).min(self.ceiling);
         self.client.watch.set(until);
         let mut has_reaped = false;
+        let (worker, is_tunnel) = (self.worker, self.terms.upgrade);
+        let way = Way { worker, catalog: &self.request.pinned.catalog, pool, node, index };
         loop {
             let mut dialled = pin!(async {
-                // Who waits for another one's connection may find room on it.
-                let _turn = match shared.filter(|node| !node.speaks_http1.get()) {
-                    Some(node) => Some(node.making.lock().await),
-                    None => None,
-                };
-                if let Some(stream) = shared.and_then(|node| node.stream()) {
-                    return Ok(NodeWire::other(stream));
-                }
-                let mut stream = if index == NodeIndex::NAMED {
-                    let catalog = &self.request.pinned.catalog;
-                    let may = async |address| self.worker.errands.may_go(catalog, &node.host, address).await;
-                    self.worker.dial.dial_where(node, may).await?
-                } else {
-                    self.worker.dial.dial(node).await?
-                };
-                if behalf.is_some() {
-                    announce(&mut stream, pool.proxy_protocol, behalf).await?;
-                }
-                let stream = match &pool.tls {
-                    None => stream,
-                    Some(tls) => self.worker.secure(stream, node, (tls, shared.is_some())).await?,
-                };
-                match shared {
-                    Some(shared) if pool.tls.is_none() || stream.agreed_on_http2() => {
-                        let begun = shared.begin(self.worker, stream, (pool.tls.is_some(), node)).await?;
-                        Ok(NodeWire::other(begun))
-                    }
-                    shared => {
-                        if let Some(shared) = shared {
-                            shared.speaks_http1.set(true);
+                let mut shared = shared;
+                loop {
+                    let wire = way.dial(behalf, shared).await?;
+                    match &wire {
+                        NodeWire::Other(stream) if is_tunnel && !stream.takes_websockets().await => {
+                            shared = None;
                         }
-                        Ok(NodeWire::Usual(stream))
+                        _ => return Ok(wire),
                     }
                 }
             });
@@ -116,6 +100,59 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
                     return failed(self.or_too_long(ErrorKind::NodeConnectTimeout));
                 }
                 Err(Broken::Alarm(_)) => return Err(Miss::Gone(Gone::Stopped)),
+            }
+        }
+    }
+}
+
+/// Where a connection is made to.
+struct Way<'a, D: Dial> {
+    worker: &'a Worker<D>,
+    catalog: &'a Arc<Catalog>,
+    pool: &'a Pool,
+    node: &'a Node,
+    index: NodeIndex,
+}
+
+impl<D: Dial> Way<'_, D> {
+    /// A connection to the node, or room on one that was made meanwhile. Without `shared` it is asked in HTTP/1.1.
+    async fn dial(
+        &self,
+        behalf: Option<Behalf>,
+        shared: Option<&Rc<SharedNode>>,
+    ) -> io::Result<NodeWire<D::Stream>> {
+        let Self { worker, catalog, pool, node, index } = *self;
+        // Who waits for another one's connection may find room on it.
+        let _turn = match shared.filter(|node| !node.speaks_http1.get()) {
+            Some(node) => Some(node.making.lock().await),
+            None => None,
+        };
+        if let Some(stream) = shared.and_then(|node| node.stream()) {
+            return Ok(NodeWire::other(stream));
+        }
+        let mut stream = if index == NodeIndex::NAMED {
+            let may = async |address| worker.errands.may_go(catalog, &node.host, address).await;
+            worker.dial.dial_where(node, may).await?
+        } else {
+            worker.dial.dial(node).await?
+        };
+        if behalf.is_some() {
+            announce(&mut stream, pool.proxy_protocol, behalf).await?;
+        }
+        let stream = match &pool.tls {
+            None => stream,
+            Some(tls) => worker.secure(stream, node, (tls, shared.is_some())).await?,
+        };
+        match shared {
+            Some(shared) if pool.tls.is_none() || stream.agreed_on_http2() => {
+                let begun = shared.begin(worker, stream, (pool.tls.is_some(), node)).await?;
+                Ok(NodeWire::other(begun))
+            }
+            shared => {
+                if let Some(shared) = shared {
+                    shared.speaks_http1.set(true);
+                }
+                Ok(NodeWire::Usual(stream))
             }
         }
     }

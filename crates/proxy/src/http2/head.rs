@@ -40,7 +40,7 @@ pub(super) fn read_trailers_of(
     read_trailers(lines(trailers), limits)
 }
 
-fn lines(fields: &HeaderMap) -> impl Iterator<Item = (&[u8], &[u8])> {
+pub(super) fn lines(fields: &HeaderMap) -> impl Iterator<Item = (&[u8], &[u8])> {
     fields.iter().map(|(name, value)| (name.as_str().as_bytes(), value.as_bytes()))
 }
 
@@ -123,7 +123,7 @@ pub(super) fn trailers(fields: &Fields) -> HeaderMap {
 }
 
 /// Names and values of a head are sound; only one that is too many for a map is left out.
-fn add(map: &mut HeaderMap, name: &[u8], value: &[u8]) {
+pub(super) fn add(map: &mut HeaderMap, name: &[u8], value: &[u8]) {
     let name = HeaderName::from_bytes(name);
     let value = HeaderValue::from_maybe_shared(Bytes::copy_from_slice(value));
     if let (Ok(name), Ok(value)) = (name, value) {

@@ -5,6 +5,7 @@ use super::windows::Windows;
 use http2::{Breach, Budget, Frame, FrameKind};
 use std::cell::{Cell, RefCell};
 use std::task::{Context, Waker};
+use tokio::sync::Notify;
 
 /// See the module.
 pub(super) struct Ledger {
@@ -22,6 +23,9 @@ pub(super) struct Ledger {
     /// or not looked at.
     asked_up_to: Cell<u32>,
     takes_up_to: Cell<u32>,
+    /// The other side's settings were taken up, and who waits for that.
+    has_settings: Cell<bool>,
+    settings: Notify,
 }
 
 impl Ledger {
@@ -45,6 +49,8 @@ impl Ledger {
             connection: RefCell::new(None),
             asked_up_to: Cell::new(0),
             takes_up_to: Cell::new(u32::MAX),
+            has_settings: Cell::new(false),
+            settings: Notify::new(),
         }
     }
 
@@ -65,8 +71,30 @@ impl Ledger {
         if frame.kind == FrameKind::Headers {
             self.asked_up_to.set(self.asked_up_to.get().max(frame.stream));
         }
+        if frame.kind == FrameKind::Settings && frame.is_ack() {
+            self.has_settings.set(true);
+            self.settings.notify_waiters();
+        }
         let counted = self.budget.borrow_mut().sent(frame, now_nanos);
         self.note(counted);
+    }
+
+    /// Until the other side's settings hold, or none will come.
+    pub(super) async fn settings(&self) {
+        while !self.has_settings.get() {
+            self.settings.notified().await;
+        }
+    }
+
+    /// The connection is over: nobody waits for its settings any more.
+    pub(super) fn is_over(&self) {
+        self.has_settings.set(true);
+        self.settings.notify_waiters();
+    }
+
+    /// Whether nobody has to wait for the other side's settings.
+    pub(super) fn has_settings(&self) -> bool {
+        self.has_settings.get()
     }
 
     fn note(&self, counted: Result<(), Breach>) -> bool {

@@ -1,5 +1,6 @@
 //! HTTP/2 with clients: one task for the connection, one for each stream; and with nodes: one task for the connection,
-//! and streams that are written and read as a connection of HTTP/1.1 would be ([`NodeStream`]).
+//! and streams that are written and read as a connection of HTTP/1.1 would be ([`NodeStream`]), WebSockets among them
+//! ([`websocket`]).
 //!
 //! ```text
 //! socket or TLS ─▶ tap (counts frames, both ways) ─▶ h2 ─▶ connection ── spawns ──▶ stream: exchange::run
@@ -16,6 +17,7 @@ mod onward;
 mod sending;
 mod stream;
 mod tap;
+pub(crate) mod websocket;
 mod windows;
 
 pub(crate) use connection::serve;

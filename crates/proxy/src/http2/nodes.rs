@@ -97,6 +97,8 @@ pub(crate) struct SharedNode {
     /// The handshake agreed on HTTP/1.1 the last time.
     pub(crate) speaks_http1: Cell<bool>,
     keeps_idle: Cell<bool>,
+    /// It was found to take no WebSockets, and is not asked again before.
+    websockets_from: Cell<Tick>,
     /// When the next breach may be logged.
     tells_from: Cell<Tick>,
 }
@@ -106,6 +108,11 @@ impl SharedNode {
     pub(crate) fn stream(&self) -> Option<NodeStream> {
         let lines = self.lines.borrow();
         lines.iter().find(|line| line.has_room()).map(|line| NodeStream::new(Rc::clone(line)))
+    }
+
+    /// The same, where no doubt is left whether the node takes a WebSocket there if it is for one.
+    pub(crate) fn stream_for(&self, is_tunnel: bool) -> Option<NodeStream> {
+        self.stream().filter(|stream| !is_tunnel || stream.is_for_websockets())
     }
 
     /// Speaks HTTP/2 on a connection that was just made, and gives its first stream.
@@ -149,6 +156,11 @@ impl SharedNode {
             }
         }));
         Ok(NodeStream::new(line))
+    }
+
+    /// Whether it may take WebSockets: it did, or nobody has asked lately.
+    pub(crate) fn may_take_websockets(&self, now: Tick) -> bool {
+        self.websockets_from.get() <= now
     }
 
     fn retire(&self) {
@@ -203,6 +215,19 @@ impl Line {
     pub(super) fn retire(&self) {
         drop(self.sender.take());
         self.ledger.wake();
+    }
+
+    /// Whether the node takes WebSockets here; `None` as long as its settings have not come.
+    pub(super) fn takes_websockets(&self) -> Option<bool> {
+        let is_known = self.ledger.has_settings();
+        is_known.then(|| self.sender().is_some_and(|sender| sender.is_extended_connect_protocol_enabled()))
+    }
+
+    /// The node was found to take no WebSockets: for a while nobody asks it.
+    pub(super) fn note_no_websockets(&self) {
+        if let Some(place) = self.place.upgrade() {
+            place.websockets_from.set(self.clock.tick().saturating_add(IDLE_MAX));
+        }
     }
 
     /// One of its streams is over.
@@ -275,6 +300,7 @@ async fn drive<S: Wire>(
         }
     }
     drop(line.sender.take());
+    line.ledger.is_over();
     if let Some(place) = line.place.upgrade() {
         place.lines.borrow_mut().retain(|other| !Rc::ptr_eq(other, &line));
     }

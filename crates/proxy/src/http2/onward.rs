@@ -5,6 +5,7 @@
 use super::head;
 use super::nodes::Line;
 use super::sending::{Sending, hand_out};
+use super::websocket;
 use crate::wire::Wire;
 use bytes::Bytes;
 use h2::client::ResponseFuture;
@@ -33,12 +34,14 @@ enum Loss {
 
 /// See the module.
 pub(crate) struct NodeStream {
-    line: Rc<Line>,
+    pub(super) line: Rc<Line>,
     /// The part of the request's head that was written so far.
     head: Vec<u8>,
     /// There once the head was sent.
     sending: Option<Sending>,
     number: u32,
+    /// It asks for a WebSocket: what proves to the client that the node has opened it.
+    accept: Option<String>,
     /// The head of the answer is awaited.
     response: Option<ResponseFuture>,
     receiver: Option<RecvStream>,
@@ -61,6 +64,7 @@ impl NodeStream {
             head: Vec::new(),
             sending: None,
             number: 0,
+            accept: None,
             response: None,
             receiver: None,
             chunk: Bytes::new(),
@@ -104,7 +108,8 @@ impl NodeStream {
 
     /// Ends the request, with trailers where there are some.
     pub(crate) fn end_body(&mut self, trailers: Option<&Fields>) {
-        if let Some(sending) = &mut self.sending {
+        // What goes through a tunnel is no body: it ends when the client does.
+        if let Some(sending) = self.sending.as_mut().filter(|_| self.accept.is_none()) {
             sending.finish(trailers);
         }
     }
@@ -113,8 +118,15 @@ impl NodeStream {
     fn ask(&mut self, written: &[u8]) -> io::Result<()> {
         let invalid = || io::Error::from(io::ErrorKind::InvalidInput);
         let written = read_written_request(written).ok_or_else(invalid)?;
-        let request = head::onward(&written, self.line.scheme, self.takes_trailers).ok_or_else(invalid)?;
+        let request = if written.upgrade {
+            self.accept = Some(websocket::accept(&written).ok_or_else(invalid)?);
+            websocket::onward(&written, self.line.scheme)
+        } else {
+            head::onward(&written, self.line.scheme, self.takes_trailers)
+        };
+        let request = request.ok_or_else(invalid)?;
         let left = match written.upload {
+            _ if written.upgrade => None,
             Upload::Nothing => Some(0),
             Upload::Length(length) => Some(length),
             Upload::Open => None,
@@ -163,8 +175,19 @@ impl NodeStream {
             },
         };
         let mut text = Vec::with_capacity(512);
-        match head::written_response(&head, &mut text) {
+        let written = match &self.accept {
+            Some(accept) if self.response.is_none() && head.status.is_success() => {
+                websocket::written_response(accept, &head, &mut text)
+            }
+            _ => head::written_response(&head, &mut text),
+        };
+        match written {
             Ok(()) => {
+                let is_final = self.response.is_none();
+                if is_final && !head.status.is_success() && self.accept.take().is_some() {
+                    // There is no tunnel, and nothing more to be said.
+                    self.end_body(None);
+                }
                 self.head_left = text.len();
                 self.chunk = text.into();
             }
@@ -263,7 +286,9 @@ impl AsyncWrite for NodeStream {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.get_mut().end_body(None);
+        if let Some(sending) = &mut self.get_mut().sending {
+            sending.finish(None);
+        }
         Poll::Ready(Ok(()))
     }
 }

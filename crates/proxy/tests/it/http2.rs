@@ -400,7 +400,7 @@ fn a_host_that_nobody_serves_is_told_so() {
 }
 
 /// An extended `CONNECT`.
-fn websocket() -> Request<()> {
+pub(crate) fn websocket() -> Request<()> {
     let mut request = request("CONNECT", "/chat").header("sec-websocket-version", "13").body(()).unwrap();
     request.extensions_mut().insert(h2::ext::Protocol::from_static("websocket"));
     request

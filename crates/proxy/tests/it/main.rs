@@ -19,6 +19,7 @@ mod misbehaving;
 mod neighbours;
 mod node_http2;
 mod node_http2_abuse;
+mod node_websockets;
 mod nodes;
 mod origin;
 mod pacing;

@@ -13,20 +13,20 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 pub(crate) const HTTP2: &str = "[virtual_servers.site]\nlisten = \"127.0.0.1:80\"\npool = \"nodes\"\n\
     [pools.nodes]\nnodes = [\"10.0.0.1:80\"]\nhttp2 = true\n";
 
-type Asked = (Request<RecvStream>, SendResponse<Bytes>);
+pub(crate) type Asked = (Request<RecvStream>, SendResponse<Bytes>);
 
 /// A node that speaks the protocol by the library; what it is asked comes one after the other.
-struct Node {
+pub(crate) struct Node {
     asked: UnboundedReceiver<Asked>,
 }
 
 impl Node {
-    async fn of(site: &Site) -> Self {
+    pub(crate) async fn of(site: &Site) -> Self {
         Self::with(site, &h2::server::Builder::new(), |_| {}).await
     }
 
     /// `first` does something with the connection before it is asked anything.
-    async fn with(
+    pub(crate) async fn with(
         site: &Site,
         builder: &h2::server::Builder,
         first: impl FnOnce(&mut Connection<DuplexStream, Bytes>) + 'static,
@@ -45,12 +45,12 @@ impl Node {
         Self { asked }
     }
 
-    async fn asked(&mut self) -> Asked {
+    pub(crate) async fn asked(&mut self) -> Asked {
         self.asked.recv().await.unwrap()
     }
 
     /// Answers the next request with these words.
-    async fn answers(&mut self, words: &'static str) -> Request<RecvStream> {
+    pub(crate) async fn answers(&mut self, words: &'static str) -> Request<RecvStream> {
         let (request, mut respond) = self.asked().await;
         let mut stream = respond.send_response(Response::new(()), false).unwrap();
         stream.send_data(Bytes::from_static(words.as_bytes()), true).unwrap();
@@ -58,7 +58,7 @@ impl Node {
     }
 }
 
-fn field<'a>(request: &'a Request<RecvStream>, name: &str) -> Option<&'a str> {
+pub(crate) fn field<'a>(request: &'a Request<RecvStream>, name: &str) -> Option<&'a str> {
     request.headers().get(name).map(|value| value.to_str().unwrap())
 }
 
