@@ -68,6 +68,8 @@ impl Host {
                 self.shared.wake(displaced);
                 self.shared.counters().queued.add_one();
                 let note = note(self, place, RateResult::Waiting);
+                // Thousands may wait, each with a line or two.
+                self.notes.shrink_to_fit();
                 self.waiting = Some(Waiting::Turn { ticket, since: now, note });
                 Joined::Waits
             }

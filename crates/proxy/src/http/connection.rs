@@ -2,8 +2,9 @@
 //!
 //! Between requests it holds a socket, a watch and this future: no buffer, no head, no transaction.
 
-use super::exchange::{self, After, Request};
+use super::exchange::{After, Request};
 use super::forward::{Peer, Reply, write_response};
+use super::hold::{self, Started};
 use super::refuse;
 use crate::buffers::Size;
 use crate::http2::{self, Stream};
@@ -145,7 +146,10 @@ pub(crate) async fn serve<S: Wire, D: Dial>(
     };
     loop {
         let after = match next_head(&worker, &mut client).await {
-            Ok(taken) => Box::pin(exchange::run(&worker, &mut client, taken)).await,
+            Ok(taken) => match hold::start(&worker, &mut client, taken) {
+                Started::Running(running) => running.await,
+                Started::Held(held) => held.await,
+            },
             Err(NoHead::Refused(refused)) => {
                 client.requests = client.requests.saturating_add(1);
                 Box::pin(refuse::refuse(&worker, &mut client, *refused)).await;

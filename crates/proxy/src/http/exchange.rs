@@ -25,7 +25,6 @@ use crate::node::connect::Dial;
 use crate::node::idle::NodePlace;
 use crate::node::wire::NodeWire;
 use crate::timers::{Alarm, Watch};
-use crate::wakes::Seat;
 use crate::wire::Wire;
 use crate::worker::{Pinned, Worker};
 use accesslog::ConnectionState;
@@ -128,52 +127,65 @@ pub(crate) struct Exchange<'a, S, D: Dial> {
     used_before: u64,
 }
 
-/// Drives one transaction to its end.
-pub(crate) async fn run<S: Wire, D: Dial>(worker: &Worker<D>, client: &mut Client<S>, taken: Taken) -> After {
+/// An exchange after a step, and what comes next.
+pub(crate) type Begun<'a, S, D> = (Exchange<'a, S, D>, Next);
+
+/// Takes the first step of a transaction; nothing is waited for.
+#[inline]
+pub(crate) fn begin<'a, S: Wire, D: Dial>(
+    worker: &'a Worker<D>,
+    client: &'a mut Client<S>,
+    taken: Taken,
+) -> Begun<'a, S, D> {
     let mut exchange = Exchange::new(worker, client, taken);
-    let mut seat: Option<Seat> = None;
-    let mut next = exchange.transaction.advance(exchange.now);
+    let next = exchange.transaction.advance(exchange.now);
     exchange.obey_rules();
-    let after = loop {
-        next = match next {
-            Next::Ask(Ask::Turn { ticket, .. })
-                if seat.as_ref().is_none_or(|seat| seat.ticket() != ticket) =>
-            {
-                // Asked once more after the seat is taken: a wake that came before is not lost.
-                seat = Some(worker.wakes.sit(ticket));
-                exchange.advance()
-            }
-            Next::Ask(Ask::Body { side, least, most }) => {
-                match Box::pin(exchange.bring_body(side, (least, most))).await {
+    (exchange, next)
+}
+
+/// Drives one transaction to its end.
+#[expect(
+    clippy::manual_async_fn,
+    reason = "an async function keeps its arguments beside what it makes of them"
+)]
+pub(crate) fn run<S: Wire, D: Dial>(
+    (mut exchange, mut next): Begun<'_, S, D>,
+) -> impl Future<Output = After> {
+    async move {
+        let after = loop {
+            next = match next {
+                Next::Ask(Ask::Body { side, least, most }) => {
+                    match Box::pin(exchange.bring_body(side, (least, most))).await {
+                        Ok(next) => next,
+                        Err(gone) => break exchange.leave(gone),
+                    }
+                }
+                Next::Ask(Ask::Send) => match Box::pin(exchange.send_piece()).await {
                     Ok(next) => next,
                     Err(gone) => break exchange.leave(gone),
-                }
-            }
-            Next::Ask(Ask::Send) => match Box::pin(exchange.send_piece()).await {
-                Ok(next) => next,
-                Err(gone) => break exchange.leave(gone),
-            },
-            Next::Ask(Ask::Errand { until }) => match Box::pin(exchange.errand(until)).await {
-                Ok(next) => next,
-                Err(gone) => break exchange.leave(gone),
-            },
-            Next::Ask(Ask::Turn { until, .. } | Ask::Sleep { until } | Ask::Bytes { until }) => {
-                match exchange.turn(until, seat.as_ref()).await {
-                    Ok(()) => exchange.advance(),
+                },
+                Next::Ask(Ask::Errand { until }) => match Box::pin(exchange.errand(until)).await {
+                    Ok(next) => next,
                     Err(gone) => break exchange.leave(gone),
+                },
+                Next::Ask(Ask::Turn { .. } | Ask::Sleep { .. } | Ask::Bytes { .. }) => {
+                    match Box::pin(exchange.turns(next)).await {
+                        Ok(next) => next,
+                        Err(gone) => break exchange.leave(gone),
+                    }
                 }
-            }
-            Next::Forward { pool } => match exchange.forward(pool).await {
-                Ok(next) => next,
-                Err(gone) => break exchange.leave(gone),
-            },
-            Next::Deliver => break exchange.deliver().await,
-            Next::Answer => break Box::pin(exchange.answer()).await,
-            Next::Finish => break Box::pin(exchange.finish_stream()).await,
-            Next::Close => break Box::pin(exchange.close()).await,
+                Next::Forward { pool } => match exchange.forward(pool).await {
+                    Ok(next) => next,
+                    Err(gone) => break exchange.leave(gone),
+                },
+                Next::Deliver => break exchange.deliver().await,
+                Next::Answer => break Box::pin(exchange.answer()).await,
+                Next::Finish => break Box::pin(exchange.finish_stream()).await,
+                Next::Close => break Box::pin(exchange.close()).await,
+            };
         };
-    };
-    exchange.finish(after)
+        exchange.finish(after)
+    }
 }
 
 impl<'a, S: Wire, D: Dial> Exchange<'a, S, D> {
@@ -221,7 +233,7 @@ impl<'a, S: Wire, D: Dial> Exchange<'a, S, D> {
         }
     }
 
-    fn advance(&mut self) -> Next {
+    pub(super) fn advance(&mut self) -> Next {
         self.now = self.worker.clock.now();
         let next = self.transaction.advance(self.now);
         self.obey_rules();
@@ -243,12 +255,6 @@ impl<'a, S: Wire, D: Dial> Exchange<'a, S, D> {
             self.client.mark = mark;
             self.client.link.stream.mark(mark);
         }
-    }
-
-    /// Waits for a turn, or for time only.
-    async fn turn(&mut self, until: Tick, seat: Option<&Seat>) -> Result<(), Gone> {
-        let woken = |context: &mut Context<'_>| seat.map_or(Poll::Pending, |seat| seat.poll_woken(context));
-        Box::pin(self.wait(until, woken)).await.map(|_| ())
     }
 
     /// Has done in the world what a rule asked for. Given up when the client leaves, the time is over or the process
@@ -601,7 +607,7 @@ impl<'a, S: Wire, D: Dial> Exchange<'a, S, D> {
     }
 
     /// The end, whatever came before.
-    fn finish(&mut self, after: After) -> After {
+    pub(super) fn finish(&mut self, after: After) -> After {
         let Self { worker, client, transaction, request, sent, used_before, .. } = self;
         let target = request.pinned.log_target(request.virtual_server).filter(|_| transaction.is_logged());
         if let (Some(log), Some(target)) = (&worker.log, target) {

@@ -5,6 +5,7 @@ pub(crate) mod connection;
 pub(crate) mod exchange;
 pub(crate) mod forward;
 mod forwarded;
+mod hold;
 pub(crate) mod intake;
 pub(crate) mod node_side;
 mod pace;

@@ -321,7 +321,7 @@ async fn serve_stream<D: Dial>(
     );
     let request = Request::from_parts(parts, ());
     let after = match taken(&common, &mut client, (pinned, server), (&request, state)) {
-        Ok(taken) => exchange::run(worker, &mut client, taken).await,
+        Ok(taken) => exchange::run(exchange::begin(worker, &mut client, taken)).await,
         Err(refused) => {
             Box::pin(refuse::refuse(worker, &mut client, *refused)).await;
             After::Part
