@@ -169,8 +169,8 @@ pub(crate) fn run<S: Wire, D: Dial>(
                     Err(gone) => break exchange.leave(gone),
                 },
                 Next::Ask(Ask::Turn { .. } | Ask::Sleep { .. } | Ask::Bytes { .. }) => {
-                    match Box::pin(exchange.turns(next)).await {
-                        Ok(next) => next,
+                    match Box::pin(exchange.turns(&mut next)).await {
+                        Ok(()) => next,
                         Err(gone) => break exchange.leave(gone),
                     }
                 }

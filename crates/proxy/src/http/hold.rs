@@ -41,10 +41,10 @@ pub(super) fn start<'a, S: Wire, D: Dial>(
     clippy::manual_async_fn,
     reason = "an async function keeps its arguments beside what it makes of them"
 )]
-fn hold<S: Wire, D: Dial>((mut exchange, next): Begun<'_, S, D>) -> impl Future<Output = After> {
+fn hold<S: Wire, D: Dial>((mut exchange, mut next): Begun<'_, S, D>) -> impl Future<Output = After> {
     async move {
-        match exchange.turns(next).await {
-            Ok(next) => Box::pin(exchange::run((exchange, next))).await,
+        match exchange.turns(&mut next).await {
+            Ok(()) => Box::pin(exchange::run((exchange, next))).await,
             Err(gone) => {
                 let after = exchange.leave(gone);
                 exchange.finish(after)
@@ -54,27 +54,27 @@ fn hold<S: Wire, D: Dial>((mut exchange, next): Begun<'_, S, D>) -> impl Future<
 }
 
 impl<S: Wire, D: Dial> Exchange<'_, S, D> {
-    /// Waits for turns, and for time only, until something else comes next.
-    pub(super) async fn turns(&mut self, mut next: Next) -> Result<Next, Gone> {
+    /// Waits for turns, and for time only, until something else comes next. That is kept where the caller has it.
+    pub(super) async fn turns(&mut self, next: &mut Next) -> Result<(), Gone> {
         let mut seat: Option<Seat> = None;
         loop {
-            let until = match next {
+            let until = match *next {
                 Next::Ask(Ask::Turn { ticket, .. })
                     if seat.as_ref().is_none_or(|seat| seat.ticket() != ticket) =>
                 {
                     // Asked once more after the seat is taken: a wake that came before is not lost.
                     seat = Some(self.worker.wakes.sit(ticket));
-                    next = self.advance();
+                    *next = self.advance();
                     continue;
                 }
                 Next::Ask(Ask::Turn { until, .. } | Ask::Sleep { until } | Ask::Bytes { until }) => until,
-                other => return Ok(other),
+                _ => return Ok(()),
             };
             let woken = |context: &mut Context<'_>| {
                 seat.as_ref().map_or(Poll::Pending, |seat| seat.poll_woken(context))
             };
             self.wait(until, woken).await?;
-            next = self.advance();
+            *next = self.advance();
         }
     }
 }
