@@ -7,8 +7,10 @@
 
 use engine::SpoolShare;
 use rustix::fs::FsWord;
+use rustix::process::{Resource, getrlimit};
 use std::fs::File;
 use std::io::{self, IoSliceMut};
+use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
@@ -41,6 +43,9 @@ impl SpoolFile {
     /// Makes one. Blocks.
     fn create(folder: &Path, share: SpoolShare) -> io::Result<Self> {
         let file = tempfile::tempfile_in(folder)?;
+        if is_among_the_last(file.as_raw_fd(), getrlimit(Resource::Nofile).current) {
+            return Err(io::Error::other("the last quarter of the open files is for connections"));
+        }
         if is_memory(rustix::fs::fstatfs(&file)?.f_type) {
             return Err(io::Error::other("the folder is in memory, not on a disk"));
         }
@@ -57,6 +62,13 @@ impl SpoolFile {
         let flags = rustix::io::ReadWriteFlags::NOWAIT;
         Ok(rustix::io::preadv2(&self.file, &mut [IoSliceMut::new(room)], at, flags)?)
     }
+}
+
+/// Whether a descriptor is beyond three quarters of those there may be. The system gives the lowest that is free, so as many
+/// are in use: a client who finds none is refused, an answer that finds no file only makes its node wait.
+fn is_among_the_last(descriptor: RawFd, limit: Option<u64>) -> bool {
+    let number = u64::try_from(descriptor).unwrap_or(0);
+    limit.is_some_and(|limit| number >= limit / 4 * 3)
 }
 
 /// Whether what is written there stays in the machine's memory; `false` where nobody can tell.
@@ -131,6 +143,13 @@ fn write(target: Target, bytes: &[u8]) -> io::Result<Arc<SpoolFile>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_last_quarter_of_the_descriptors_is_kept() {
+        assert!(!is_among_the_last(74, Some(100)));
+        assert!(is_among_the_last(75, Some(100)));
+        assert!(!is_among_the_last(1_000_000, None), "there is no limit");
+    }
 
     #[test]
     fn a_folder_in_memory_is_told_from_one_on_a_disk() {
