@@ -85,6 +85,8 @@ struct Held {
     deadline: Tick,
     arrived: Tick,
     asked: Option<Ask>,
+    /// When it was last told to wait in a queue.
+    told_at: Option<Tick>,
     queue: Option<Queue>,
     /// Starts that are in the ledger.
     starts: usize,
@@ -298,7 +300,7 @@ impl World {
         let catalog = self.shared.catalog();
         let transaction = Transaction::begin(&self.shared, &catalog, arrival, (connection, heads), self.now);
         let (arrived, deadline) = (self.now.tick, self.patience_ends(self.now.tick));
-        Held { transaction, deadline, arrived, asked: None, queue: None, starts: 0 }
+        Held { transaction, deadline, arrived, asked: None, told_at: None, queue: None, starts: 0 }
     }
 
     /// Does what a transaction says; the record, if it is decided.
@@ -313,6 +315,7 @@ impl World {
                 assert!(self.now.tick < held.deadline, "#{number} waits on after its patience");
                 if held.asked.is_none_or(|before| ticket(before) != ticket(ask)) && ticket(ask).is_some() {
                     self.tally.count("waited");
+                    held.told_at = Some(self.now.tick);
                 }
                 held.asked = Some(ask);
                 held.queue = queue_it_waits_in(&held.transaction);
@@ -422,7 +425,7 @@ impl World {
     fn decide(&mut self, number: usize, mut held: Held, next: Next) -> String {
         let record = held.transaction.record();
         for (_, event) in record.events.iter().filter(|(place, _)| !place.observed) {
-            self.count(event);
+            self.count(event, held.told_at);
         }
         self.tally.count(match &record.outcome {
             Outcome::Forward { .. } => "forward",
@@ -454,7 +457,7 @@ impl World {
         text
     }
 
-    fn count(&mut self, event: &Event) {
+    fn count(&mut self, event: &Event, told_at: Option<Tick>) {
         match event {
             Event::Rate { result: RateResult::Refused, waited_micros, .. } => {
                 self.tally.count("refused");
@@ -464,7 +467,8 @@ impl World {
             }
             Event::Rate { result: RateResult::TimedOut, waited_micros, .. } => {
                 self.tally.count("timed out");
-                if *waited_micros == 0 {
+                let just_now = |at: Tick| self.now.tick.since(at) < Duration::from_micros(1);
+                if *waited_micros == 0 && !told_at.is_some_and(just_now) {
                     // it came into the queue at the very end of its patience, and was never told to wait
                     self.tally.count("waited");
                 }
