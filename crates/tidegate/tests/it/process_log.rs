@@ -7,6 +7,7 @@ use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, ChildStderr, Stdio};
+use std::sync::mpsc::channel;
 use std::thread;
 
 /// Messages of a rule that fill a pipe; a rule may say no more in a second.
@@ -52,16 +53,17 @@ fn nobody_waits_for_a_reader_of_the_log_and_what_is_lost_is_counted_and_told() {
     let status = json(&tidegate(here.path(), &["status", "--control", "control.sock", "--format", "json"]));
     let lost = status["counters"]["messages_dropped"].as_u64().unwrap();
     assert!(lost > 0 && ask() == 200, "{lost}");
-    // Somebody reads again, and learns of it.
+    // Somebody reads again, and learns of it behind all that waited, so that there is room for the last words.
+    let (learn, learnt) = channel();
     let reader = thread::spawn(move || {
         let mut lines = errors.lines().map_while(Result::ok);
-        let told = lines.find(|line| line.contains("messages of this log are lost"));
-        (told, lines.last())
+        learn.send(lines.find(|line| line.contains("messages of this log are lost"))).unwrap();
+        lines.last()
     });
+    assert!(learnt.recv_timeout(PATIENCE).unwrap().unwrap().contains("lost="));
     kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
     assert!(child.wait().unwrap().success());
-    let (told, last) = reader.join().unwrap();
-    assert!(told.unwrap().contains("lost="));
+    let last = reader.join().unwrap();
     assert!(last.unwrap().contains("stopped"));
 }
 
@@ -75,7 +77,7 @@ fn it_ends_in_time_though_nobody_reads_what_it_says() {
     let refused = tidegate(here.path(), &["reload", "--control", "control.sock"]);
     assert_eq!(refused.status.code(), Some(2));
     kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
-    let (end, ended) = std::sync::mpsc::channel();
+    let (end, ended) = channel();
     let waits = thread::spawn(move || end.send(child.wait().unwrap()));
     assert!(ended.recv_timeout(PATIENCE).unwrap().success());
     waits.join().unwrap().unwrap();
