@@ -1,12 +1,13 @@
 //! Files for answers that clients take slowly: without a name, on a disk, read and written without holding up a worker.
 //!
 //! What was just written lies in the memory of the system, and a read that would have to wait for the disk is refused at
-//! once; such a read, and every write (the system makes writers wait when the disk is behind), is done on a thread of the
-//! runtime's pool. At most [`PLACES`] of them at a time are busy with the spool, so that a disk that hangs costs so many
-//! threads and no more; an answer whose turn does not come moves nothing, and its time-outs decide.
+//! once; such a read, every write (the system makes writers wait when the disk is behind) and the end of every file (its
+//! blocks are freed then, for which a busy disk takes a second) is done on a thread of the runtime's pool. At most
+//! [`PLACES`] of them at a time are busy with the spool, so that a disk that hangs costs so many threads and no more.
 
+use bytes::Bytes;
 use engine::SpoolShare;
-use rustix::fs::FsWord;
+use rustix::fs::{FsWord, OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::process::{Resource, getrlimit};
 use std::fs::File;
 use std::io::{self, IoSliceMut};
@@ -15,15 +16,16 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
+use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
-/// Reads and writes under way in the process.
+/// Reads, writes and ends of files under way in the process.
 const PLACES: usize = 16;
 /// `statfs` on file systems that are the machine's memory (`statfs(2)`).
 const TMPFS_MAGIC: FsWord = 0x0102_1994;
 const RAMFS_MAGIC: FsWord = 0x8584_58f6;
 
-/// Who may read and write now.
+/// Who may do something with the disk now.
 #[derive(Clone)]
 pub(crate) struct SpoolPlaces(Arc<Semaphore>);
 
@@ -33,14 +35,20 @@ impl Default for SpoolPlaces {
     }
 }
 
-/// The file of one answer. It ends, and its room is given back, with the last use of it.
+/// The file of one answer. After the last use of it, it ends on another thread, and its room is given back.
 pub(crate) struct SpoolFile {
+    /// `Some` up to the end.
+    kept: Option<Kept>,
+    places: SpoolPlaces,
+}
+
+/// A file and its room, which is free once the file has ended: dropped in this order. Making and dropping it blocks.
+struct Kept {
     file: File,
     share: Mutex<SpoolShare>,
 }
 
-impl SpoolFile {
-    /// Makes one. Blocks.
+impl Kept {
     fn create(folder: &Path, share: SpoolShare) -> io::Result<Self> {
         let file = tempfile::tempfile_in(folder)?;
         if is_among_the_last(file.as_raw_fd(), getrlimit(Resource::Nofile).current) {
@@ -49,18 +57,38 @@ impl SpoolFile {
         if is_memory(rustix::fs::fstatfs(&file)?.f_type) {
             return Err(io::Error::other("the folder is in memory, not on a disk"));
         }
+        // Nobody asks when it was last read, and a reader who notes that down may have to wait for the disk.
+        fcntl_setfl(&file, fcntl_getfl(&file)? | OFlags::NOATIME)?;
         Ok(Self { file, share: Mutex::new(share) })
+    }
+}
+
+impl SpoolFile {
+    fn kept(&self) -> io::Result<&Kept> {
+        self.kept.as_ref().ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
     /// Takes room for so many bytes more.
     pub(crate) fn take(&self, bytes: u64) -> bool {
-        self.share.lock().unwrap_or_else(PoisonError::into_inner).take(bytes)
+        self.kept().is_ok_and(|kept| kept.share.lock().unwrap_or_else(PoisonError::into_inner).take(bytes))
     }
 
     /// Reads what lies in the system's memory; an error or 0 says nothing but that it does not.
     pub(crate) fn read_now(&self, room: &mut [u8], at: u64) -> io::Result<usize> {
         let flags = rustix::io::ReadWriteFlags::NOWAIT;
-        Ok(rustix::io::preadv2(&self.file, &mut [IoSliceMut::new(room)], at, flags)?)
+        Ok(rustix::io::preadv2(&self.kept()?.file, &mut [IoSliceMut::new(room)], at, flags)?)
+    }
+}
+
+impl Drop for SpoolFile {
+    fn drop(&mut self) {
+        // Without a runtime the process ends, and nobody is held up.
+        let (Some(kept), Ok(runtime)) = (self.kept.take(), Handle::try_current()) else { return };
+        let places = Arc::clone(&self.places.0);
+        runtime.spawn(async move {
+            let place = places.acquire_owned().await;
+            tokio::task::spawn_blocking(move || drop((kept, place)));
+        });
     }
 }
 
@@ -89,28 +117,21 @@ pub(crate) enum Target {
     Old(Arc<SpoolFile>, u64),
 }
 
-/// A write that is over: the bytes come back, with the file or why it has not got them.
-pub(crate) type Written<B> = (B, io::Result<Arc<SpoolFile>>);
-
 /// Something under way on another thread.
 pub(crate) type Underway<T> = Pin<Box<dyn Future<Output = T>>>;
 
 impl SpoolPlaces {
     /// Writes all of `bytes`, or none that counts.
-    pub(crate) fn write<B: AsRef<[u8]> + Send + Default + 'static>(
-        &self,
-        target: Target,
-        bytes: B,
-    ) -> Underway<Written<B>> {
-        let places = Arc::clone(&self.0);
+    pub(crate) fn write(&self, target: Target, bytes: Bytes) -> Underway<io::Result<Arc<SpoolFile>>> {
+        let places = self.clone();
         Box::pin(async move {
-            let place = places.acquire_owned().await;
+            let place = Arc::clone(&places.0).acquire_owned().await;
             let written = tokio::task::spawn_blocking(move || {
-                let written = write(target, bytes.as_ref());
+                let written = write(target, &bytes, places);
                 drop(place);
-                (bytes, written)
+                written
             });
-            written.await.unwrap_or_else(|lost| (B::default(), Err(io::Error::other(lost))))
+            written.await.unwrap_or_else(|lost| Err(io::Error::other(lost)))
         })
     }
 
@@ -122,7 +143,8 @@ impl SpoolPlaces {
             // Made where it will be dropped: allocators keep what one thread makes and another gives back.
             let mut piece = vec![0; bytes];
             let read = tokio::task::spawn_blocking(move || {
-                let read = file.file.read_exact_at(&mut piece, at).map(|()| piece);
+                let read =
+                    file.kept().and_then(|kept| kept.file.read_exact_at(&mut piece, at)).map(|()| piece);
                 drop(place);
                 read
             });
@@ -131,18 +153,37 @@ impl SpoolPlaces {
     }
 }
 
-fn write(target: Target, bytes: &[u8]) -> io::Result<Arc<SpoolFile>> {
+fn write(target: Target, bytes: &[u8], places: SpoolPlaces) -> io::Result<Arc<SpoolFile>> {
     let (file, at) = match target {
-        Target::New(folder, share) => (Arc::new(SpoolFile::create(&folder, share)?), 0),
+        Target::New(folder, share) => {
+            (Arc::new(SpoolFile { kept: Some(Kept::create(&folder, share)?), places }), 0)
+        }
         Target::Old(file, at) => (file, at),
     };
-    file.file.write_all_at(bytes, at)?;
+    file.kept()?.file.write_all_at(bytes, at)?;
     Ok(file)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_drops_a_file_does_not_wait_for_the_disk() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let (room, places) = (Arc::new(engine::SpoolRoom::default()), SpoolPlaces::default());
+            let kept = Kept { file: tempfile::tempfile().unwrap(), share: Mutex::new(room.share(0)) };
+            let hanging = Arc::clone(&places.0).acquire_many_owned(16).await.unwrap();
+            drop(SpoolFile { kept: Some(kept), places: places.clone() });
+            tokio::task::yield_now().await;
+            assert_eq!(room.files(), 1, "it ends in its turn");
+            drop(hanging);
+            while room.files() > 0 {
+                tokio::task::yield_now().await;
+            }
+        });
+    }
 
     #[test]
     fn the_last_quarter_of_the_descriptors_is_kept() {

@@ -3,8 +3,10 @@
 //!
 //! ```text
 //! node ── decoder ──▶ fresh (memory, a piece) ──▶ file ──▶ relay ──▶ client
-//!                       └───────── while nothing is in the file ─────────▲
+//!                       └───── what is not in the file yet ─────▲
 //! ```
+//!
+//! The client never waits for a write: what is on its way to the disk is read where it is, in memory.
 //!
 //! Where there is no file (the room is full, the answer has all that one may have, the disk refuses) the piece in memory
 //! is all, and the node waits: back-pressure. What was written before still comes from the file.
@@ -14,10 +16,10 @@ use super::exchange::{Exchange, Halt};
 use super::node_side::AtNode;
 use crate::buffers::{Buffers, Size};
 use crate::node::connect::Dial;
-use crate::spool::{SpoolFile, SpoolPlaces, Target, Underway, Written};
+use crate::spool::{SpoolFile, SpoolPlaces, Target, Underway};
 use crate::timers::Alarm;
 use crate::wire::{Link, Wire};
-use bytes::{Buf, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use engine::Counters;
 use engine::catalog::SlowAnswers;
 use http1::{BodyDecoder, BodyEvent, BodyKind};
@@ -57,12 +59,18 @@ pub(super) struct Spool {
     is_shut: bool,
     written: u64,
     read: u64,
-    writing: Option<Underway<Written<BytesMut>>>,
+    writing: Option<Writing>,
     reading: Option<Underway<io::Result<Vec<u8>>>>,
     /// Came from the disk, and was not read yet from `ready_at` on.
     ready: Vec<u8>,
     ready_at: usize,
     desk: SpoolDesk,
+}
+
+/// A piece on its way to the end of the file.
+struct Writing {
+    piece: Bytes,
+    underway: Underway<io::Result<Arc<SpoolFile>>>,
 }
 
 /// What a spool needs of its worker.
@@ -154,10 +162,17 @@ impl Spool {
         }
     }
 
-    /// How much more of the answer may be held in memory. Nothing while a piece is on its way to the disk, so that many
-    /// answers that wait for a disk hold one piece each.
+    /// What the client has not got of the piece that is on its way to the disk.
+    fn unread_of_piece(&self) -> &[u8] {
+        let Some(Writing { piece, .. }) = &self.writing else { return &[] };
+        let read = usize::try_from(self.read.saturating_sub(self.written)).unwrap_or(usize::MAX);
+        piece.get(read..).unwrap_or_default()
+    }
+
+    /// How much more of the answer may be held in memory. Nothing while a piece is on its way to the disk and not read,
+    /// so that many answers that wait for a disk hold one piece each; a client who is faster than the disk goes on.
     fn room(&self) -> usize {
-        if self.writing.is_some() {
+        if !self.unread_of_piece().is_empty() {
             return 0;
         }
         let most = if self.is_shut { self.ahead_bytes.min(PIECE_BYTES) } else { PIECE_BYTES };
@@ -167,23 +182,26 @@ impl Spool {
     /// Moves what is in memory into the file, where it is more than a piece or the tail of what is there.
     fn poll_file(&mut self, context: &mut Context<'_>) {
         if let Some(writing) = &mut self.writing {
-            let Poll::Ready((mut piece, written)) = writing.as_mut().poll(context) else { return };
-            self.writing = None;
+            let Poll::Ready(written) = writing.underway.as_mut().poll(context) else { return };
+            let bytes = writing.piece.len() as u64;
             match written {
                 Ok(file) => {
                     self.file = Some(file);
-                    self.written += piece.len() as u64;
-                    self.desk.counters().spooled_bytes.add(piece.len() as u64);
+                    self.written += bytes;
+                    self.desk.counters().spooled_bytes.add(bytes);
                 }
                 Err(why) => {
-                    // Nothing is lost: it goes back to where it was, and the node waits from now on.
-                    piece.extend_from_slice(&self.fresh);
-                    self.fresh = piece;
+                    // Nothing is lost: the rest goes back to where it was, and the node waits from now on.
+                    let mut rest = BytesMut::from(self.unread_of_piece());
+                    rest.extend_from_slice(&self.fresh);
+                    self.fresh = rest;
+                    self.read = self.read.min(self.written);
                     self.is_shut = true;
                     self.desk.counters().spool_failures.add_one();
                     self.desk.refusal = Some(why);
                 }
             }
+            self.writing = None;
         }
         let enough = match (&self.decoder, &self.file) {
             (None, Some(_)) => TAIL_BYTES,
@@ -197,13 +215,14 @@ impl Spool {
             self.desk.counters().spool_full.add_one();
             return;
         };
-        let mut writing = self.desk.places.write(target, std::mem::take(&mut self.fresh));
+        let piece = std::mem::take(&mut self.fresh).freeze();
+        let mut underway = self.desk.places.write(target, piece.clone());
         // Asked once, so that it begins and wakes us; a disk is never so fast that it is over.
-        if let Poll::Ready(written) = writing.as_mut().poll(context) {
-            writing = Box::pin(std::future::ready(written));
+        if let Poll::Ready(written) = underway.as_mut().poll(context) {
+            underway = Box::pin(std::future::ready(written));
             context.waker().wake_by_ref();
         }
-        self.writing = Some(writing);
+        self.writing = Some(Writing { piece, underway });
     }
 
     /// Where what is in memory may be written; `None`: nowhere.
@@ -279,10 +298,14 @@ impl AsyncRead for Spool {
         if this.read < this.written || !this.ready.is_empty() {
             return this.poll_read_file(context, room);
         }
-        if this.writing.is_some() {
-            return Poll::Pending;
+        let unread = this.unread_of_piece();
+        if !unread.is_empty() {
+            let count = unread.len().min(room.remaining());
+            room.put_slice(unread.get(..count).unwrap_or_default());
+            this.read += count as u64;
+            return Poll::Ready(Ok(()));
         }
-        if this.is_shut || this.decoder.is_none() {
+        if this.writing.is_none() && (this.is_shut || this.decoder.is_none()) {
             // It has been read, and others may want the room.
             this.file = None;
         }
