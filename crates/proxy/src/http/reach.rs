@@ -67,7 +67,7 @@ impl<S: Wire, D: Dial> Exchange<'_, S, D> {
         self.client.watch.set(until);
         let mut has_reaped = false;
         let (worker, is_tunnel) = (self.worker, self.terms.upgrade);
-        let way = Way { worker, catalog: &self.request.pinned.catalog, pool, node, index };
+        let way = Way { worker, catalog: &self.request.pinned.catalog, pool, node, index, is_tunnel };
         loop {
             let mut dialled = pin!(async {
                 let mut shared = shared;
@@ -112,22 +112,25 @@ struct Way<'a, D: Dial> {
     pool: &'a Pool,
     node: &'a Node,
     index: NodeIndex,
+    is_tunnel: bool,
 }
 
 impl<D: Dial> Way<'_, D> {
-    /// A connection to the node, or room on one that was made meanwhile. Without `shared` it is asked in HTTP/1.1.
+    /// A connection to the node, or room on one that was made meanwhile. Without `shared` it is asked in HTTP/1.1; a
+    /// tunnel gets a connection of its own.
     async fn dial(
         &self,
         behalf: Option<Behalf>,
         shared: Option<&Rc<SharedNode>>,
     ) -> io::Result<NodeWire<D::Stream>> {
-        let Self { worker, catalog, pool, node, index } = *self;
+        let Self { worker, catalog, pool, node, index, is_tunnel } = *self;
+        let shares = shared.filter(|_| !is_tunnel);
         // Who waits for another one's connection may find room on it.
-        let _turn = match shared.filter(|node| !node.speaks_http1.get()) {
+        let _turn = match shares.filter(|node| !node.speaks_http1.get()) {
             Some(node) => Some(node.making.lock().await),
             None => None,
         };
-        if let Some(stream) = shared.and_then(|node| node.stream()) {
+        if let Some(stream) = shares.and_then(|node| node.stream()) {
             return Ok(NodeWire::other(stream));
         }
         let mut stream = if index == NodeIndex::NAMED {
@@ -145,7 +148,10 @@ impl<D: Dial> Way<'_, D> {
         };
         match shared {
             Some(shared) if pool.tls.is_none() || stream.agreed_on_http2() => {
-                let begun = shared.begin(worker, stream, (pool.tls.is_some(), node)).await?;
+                let mut begun = shared.begin(worker, stream, (pool.tls.is_some(), node)).await?;
+                if is_tunnel {
+                    begun.take_line();
+                }
                 Ok(NodeWire::other(begun))
             }
             shared => {

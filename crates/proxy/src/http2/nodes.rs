@@ -1,4 +1,6 @@
-//! Connections of HTTP/2 to nodes: several requests of this worker share one.
+//! Connections of HTTP/2 to nodes: several requests of this worker share one, a WebSocket has one for itself. A node that
+//! does not read what one tunnel sends would soon have given all the connection may send (RFC 9113, 5.2.2), and the others
+//! on it would stand still.
 //!
 //! A connection is driven by a task of its own. It takes no more streams when the node says GOAWAY, when it spends more
 //! than it may, when a request on it got no answer in time, and when it was idle for long; those that run go on, except
@@ -110,9 +112,15 @@ impl SharedNode {
         lines.iter().find(|line| line.has_room()).map(|line| NodeStream::new(Rc::clone(line)))
     }
 
-    /// The same, where no doubt is left whether the node takes a WebSocket there if it is for one.
+    /// The same, or for a tunnel one on a connection that nobody uses and on which the node is known to take WebSockets.
     pub(crate) fn stream_for(&self, is_tunnel: bool) -> Option<NodeStream> {
-        self.stream().filter(|stream| !is_tunnel || stream.is_for_websockets())
+        if !is_tunnel {
+            return self.stream();
+        }
+        let lines = self.lines.borrow();
+        let free = |line: &&Rc<Line>| line.ledger.running() == 0 && line.has_room();
+        let line = lines.iter().filter(free).find(|line| line.takes_websockets() == Some(true))?;
+        Some(NodeStream::alone(Rc::clone(line)))
     }
 
     /// Speaks HTTP/2 on a connection that was just made, and gives its first stream.
@@ -143,6 +151,7 @@ impl SharedNode {
             clock: worker.clock.clone(),
             scheme: if is_tls { "https" } else { "http" },
             ledger,
+            is_taken: Cell::new(false),
             ends,
             node: Arc::clone(&node.name),
         });
@@ -188,6 +197,8 @@ pub(super) struct Line {
     /// `None`: it takes no more streams.
     sender: RefCell<Option<SendRequest<Bytes>>>,
     pub(super) ledger: Rc<Ledger>,
+    /// A tunnel has it for itself.
+    pub(super) is_taken: Cell<bool>,
     idle_since: Cell<Tick>,
     place: Weak<SharedNode>,
     clock: Clock,
@@ -201,7 +212,8 @@ impl Line {
         let sender = self.sender.borrow();
         let Some(sender) = &*sender else { return false };
         let most = sender.current_max_send_streams().min(STREAMS_MAX);
-        !self.ledger.is_told_to_go()
+        !self.is_taken.get()
+            && !self.ledger.is_told_to_go()
             && self.ledger.breach().is_none()
             && (self.ledger.running() as usize) < most
     }
@@ -223,9 +235,13 @@ impl Line {
         is_known.then(|| self.sender().is_some_and(|sender| sender.is_extended_connect_protocol_enabled()))
     }
 
-    /// The node was found to take no WebSockets: for a while nobody asks it.
+    /// The node was found to take no WebSockets: for a while nobody asks it. Many may have done so at once, each on a
+    /// connection of its own, and are not all wanted for something else.
     pub(super) fn note_no_websockets(&self) {
         if let Some(place) = self.place.upgrade() {
+            if place.lines.borrow().len() > 1 {
+                self.retire();
+            }
             place.websockets_from.set(self.clock.tick().saturating_add(IDLE_MAX));
         }
     }

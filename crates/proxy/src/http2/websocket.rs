@@ -50,15 +50,10 @@ pub(super) fn written_response(
 }
 
 impl NodeStream {
-    /// Whether the node is known to take WebSockets on this connection.
-    pub(crate) fn is_for_websockets(&self) -> bool {
-        self.line.takes_websockets() == Some(true)
-    }
-
     /// Whether the node takes WebSockets on this connection, once its settings have come.
     pub(crate) async fn takes_websockets(&self) -> bool {
         self.line.ledger.settings().await;
-        let takes = self.is_for_websockets();
+        let takes = self.line.takes_websockets() == Some(true);
         if !takes {
             self.line.note_no_websockets();
         }

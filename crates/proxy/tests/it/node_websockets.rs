@@ -48,7 +48,7 @@ async fn client_of_http2(site: &Site) -> SendRequest<Bytes> {
 }
 
 #[test]
-fn a_handshake_goes_as_extended_connect_on_the_connection_that_others_share() {
+fn a_handshake_goes_as_extended_connect_on_a_connection_of_its_own() {
     on_paused_time(async {
         let site = Site::new(HTTP2);
         let (mut client, mut other) = (site.client(), site.client());
@@ -86,12 +86,14 @@ fn a_handshake_goes_as_extended_connect_on_the_connection_that_others_share() {
         client.hear_until("pong").await;
 
         other.say(GET).await;
-        node.answers("beside it").await;
+        let mut beside = node_for_websockets(&site).await;
+        beside.answers("beside it").await;
         other.hear_until("beside it\r\n0\r\n\r\n").await;
+        // Nobody uses that one now.
         other.say(HANDSHAKE).await;
-        let _ways = opens(&mut node).await;
+        let _ways = opens(&mut beside).await;
         assert!(other.head().await.starts_with("HTTP/1.1 101 "));
-        assert!(!site.has_more_nodes(), "a connection was made though there was room on one");
+        assert!(!site.has_more_nodes(), "a connection was made though one was free");
         assert_eq!(site.shared.counters().node_http2_streams.value(), 3);
     });
 }
@@ -148,6 +150,51 @@ fn a_client_that_takes_nothing_holds_up_the_node() {
         assert_eq!(down.capacity(), 0, "the node could go on sending");
         client.exactly(4_000_000).await;
         assert!(poll_fn(|context| down.poll_capacity(context)).await.unwrap().unwrap() > 0);
+    });
+}
+
+#[test]
+fn a_tunnel_whose_node_does_not_read_holds_up_nobody_else() {
+    on_paused_time(async {
+        let site = Site::new(HTTP2);
+        let (mut flooding, _node, (_unread, _down)) = joined(&site).await;
+        let mut flood = tokio::task::spawn_local(async move { flooding.say(&"u".repeat(1_000_000)).await });
+        pass(Duration::from_secs(1)).await;
+        assert!(!flood.is_finished(), "the node has opened no window");
+        let (mut client, _node, (mut up, _down)) = joined(&site).await;
+        client.say("ping").await;
+        assert_eq!(up.data().await.unwrap().unwrap(), "ping");
+        flood.abort();
+        assert!((&mut flood).await.unwrap_err().is_cancelled());
+    });
+}
+
+#[test]
+fn many_at_once_wait_for_no_other() {
+    on_paused_time(async {
+        let site = Site::new(HTTP2);
+        let mut clients: Vec<Far> = (0..6).map(|_| site.client()).collect();
+        for client in &mut clients {
+            client.say(HANDSHAKE).await;
+        }
+        let mut open = Vec::new();
+        for client in &mut clients {
+            let one_at_a_time = &mut h2::server::Builder::new();
+            let mut node =
+                Node::with(&site, one_at_a_time.enable_connect_protocol().max_concurrent_streams(1), |_| {})
+                    .await;
+            let ways = opens(&mut node).await;
+            assert!(client.head().await.starts_with("HTTP/1.1 101 "));
+            open.push((node, ways));
+        }
+        let opened = site.shared.counters().node_http2_connections.value();
+        drop((clients, open));
+        pass(Duration::from_secs(1)).await;
+        // A tunnel's connection ends with it.
+        let mut after = site.client();
+        after.say(GET).await;
+        Node::of(&site).await.answers("a new one").await;
+        assert_eq!(site.shared.counters().node_http2_connections.value(), opened + 1);
     });
 }
 
