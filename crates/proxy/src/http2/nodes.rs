@@ -42,6 +42,8 @@ const WINDOW_BYTES: u32 = 64 * 1024;
 const CONNECTION_WINDOW_BYTES: u32 = 100 * WINDOW_BYTES;
 /// Streams of a connection that the library may reset because of what the node sends.
 const FAULTS_MAX: usize = 100;
+/// How long nobody asks for a WebSocket in HTTP/2 after a connection that ended before its settings.
+const LOST_PAUSE: Duration = Duration::from_secs(1);
 /// How often breaches of one node are logged.
 const TELL_EVERY: Duration = Duration::from_secs(1);
 /// GOAWAY, no stream of the node's, ENHANCE_YOUR_CALM.
@@ -242,7 +244,9 @@ impl Line {
             if place.lines.borrow().len() > 1 {
                 self.retire();
             }
-            place.websockets_from.set(self.clock.tick().saturating_add(IDLE_MAX));
+            // A connection that was lost before its settings is no word of the node.
+            let pause = if self.ledger.has_settings() { IDLE_MAX } else { LOST_PAUSE };
+            place.websockets_from.set(self.clock.tick().saturating_add(pause));
         }
     }
 

@@ -320,6 +320,9 @@ fn a_node_that_ends_before_its_settings_is_asked_in_http1_and_one_that_is_silent
         client.say(HANDSHAKE).await;
         drop(site.node().await);
         assert!(site.node().await.head().await.starts_with("GET /chat?a HTTP/1.1\r\n"));
+        // Who comes later asks anew: it was no word of the node.
+        pass(Duration::from_secs(2)).await;
+        let (_client, _node, _ways) = joined(&site).await;
 
         let site = Site::new(HTTP2);
         let mut client = site.client();
