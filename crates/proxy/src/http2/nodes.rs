@@ -241,11 +241,11 @@ impl Line {
     /// connection of its own, and are not all wanted for something else.
     pub(super) fn note_no_websockets(&self) {
         if let Some(place) = self.place.upgrade() {
+            // A connection that was lost is no word of the node.
+            let pause = if self.sender().is_some() { IDLE_MAX } else { LOST_PAUSE };
             if place.lines.borrow().len() > 1 {
                 self.retire();
             }
-            // A connection that was lost before its settings is no word of the node.
-            let pause = if self.ledger.has_settings() { IDLE_MAX } else { LOST_PAUSE };
             place.websockets_from.set(self.clock.tick().saturating_add(pause));
         }
     }
