@@ -54,7 +54,7 @@ pub use counters::{Counter, Counters, RuleCounters};
 pub use error::{ErrorKind, Progress, Side, TransactionError};
 pub use error_pages::{ErrorPages, Form, Told as ErrorTold};
 pub use geo::GeoDatabase;
-pub use guards::{GuardCounters, GuardEvent, GuardLive, GuardSettings, SiteGuard, SiteReading};
+pub use guards::{GuardCounters, GuardEvent, GuardLegacy, GuardLive, GuardSettings, SiteGuard, SiteReading};
 #[doc(hidden)]
 pub use host::{cookie_name, cookie_value};
 pub use least_rate::LeastRate;

@@ -143,6 +143,9 @@ fn begin(
         inheritance.ready(has_control)?;
     }
     let running = prepared.serve();
+    if let Some(inheritance) = inheritance {
+        inheritance.tell_guards(&running);
+    }
     process_log.count_in(running.shared());
     let admin = admin.map(|bound| Admin::start(bound, running.shared(), running.clock())).transpose()?;
     let pid_file = options.pid_file.as_deref().map(PidFile::write).transpose()?;

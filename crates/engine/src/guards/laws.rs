@@ -258,6 +258,36 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
 
     #[test]
+    fn who_inherits_knows_what_was_known(windows in windows(), is_undone in prop::bool::ANY) {
+        let mut played = Played::new(Step::Refuse);
+        for (sizes, millis, _) in windows {
+            for (site, size) in ["a.example", "b.example", "(other)"].iter().zip(sizes) {
+                played.newcomers(site, size);
+                played.media(site, size, u64::from(size) * 1_000);
+            }
+            played.look(well(millis));
+        }
+        if is_undone {
+            played.watch.undo("b.example", played.now());
+        }
+        let now = played.now();
+        let left = played.watch.legacy(usize::MAX, now);
+        prop_assert!(left.sites.len() > 1 && played.watch.legacy(1, now).sites == left.sites[..1]);
+        let sent = serde_json::to_string(&left).unwrap();
+        let mut heir = Watch::new([3, 4]);
+        heir.inherit(&serde_json::from_str(&sent).unwrap(), now);
+        prop_assert_eq!(&heir.legacy(usize::MAX, now), &left);
+        // A process whose clock has just begun.
+        let (mut young, first) = (Watch::new([5, 6]), Tick::from_nanos(1));
+        young.inherit(&left, first);
+        for site in played.watch.sites().filter(|site| site.is_known()) {
+            let again = young.sites().find(|known| known.name == site.name).unwrap();
+            prop_assert_eq!((again.step, again.usual()), (site.step, site.usual()));
+            prop_assert_eq!(again.spared_until.since(first), site.spared_until.since(now));
+        }
+    }
+
+    #[test]
     fn steps_are_single_have_their_reason_and_stop_where_they_hurt(
         windows in windows(), fixed in prop::bool::ANY
     ) {

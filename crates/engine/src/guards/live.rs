@@ -3,6 +3,7 @@
 
 use super::GuardSettings;
 use super::event::{GuardEvent, shown};
+use super::legacy::GuardLegacy;
 use super::others::{Other, Others};
 use super::site::Role;
 use super::watch::{Change, Watch};
@@ -206,8 +207,7 @@ impl GuardLive {
     /// The sites as they stand: the highest step first, then those that send most.
     pub fn sites(&self, now: Tick) -> Vec<SiteReading> {
         let state = self.state();
-        let mut sites: Vec<_> =
-            state.watch.sites().filter(|site| site.order > 0 || site.weight > 0).collect();
+        let mut sites: Vec<_> = state.watch.sites().filter(|site| site.is_known()).collect();
         sites.sort_by(|one, other| {
             let key = |site: &super::site::Site| (site.step, site.weight);
             key(other).cmp(&key(one)).then_with(|| one.name.cmp(&other.name))
@@ -231,11 +231,22 @@ impl GuardLive {
         sites.into_iter().map(reading).collect()
     }
 
+    /// For the process that takes the place of this one: the steps and what is usual, of so many sites at most. Who was
+    /// here lately is not in it, so that in the first window all are new.
+    pub fn legacy(&self, sites_max: usize, now: Tick) -> GuardLegacy {
+        self.state().watch.legacy(sites_max, now)
+    }
+
+    /// Goes on from where the process before has left it.
+    pub fn inherit(&self, legacy: &GuardLegacy, now: Tick) {
+        self.state().watch.inherit(legacy, now);
+    }
+
     /// How many sites stand on each step, in the order of steps.
     pub fn standing(&self) -> Vec<(Step, u64)> {
         let state = self.state();
         let count = |step: &Step| {
-            let sites = state.watch.sites().filter(|site| site.order > 0 || site.weight > 0);
+            let sites = state.watch.sites().filter(|site| site.is_known());
             (*step, sites.filter(|site| site.step == *step).count() as u64)
         };
         Step::ALL.iter().map(count).collect()

@@ -11,6 +11,7 @@
 //! that the catalog names (`transaction::guard`).
 
 mod event;
+mod legacy;
 mod live;
 mod others;
 mod site;
@@ -21,6 +22,7 @@ mod watch;
 mod laws;
 
 pub use event::GuardEvent;
+pub use legacy::GuardLegacy;
 pub use live::{GuardCounters, GuardLive, SiteReading};
 pub(crate) use others::Other;
 pub(crate) use site::Role;

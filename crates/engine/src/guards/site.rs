@@ -126,6 +126,11 @@ impl Site {
         }
     }
 
+    /// Whether anybody came; nobody needs to be told of it else.
+    pub(super) fn is_known(&self) -> bool {
+        self.order > 0 || self.weight > 0
+    }
+
     /// Whether another may have its place.
     pub(super) fn may_go(&self, now: Tick) -> bool {
         self.step == Step::Observe && self.spared_until <= now
@@ -238,6 +243,17 @@ impl Site {
     /// New visitors and bytes of media that are usual in a window.
     pub(super) fn usual(&self) -> (u64, u64) {
         (self.usual_new.value(), self.usual_media.value())
+    }
+
+    /// What was learnt, for [`Self::relearn`].
+    pub(super) fn learnt(&self) -> [u64; 3] {
+        [self.usual_new.0, self.usual_media.0, self.media_answer.0]
+    }
+
+    /// Goes on from what was learnt elsewhere.
+    pub(super) fn relearn(&mut self, learnt: [u64; 3]) {
+        [self.usual_new, self.usual_media, self.media_answer] =
+            learnt.map(|learnt| Learnt(learnt.min(ANSWER_BYTES_MAX << FRACTION)));
     }
 
     /// The window has another length.

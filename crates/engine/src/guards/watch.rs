@@ -31,9 +31,9 @@ pub(super) struct Watch {
     visitors: Visitors,
     came: u64,
     /// The length of the windows so far.
-    window: Duration,
+    pub(super) window: Duration,
     /// Until then no site climbs.
-    hold_until: Tick,
+    pub(super) hold_until: Tick,
     trial: Option<Trial>,
 }
 
@@ -111,7 +111,10 @@ impl Watch {
         self.sets.get_mut(at)?.iter_mut().find(|site| &*site.name == name)
     }
 
-    fn place(&mut self, name: &str, now: Tick) -> &mut Site {
+    pub(super) fn place(&mut self, name: &str, now: Tick) -> &mut Site {
+        if name == OTHER {
+            return &mut self.other;
+        }
         if self.sets.is_empty() {
             self.sets.resize_with(SETS, Vec::new);
         }

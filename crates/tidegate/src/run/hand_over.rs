@@ -13,6 +13,7 @@
 //! At every moment somebody accepts; what waits in the sockets' queues stays there.
 
 use anyhow::{Context, bail};
+use engine::GuardLegacy;
 use rustix::cmsg_space;
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
@@ -32,7 +33,9 @@ use zeroize::Zeroizing;
 pub(super) const VERSION: u32 = 1;
 /// Sockets in one message; the kernel takes 253.
 const AT_ONCE: usize = 64;
-/// The longest line: the legacy of thousands of addresses.
+/// Sites that all guards together hand over: their names, a few hundred bytes each, fit into a line.
+pub(super) const GUARD_SITES_MAX: usize = 2_048;
+/// The longest line: the legacy of thousands of addresses and sites.
 const LINE_BYTES_MAX: usize = 4 << 20;
 /// Sockets that a legacy may have: more than the addresses of any catalog on all workers.
 const SOCKETS_MAX: usize = 1 << 20;
@@ -50,6 +53,9 @@ pub(super) struct Legacy {
     pub(super) watchdog_micros: Option<u64>,
     /// The keys of marks, where no file has them. As secret as the channel, which only the two have.
     pub(super) mark_keys: Option<String>,
+    /// What guards know, by their names; a process of an older version leaves none.
+    #[serde(default)]
+    pub(super) guards: Vec<(String, GuardLegacy)>,
 }
 
 /// What the new process says.

@@ -1,9 +1,10 @@
 //! The old side of a hand-over: starts the new process, gives it the sockets, and waits until it serves.
 
-use super::hand_over::{Go, Legacy, Said, VERSION, hear, say, send_sockets};
+use super::hand_over::{GUARD_SITES_MAX, Go, Legacy, Said, VERSION, hear, say, send_sockets};
 use crate::command_line::TAKE_OVER;
 use crate::service;
 use anyhow::{Context, bail};
+use engine::GuardLegacy;
 use proxy::{ListeningSockets, Running};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
@@ -72,9 +73,18 @@ impl Estate {
         let keys_in_file = running.shared().catalog().state_folder.is_some();
         let mark_keys = (!keys_in_file).then(|| running.shared().mark_keys().to_text().to_string());
         let watchdog_micros = watchdog.and_then(|watchdog| u64::try_from(watchdog.as_micros()).ok());
-        let legacy = Legacy { version: VERSION, listeners, admin, control, watchdog_micros, mark_keys };
+        let guards = guards_of(running);
+        let legacy =
+            Legacy { version: VERSION, listeners, admin, control, watchdog_micros, mark_keys, guards };
         Ok(Self { legacy, sockets })
     }
+}
+
+/// What guards know.
+fn guards_of(running: &Running) -> Vec<(String, GuardLegacy)> {
+    let (guards, now) = (running.shared().guards(), running.clock().now().tick);
+    let sites_max = GUARD_SITES_MAX / guards.len().max(1);
+    guards.iter().map(|(name, live)| (name.to_string(), live.legacy(sites_max, now))).collect()
 }
 
 /// A process that serves in our place.

@@ -2,8 +2,8 @@
 
 use super::hand_over::{Go, Legacy, Said, VERSION, channel_of_standard_input, hear, receive_sockets, say};
 use anyhow::{Context, bail};
-use engine::MarkKeys;
-use proxy::ListeningSockets;
+use engine::{GuardLegacy, MarkKeys};
+use proxy::{ListeningSockets, Running};
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -22,6 +22,7 @@ pub(super) struct Inheritance {
     control: Option<(PathBuf, UnixListener)>,
     pub(super) watchdog: Option<Duration>,
     mark_keys: Option<MarkKeys>,
+    guards: Vec<(String, GuardLegacy)>,
 }
 
 impl Inheritance {
@@ -55,6 +56,7 @@ impl Inheritance {
             control: legacy.control.zip(control.map(|socket: OwnedFd| socket.into())),
             watchdog: legacy.watchdog_micros.map(Duration::from_micros),
             mark_keys,
+            guards: legacy.guards,
             channel,
         })
     }
@@ -73,6 +75,16 @@ impl Inheritance {
     /// The keys of marks, where no file has them.
     pub(super) fn mark_keys(&self) -> Option<&MarkKeys> {
         self.mark_keys.as_ref()
+    }
+
+    /// Guards that have their names still know what they knew.
+    pub(super) fn tell_guards(&self, running: &Running) {
+        let (known, now) = (running.shared().guards(), running.clock().now().tick);
+        for (name, legacy) in &self.guards {
+            if let Some((_, live)) = known.iter().find(|(known, _)| **known == **name) {
+                live.inherit(legacy, now);
+            }
+        }
     }
 
     /// Says that all is prepared and waits to be told to serve.

@@ -161,7 +161,7 @@ fn reloads_and_upgrades_under_load_lose_no_request() {
 }
 
 /// The process that the test started is gone by now; the one that serves is another.
-fn stop_the_last(folder: &Path) {
+pub(crate) fn stop_the_last(folder: &Path) {
     let number: i32 = fs::read_to_string(folder.join("pid")).unwrap().trim().parse().unwrap();
     let process = rustix::process::Pid::from_raw(number).unwrap();
     rustix::process::kill_process(process, Signal::TERM).unwrap();
