@@ -1,5 +1,6 @@
 //! What an operator says of a rate class, and what it means to a queue.
 
+use super::starts::Starts;
 use crate::spare::SpareLimits;
 use crate::time::nanos_of;
 use core::num::NonZeroU32;
@@ -25,7 +26,8 @@ pub struct RateClass {
     pub order: Order,
     /// Whether those who wait start one after the other, as far apart as the tighter limit makes them on average, and not as
     /// close together as those did who came before them: the windows alone repeat a burst for as long as somebody waits.
-    /// Who finds room and nobody waiting is not held up. Without effect where that limit is beyond 1 000.
+    /// Who finds room and nobody waiting is not held up. Without effect where that limit is beyond 1 000, and
+    /// more than 100 a second.
     pub spaced: bool,
     /// The class admits by what a pool bears, see [`SpareClass`](crate::SpareClass), instead of by numbers.
     pub spare: Option<SpareLimits>,
@@ -93,10 +95,10 @@ impl Spacing {
             Some((window.nanos().checked_div(u64::from(limit))?, limit))
         };
         let (apart, limit) = Window::BOTH.into_iter().filter_map(apart).max()?;
-        if limit > EXACT_MAX {
+        let starts = Self::APART_MIN_NANOS.div_ceil(apart);
+        if limit > EXACT_MAX && starts > Starts::ALWAYS_KNOWN {
             return None;
         }
-        let starts = Self::APART_MIN_NANOS.div_ceil(apart);
         let nanos = apart.saturating_mul(starts).saturating_mul(7) / 8;
         Some(Self { starts: NonZeroU32::new(u32::try_from(starts).ok()?)?, nanos })
     }

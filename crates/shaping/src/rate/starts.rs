@@ -13,7 +13,7 @@ const LIST_MAX: usize = 256;
 
 #[derive(Debug)]
 pub(crate) struct Starts {
-    /// Newest first.
+    /// Newest first: [`Self::ALWAYS_KNOWN`].
     recent: [u64; 2],
     long: Option<Box<Long>>,
 }
@@ -36,6 +36,9 @@ impl Default for Starts {
 }
 
 impl Starts {
+    /// So many of the newest are known whatever the limit.
+    pub(crate) const ALWAYS_KNOWN: u64 = 2;
+
     pub(crate) fn newest(&self) -> Option<u64> {
         Some(self.recent[0]).filter(|&at| at != NEVER)
     }

@@ -195,12 +195,21 @@ fn who_would_start_closer_together_than_timers_go_starts_with_others() {
         assert!(few[10] - few[0] >= 17_500, "ten in 17.5 ms: {few:?}");
     }
     assert!(*spaced.last().unwrap() < 4_000_000, "and no fewer a second");
-    // Beyond a thousand starts are only counted.
-    let great = limits(2_000, 0);
-    assert_eq!(
-        starts_of_a_crowd(RateClass { spaced: true, ..great }, 5_000),
-        starts_of_a_crowd(great, 5_000)
-    );
+    // Beyond a thousand starts are only counted, but for the two newest.
+    for great in [limits(2_000, 0), limits(0, 6_001)] {
+        assert_eq!(
+            starts_of_a_crowd(RateClass { spaced: true, ..great }, 10_000),
+            starts_of_a_crowd(great, 10_000)
+        );
+    }
+    let minute = starts_of_a_crowd(RateClass { spaced: true, ..limits(25, 1_200) }, 100);
+    for pair in minute[24..].windows(2) {
+        assert!(pair[1] - pair[0] >= 43_750, "the minute is tighter: {pair:?}");
+    }
+    let hundred = starts_of_a_crowd(RateClass { spaced: true, ..limits(0, 6_000) }, 6_200);
+    for three in hundred[6_000..].windows(3) {
+        assert!(three[2] - three[0] >= 17_500, "two in 17.5 ms: {three:?}");
+    }
 }
 
 #[test]
