@@ -50,6 +50,12 @@ pub(super) async fn run<S: Wire, N: Wire>(
         if down == Way::Ended && up == Way::Ended {
             return Poll::Ready(true);
         }
+        // While the node takes nothing, nothing is read of the client, whose reset would not be seen.
+        if let Some(stream) = client.stream.http2()
+            && stream.poll_gone(context).is_ready()
+        {
+            return Poll::Ready(false);
+        }
         around.watch.poll_alarm(context).map(|_| false)
     })
     .await

@@ -219,6 +219,30 @@ fn a_reset_of_either_side_breaks_the_other_off() {
 }
 
 #[test]
+fn a_client_that_leaves_is_seen_though_its_node_takes_nothing() {
+    on_paused_time(async {
+        let site = Site::new(HTTP2);
+        let mut client = client_of_http2(&site).await;
+        let (response, mut up) = open(&mut client, websocket()).await;
+        let mut node = node_for_websockets(&site).await;
+        let (mut received, _sender) = opens(&mut node).await;
+        response.await.unwrap();
+        up.send_data(Bytes::from(vec![b'u'; 1_000_000]), false).unwrap();
+        pass(Duration::from_secs(1)).await;
+        up.send_reset(Reason::CANCEL);
+        let before = site.elapsed();
+        let error = loop {
+            // What came is not given back as room.
+            if let Err(error) = received.data().await.unwrap() {
+                break error;
+            }
+        };
+        assert_eq!(error.reason(), Some(Reason::CANCEL));
+        assert!(site.elapsed() - before < Duration::from_secs(1), "{:?}", site.elapsed());
+    });
+}
+
+#[test]
 fn a_reset_in_place_of_an_answer_is_a_failure() {
     on_paused_time(async {
         let site = Site::new(HTTP2);
