@@ -1,7 +1,7 @@
 //! The running proxy: worker threads, the sockets they listen on, and what can be told to them while they run.
 
 use crate::clock::Clock;
-use crate::errands::Desk;
+use crate::errands::{Desk, WAITING_THREADS_MAX};
 use crate::listener::{ListenError, Listener, ListeningSockets, open, shares};
 use crate::log_writer::{LogOpenError, LogWriter};
 use crate::node::connect::Tcp;
@@ -387,14 +387,15 @@ impl Thread {
         let name = format!("worker-{}", settings.place.0);
         let (answer, started) = std::sync::mpsc::sync_channel(1);
         let thread = std::thread::Builder::new().name(name).spawn(move || {
-            let runtime =
-                match Builder::new_current_thread().enable_all().build_local(LocalOptions::default()) {
-                    Ok(runtime) => runtime,
-                    Err(error) => {
-                        let _nobody = answer.send(Err(error));
-                        return;
-                    }
-                };
+            let mut builder = Builder::new_current_thread();
+            builder.enable_all().max_blocking_threads(WAITING_THREADS_MAX);
+            let runtime = match builder.build_local(LocalOptions::default()) {
+                Ok(runtime) => runtime,
+                Err(error) => {
+                    let _nobody = answer.send(Err(error));
+                    return;
+                }
+            };
             let _nobody = answer.send(Ok(()));
             runtime.block_on(work(settings, log, received));
         })?;

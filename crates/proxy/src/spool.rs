@@ -20,7 +20,7 @@ use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
 /// Reads, writes and ends of files under way in the process.
-const PLACES: usize = 16;
+pub(crate) const PLACES: usize = 16;
 /// `statfs` on file systems that are the machine's memory (`statfs(2)`).
 const TMPFS_MAGIC: FsWord = 0x0102_1994;
 const RAMFS_MAGIC: FsWord = 0x8584_58f6;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 
 /// Looks under way in the process. One that hangs (a disk over a network) keeps its place as long as it hangs.
-const LOOKS_MAX: usize = 64;
+pub(super) const LOOKS_MAX: usize = 64;
 
 /// Asks the system.
 pub(super) struct Looker(Arc<Semaphore>);

@@ -9,7 +9,7 @@ use tokio::sync::Semaphore;
 
 /// Look-ups under way in the process. The system's resolver cannot be interrupted: one that was given up goes on to
 /// its own time-out, and keeps its place so long.
-const LOOKUPS_MAX: usize = 32;
+pub(super) const LOOKUPS_MAX: usize = 32;
 
 /// What comes of a look-up, when it comes.
 pub type Looked<T> = Pin<Box<dyn Future<Output = io::Result<T>>>>;

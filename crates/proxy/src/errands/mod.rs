@@ -24,7 +24,7 @@ pub use lookup::{Looked, Lookup};
 pub(crate) use sockets::Sockets;
 
 use crate::node::names::Names;
-use crate::spool::SpoolPlaces;
+use crate::spool::{self, SpoolPlaces};
 use crate::tls::settings::Keeper;
 use engine::Catalog;
 use engine::errand::{Errand, ErrandError, Family, Report};
@@ -40,6 +40,10 @@ use tokio::sync::Semaphore;
 const PROCESS_MAX: usize = 1_000;
 /// Errands under way on one worker.
 const WORKER_MAX: usize = 256;
+/// Threads of one worker for what waits for a disk or a resolver: as many as may do so at once in the process, and one that
+/// reads the machine's certificates. More would only be asked for while one that has just given its place back is not
+/// idle yet, and then live on.
+pub(crate) const WAITING_THREADS_MAX: usize = spool::PLACES + lookup::LOOKUPS_MAX + files::LOOKS_MAX + 1;
 
 /// What the workers of a process share.
 pub(crate) struct Desk {
