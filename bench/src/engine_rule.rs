@@ -51,7 +51,7 @@ impl Whole {
         let shared = Shared::new(catalog, &SharedOptions::default(), Box::new(Nobody), now);
         let catalog = shared.catalog();
         let address = SocketAddr::from(([192, 0, 2, 1], 50_000));
-        let facts = ConnectionFacts { id: 1, peer: address, local: address, tls: false };
+        let facts = ConnectionFacts { id: 1, peer: address, local: address, tls: None, admission: None };
         let mut head = RequestHead::new(b"GET", b"/page", Version::Http11).expect("a head");
         for (name, value) in fields(request) {
             head.fields_mut().add(&name, &value).expect("a field");
@@ -77,6 +77,7 @@ impl Whole {
                 client: self.connection.facts().peer.ip(),
                 request_number: number,
                 id: RequestId(u64::from(number)),
+                named: None,
                 knowledge: Knowledge::All,
             };
             let mut transaction =

@@ -58,9 +58,9 @@ http.sendResponse( "200 OK", "text/plain", "in", "" );
 
 /// What was answered.
 #[derive(Clone, Copy, Debug, Default)]
-struct Answers {
-    entered: u64,
-    refused: u64,
+pub(crate) struct Answers {
+    pub(crate) entered: u64,
+    pub(crate) refused: u64,
 }
 
 pub(crate) async fn run(options: &Options, places: &Places) -> Result<()> {
@@ -187,7 +187,7 @@ fn request(referer: &str) -> String {
 }
 
 /// All requests of a range, on some connections at once.
-async fn requests(
+pub(crate) async fn requests(
     to: SocketAddr,
     range: std::ops::Range<u64>,
     referer: impl Fn(u64) -> String + Copy + 'static,

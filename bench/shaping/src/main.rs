@@ -3,11 +3,13 @@
 //! ```text
 //! cargo xtask bench pace        how even bandwidth classes are, beside nginx's limit_rate
 //! cargo xtask bench keyflood    what two million referers never seen before do to a rate class
+//! cargo xtask bench soak        whether anything grows in ten minutes of everything at once
 //! ```
 
 mod keyflood;
 mod pace;
 mod reads;
+mod soak;
 mod source;
 
 use anyhow::Result;
@@ -33,6 +35,8 @@ enum What {
     Pace(pace::Options),
     /// What referers never seen before do to a rate class
     Keyflood(keyflood::Options),
+    /// Whether anything grows in ten minutes of everything at once
+    Soak(soak::Options),
 }
 
 fn main() -> Result<()> {
@@ -44,6 +48,7 @@ fn main() -> Result<()> {
     match arguments.what {
         What::Pace(options) => runtime.block_on(pace::run(&options, &places)),
         What::Keyflood(options) => runtime.block_on(keyflood::run(&options, &places)),
+        What::Soak(options) => runtime.block_on(soak::run(&options, &places)),
     }
 }
 

@@ -60,6 +60,8 @@ pub(crate) enum What {
     Pace(sockets::ShapingArguments),
     /// A flood of referers never seen before, over sockets
     Keyflood(sockets::ShapingArguments),
+    /// Whether anything grows in ten minutes of everything at once
+    Soak(sockets::ShapingArguments),
     /// The abusive-referer decision in one process, beside rhai and LuaJIT
     Language {
         /// Rounds, each of all candidates
@@ -95,6 +97,7 @@ pub(crate) fn run(root: &Path, what: &What) -> Result<()> {
         What::Contexts { count } => contexts(root, &count.to_string()),
         What::Pace(arguments) => sockets::shaping(root, "pace", arguments),
         What::Keyflood(arguments) => sockets::shaping(root, "keyflood", arguments),
+        What::Soak(arguments) => sockets::shaping(root, "soak", arguments),
         What::Tls(arguments) => tls::run(root, arguments),
         What::Reload(arguments) => reload::run(root, arguments),
         What::Storm(arguments) => sockets::run(root, arguments),

@@ -1,5 +1,5 @@
 //! What is measured over sockets by the programs of `bench/`: a small site on a day of fame behind one proxy after the
-//! other, how even bandwidth classes are, and a flood of contexts.
+//! other, how even bandwidth classes are, a flood of contexts, and a soak.
 
 use super::shipped;
 use crate::process::{cargo, succeed, target_folder};
@@ -50,7 +50,7 @@ pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<()> {
     succeed(storm.args(&arguments.rest))
 }
 
-/// One of the measurements of classes: `pace` or `keyflood`.
+/// One of the measurements of classes: `pace`, `keyflood` or `soak`.
 pub(crate) fn shaping(root: &Path, what: &str, arguments: &ShapingArguments) -> Result<()> {
     let mut shaping = measuring(root, "shaping", arguments.tidegate.as_deref())?;
     succeed(shaping.arg(what).args(&arguments.rest))
