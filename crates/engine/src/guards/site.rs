@@ -128,7 +128,7 @@ impl Site {
 
     /// Whether anybody came; nobody needs to be told of it else.
     pub(super) fn is_known(&self) -> bool {
-        self.order > 0 || self.weight > 0
+        self.order > 0 || self.weight > 0 || self.step > Step::Observe
     }
 
     /// Whether another may have its place.
