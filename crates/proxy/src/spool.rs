@@ -174,7 +174,8 @@ mod tests {
         runtime.block_on(async {
             let (room, places) = (Arc::new(engine::SpoolRoom::default()), SpoolPlaces::default());
             let kept = Kept { file: tempfile::tempfile().unwrap(), share: Mutex::new(room.share(0)) };
-            let hanging = Arc::clone(&places.0).acquire_many_owned(16).await.unwrap();
+            let all = u32::try_from(PLACES).unwrap();
+            let hanging = Arc::clone(&places.0).acquire_many_owned(all).await.unwrap();
             drop(SpoolFile { kept: Some(kept), places: places.clone() });
             tokio::task::yield_now().await;
             assert_eq!(room.files(), 1, "it ends in its turn");

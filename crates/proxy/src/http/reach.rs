@@ -148,7 +148,7 @@ impl<D: Dial> Way<'_, D> {
         };
         match shared {
             Some(shared) if pool.tls.is_none() || stream.agreed_on_http2() => {
-                let mut begun = shared.begin(worker, stream, (pool.tls.is_some(), node)).await?;
+                let begun = shared.begin(worker, stream, (pool.tls.is_some(), node)).await?;
                 if is_tunnel {
                     begun.take_line();
                 }

@@ -35,8 +35,6 @@ enum Loss {
 /// See the module.
 pub(crate) struct NodeStream {
     pub(super) line: Rc<Line>,
-    /// Nobody else is asked on its connection.
-    is_alone: bool,
     /// The part of the request's head that was written so far.
     head: Vec<u8>,
     /// There once the head was sent.
@@ -63,7 +61,6 @@ impl NodeStream {
         line.ledger.stream_begins();
         Self {
             line,
-            is_alone: false,
             head: Vec::new(),
             sending: None,
             number: 0,
@@ -81,26 +78,23 @@ impl NodeStream {
     }
 
     pub(super) fn alone(line: Rc<Line>) -> Self {
-        let mut stream = Self::new(line);
+        let stream = Self::new(line);
         stream.take_line();
         stream
     }
 
     /// From now on nobody else is asked on its connection, of which it is the only stream.
-    pub(crate) fn take_line(&mut self) {
-        self.is_alone = true;
+    pub(crate) fn take_line(&self) {
         self.line.is_taken.set(true);
     }
 }
 
 impl Drop for NodeStream {
     fn drop(&mut self) {
-        if self.is_alone {
-            self.line.is_taken.set(false);
-            if self.accept.is_some() {
-                // What the node has not read of a tunnel may still count for the connection.
-                self.line.retire();
-            }
+        // A line that is taken has no other stream.
+        if self.line.is_taken.replace(false) && self.accept.is_some() {
+            // What the node has not read of a tunnel may still count for the connection.
+            self.line.retire();
         }
         self.line.stream_is_over();
     }

@@ -47,6 +47,28 @@ async fn client_of_http2(site: &Site) -> SendRequest<Bytes> {
     client
 }
 
+/// A client of HTTP/2 and its node, with a tunnel between them.
+struct Tunnel {
+    _client: SendRequest<Bytes>,
+    response: Response<RecvStream>,
+    /// The client's way to the node, and where it comes out.
+    up: SendStream<Bytes>,
+    received: RecvStream,
+    /// The node's way to the client.
+    sender: SendStream<Bytes>,
+    _node: Node,
+}
+
+impl Tunnel {
+    async fn through(site: &Site) -> Self {
+        let mut client = client_of_http2(site).await;
+        let (response, up) = open(&mut client, websocket()).await;
+        let mut node = node_for_websockets(site).await;
+        let (received, sender) = opens(&mut node).await;
+        Self { _client: client, response: response.await.unwrap(), up, received, sender, _node: node }
+    }
+}
+
 #[test]
 fn a_handshake_goes_as_extended_connect_on_a_connection_of_its_own() {
     on_paused_time(async {
@@ -102,11 +124,8 @@ fn a_handshake_goes_as_extended_connect_on_a_connection_of_its_own() {
 fn a_websocket_of_http2_goes_on_as_one() {
     on_paused_time(async {
         let site = Site::new(HTTP2);
-        let mut client = client_of_http2(&site).await;
-        let (response, mut up) = open(&mut client, websocket()).await;
-        let mut node = node_for_websockets(&site).await;
-        let (mut received, mut sender) = opens(&mut node).await;
-        let response = response.await.unwrap();
+        let Tunnel { _client, _node, response, mut up, mut received, mut sender } =
+            Tunnel::through(&site).await;
         assert_eq!(
             (response.status().as_u16(), &response.headers()["sec-websocket-protocol"]),
             (200, &"chat".parse().unwrap())
@@ -207,11 +226,7 @@ fn a_reset_of_either_side_breaks_the_other_off() {
         assert_eq!(client.rest().await, "");
 
         let site = Site::new(HTTP2);
-        let mut client = client_of_http2(&site).await;
-        let (response, mut up) = open(&mut client, websocket()).await;
-        let mut node = node_for_websockets(&site).await;
-        let (mut received, _sender) = opens(&mut node).await;
-        response.await.unwrap();
+        let Tunnel { up, received, .. } = &mut Tunnel::through(&site).await;
         up.send_reset(Reason::CANCEL);
         let error = received.data().await.unwrap().unwrap_err();
         assert_eq!(error.reason(), Some(Reason::CANCEL));
@@ -222,11 +237,7 @@ fn a_reset_of_either_side_breaks_the_other_off() {
 fn a_client_that_leaves_is_seen_though_its_node_takes_nothing() {
     on_paused_time(async {
         let site = Site::new(HTTP2);
-        let mut client = client_of_http2(&site).await;
-        let (response, mut up) = open(&mut client, websocket()).await;
-        let mut node = node_for_websockets(&site).await;
-        let (mut received, _sender) = opens(&mut node).await;
-        response.await.unwrap();
+        let Tunnel { up, received, .. } = &mut Tunnel::through(&site).await;
         up.send_data(Bytes::from(vec![b'u'; 1_000_000]), false).unwrap();
         pass(Duration::from_secs(1)).await;
         up.send_reset(Reason::CANCEL);

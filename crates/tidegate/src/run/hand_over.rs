@@ -34,7 +34,7 @@ pub(super) const VERSION: u32 = 1;
 /// Sockets in one message; the kernel takes 253.
 const AT_ONCE: usize = 64;
 /// Sites that all guards together hand over: their names, a few hundred bytes each, fit into a line.
-pub(super) const GUARD_SITES_MAX: usize = 2_048;
+pub(super) const LEGACY_SITES_MAX: usize = 2_048;
 /// The longest line: the legacy of thousands of addresses and sites.
 const LINE_BYTES_MAX: usize = 4 << 20;
 /// Sockets that a legacy may have: more than the addresses of any catalog on all workers.

@@ -1,6 +1,6 @@
 //! The old side of a hand-over: starts the new process, gives it the sockets, and waits until it serves.
 
-use super::hand_over::{GUARD_SITES_MAX, Go, Legacy, Said, VERSION, hear, say, send_sockets};
+use super::hand_over::{Go, LEGACY_SITES_MAX, Legacy, Said, VERSION, hear, say, send_sockets};
 use crate::command_line::TAKE_OVER;
 use crate::service;
 use anyhow::{Context, bail};
@@ -83,7 +83,7 @@ impl Estate {
 /// What guards know.
 fn guards_of(running: &Running) -> Vec<(String, GuardLegacy)> {
     let (guards, now) = (running.shared().guards(), running.clock().now().tick);
-    let sites_max = GUARD_SITES_MAX / guards.len().max(1);
+    let sites_max = LEGACY_SITES_MAX / guards.len().max(1);
     guards.iter().map(|(name, live)| (name.to_string(), live.legacy(sites_max, now))).collect()
 }
 
