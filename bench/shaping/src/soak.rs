@@ -1,7 +1,7 @@
 //! Ten minutes of everything at once: does anything grow?
 //!
 //! Referers that were never seen before, more than the table of contexts holds; slowed songs that are taken off the node
-//! into files; people who leave in the middle; and a changed class every ten seconds.
+//! into files; people who leave in the middle; and a class that is changed five times a minute.
 
 use crate::keyflood::{Answers, requests};
 use crate::{Places, source};
