@@ -28,10 +28,12 @@ mod rows;
 mod scene;
 mod seed;
 mod summary;
+mod sums;
 mod tally;
 mod usual;
 mod visitors;
 mod walk;
+mod whom;
 
 pub use concurrency::{RATE_HIGH, RATE_LOW};
 pub use own::OwnNames;

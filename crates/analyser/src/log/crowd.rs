@@ -5,11 +5,10 @@ use super::names::OTHER;
 use super::networks::{Networks, client_order};
 use super::rows::{Outcome, Row};
 use super::summary::Concurrency;
+use super::sums::Sums;
 use super::tally::Tally;
 use super::visitors::{ClientKey, Visitor};
 use crate::human::share;
-use foldhash::fast::FixedState;
-use hashbrown::HashMap;
 use visit::{RefererClass, TARGET_KINDS, TargetKind};
 
 /// Who is behind a set of requests.
@@ -365,70 +364,5 @@ impl VisitorHere {
             requests: 0,
             bytes: 0,
         }
-    }
-}
-
-/// Requests and bytes by number. Neighbours mostly have the same number: it is looked up where it changes. What comes often
-/// comes early, and has a low number: those need no table.
-#[derive(Debug, Default)]
-struct Sums {
-    latest: Option<(u32, u64, u64)>,
-    low: Vec<(u64, u64)>,
-    high: HashMap<u32, (u64, u64), FixedState>,
-}
-
-/// Numbers below this are low: 16 kB in each of some hundred crowds.
-const LOW_NUMBERS: usize = 1024;
-
-impl Sums {
-    #[inline]
-    fn add(&mut self, number: u32, requests: u64, bytes: u64) {
-        match &mut self.latest {
-            Some(latest) if latest.0 == number => {
-                latest.1 += requests;
-                latest.2 += bytes;
-            }
-            latest => {
-                let before = latest.replace((number, requests, bytes));
-                self.put(before);
-            }
-        }
-    }
-
-    fn put(&mut self, latest: Option<(u32, u64, u64)>) {
-        if let Some((number, requests, bytes)) = latest {
-            let at = number as usize;
-            let sum = if at < LOW_NUMBERS {
-                if self.low.len() <= at {
-                    self.low.resize(at + 1, (0, 0));
-                }
-                &mut self.low[at]
-            } else {
-                self.high.entry(number).or_default()
-            };
-            *sum = (sum.0 + requests, sum.1 + bytes);
-        }
-    }
-
-    fn merge(&mut self, other: Self) {
-        for sum in other.all() {
-            self.put(Some(sum));
-        }
-    }
-
-    fn all(mut self) -> impl Iterator<Item = (u32, u64, u64)> {
-        let latest = self.latest.take();
-        self.put(latest);
-        let low = (0_u32..).zip(self.low).filter(|(_, sum)| sum.0 > 0);
-        low.chain(self.high).map(|(number, (requests, bytes))| (number, requests, bytes))
-    }
-
-    /// The most requests first, then the most bytes, then by name: no order of a hash table shows.
-    fn sorted<'a>(self, name: impl Fn(u32) -> &'a [u8]) -> Vec<(u32, u64, u64)> {
-        let mut all: Vec<(u32, u64, u64)> = self.all().collect();
-        all.sort_unstable_by(|one, other| {
-            (other.1, other.2).cmp(&(one.1, one.2)).then_with(|| name(one.0).cmp(name(other.0)))
-        });
-        all
     }
 }

@@ -1,26 +1,24 @@
 //! One virtual server in time: against its usual, since when, and what holds the increase.
 
+use super::chosen;
 use super::concurrency::{Downloads, at_once};
 use super::finish::both;
 use super::growth::{self, HourSeries, Judged, Moved, Stretch};
 use super::hours::{HOUR, HourCell};
-use super::networks::Network;
-use super::order::VisitorsInOrder;
 use super::own::OwnNames;
-use super::rows::Row;
 use super::summary::{
     AgainstMonth, AgainstUsual, Baseline, Change, Dimension, Domain, Explained, POINTS_MAX, Point, Series,
 };
 use super::tally::Tally;
 use super::usual::{DomainUsual, Usuals};
-use super::visitors::ClientKey;
+use super::whom::{Numbered, Sum, Whom, Window};
 use crate::{Counted, robust};
-use foldhash::fast::FixedState;
-use hashbrown::HashMap;
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use visit::TargetKind;
 
+/// How many domains are looked at one by one.
+const DOMAINS_LOOKED_AT: usize = 30;
 /// How many hours of a log are looked at, the last ones: a line with a wild date makes no series of a century.
 const HOURS_LOOKED_AT: i32 = 400 * 24;
 /// A month is known if so many of its days are.
@@ -35,7 +33,6 @@ pub(super) struct Times<'a> {
     /// With this log learnt.
     pub(super) known: &'a Usuals,
     pub(super) now: i64,
-    pub(super) order: &'a VisitorsInOrder,
     /// So many at most.
     pub(super) threads: NonZeroUsize,
 }
@@ -77,6 +74,17 @@ impl LogHours {
     }
 }
 
+/// What the hours of one domain say.
+pub(super) struct InTime {
+    pub(super) domain: u16,
+    name: String,
+    hours: LogHours,
+    looked: Option<Looked>,
+    change: Option<Change>,
+    /// The stretch of time that is to be explained.
+    pub(super) window: Option<Window>,
+}
+
 impl Times<'_> {
     /// All domains together, in time.
     pub(super) fn series(&self) -> Series {
@@ -85,34 +93,52 @@ impl Times<'_> {
         series(&hours, judged.as_ref())
     }
 
-    /// One domain.
-    pub(super) fn domain(&self, domain: u16, counted: Counted, downloads: &Downloads) -> Domain {
+    /// The domains with the most bytes, by their hours alone.
+    pub(super) fn domains(&self) -> Vec<InTime> {
+        let names = &self.tally.domains.names;
+        let listed =
+            chosen::first(&self.tally.domains.tallied, DOMAINS_LOOKED_AT, |number| names.name(number));
+        listed.into_iter().filter_map(|number| Some(self.in_time(u16::try_from(number).ok()?))).collect()
+    }
+
+    fn in_time(&self, domain: u16) -> InTime {
         let name = self.tally.domains.names.shown(u32::from(domain));
         let cells = self.tally.hours.cells().iter().filter(|cell| cell.domain == domain);
         let hours = LogHours::of(cells, self.now);
-        let usual = self.known.domain(&name);
-        let looked = Looked::at(&hours, usual, self.grain());
+        let looked = Looked::at(&hours, self.known.domain(&name), self.grain());
         let change = looked.as_ref().and_then(|looked| looked.change(&hours));
-        let window = match (looked.as_ref().and_then(|looked| looked.stretch), change) {
-            (Some(stretch), _) => Some(hours.stretch(stretch)),
-            (None, Some(change)) => hours.span().map(|(_, last)| (change.at_unix, hours.unix(last) + HOUR)),
-            (None, None) => None,
-        };
-        let explain = || match (window, hours.span()) {
-            (Some(window), Some((first, last))) => {
-                self.explained(domain, window, (hours.unix(first), hours.unix(last) + HOUR))
-            }
-            _ => Vec::new(),
-        };
+        let window = hours.span().and_then(|(first, last)| {
+            let all = (hours.unix(first), hours.unix(last) + HOUR);
+            let inside = match (looked.as_ref().and_then(|looked| looked.stretch), change) {
+                (Some(stretch), _) => hours.stretch(stretch),
+                (None, Some(change)) => (change.at_unix, all.1),
+                (None, None) => return None,
+            };
+            Some(Window { inside, all }).filter(|window| window.hours().0 >= 1.0)
+        });
+        InTime { domain, name, hours, looked, change, window }
+    }
+
+    /// One domain, with what the rows have given.
+    pub(super) fn domain(
+        &self,
+        in_time: InTime,
+        counted: Counted,
+        downloads: &Downloads,
+        whom: Whom,
+    ) -> Domain {
+        let InTime { domain, name, hours, looked, change, window } = in_time;
+        let explain = || window.map(|window| self.explained(domain, window, whom)).unwrap_or_default();
         let seconds = hours.span().map_or(1, |(first, last)| i64::from(last - first + 1) * HOUR);
         let (explained, concurrency) =
             both(self.threads, explain, || at_once([downloads], &self.tally.rows, seconds.unsigned_abs()));
+        let usual = self.known.domain(&name);
         Domain {
-            name,
             counted,
             series: series(&hours, looked.as_ref()),
             against_usual: looked.as_ref().and_then(|looked| looked.against_usual(&hours)),
             month: usual.and_then(|usual| month(usual, &hours)),
+            name,
             change,
             explained,
             concurrency,
@@ -132,19 +158,16 @@ impl Times<'_> {
     }
 
     /// Which values of each dimension hold an increase.
-    fn explained(&self, domain: u16, window: (i64, i64), all: (i64, i64)) -> Vec<Explained> {
-        let inside = hours_of(window.1 - window.0);
-        let outside = hours_of(all.1 - all.0) - inside;
-        if outside < 1.0 {
-            return Vec::new();
-        }
-        let (sums, networks) = self.sums(domain, window, all);
+    fn explained(&self, domain: u16, window: Window, whom: Whom) -> Vec<Explained> {
+        let [paths, kinds, sites] = self.of_what(domain, window);
+        let ([of_networks, agents], networks) = whom.finish();
+        let sums = [paths, kinds, sites, of_networks, agents];
         let dimensions =
             [Dimension::Path, Dimension::Kind, Dimension::Referer, Dimension::Network, Dimension::Agent];
         let mut explained = Vec::new();
         for (dimension, sums) in dimensions.into_iter().zip(sums) {
             let shown = |value: u32| self.shown(dimension, value, &networks);
-            explained.extend(parts(sums, (outside, inside), shown).map(|(value, part)| Explained {
+            explained.extend(parts(sums, window.hours(), shown).map(|(value, part)| Explained {
                 dimension,
                 value,
                 before: part.moved.before,
@@ -156,32 +179,19 @@ impl Times<'_> {
         explained
     }
 
-    /// Bytes outside and inside of a stretch of time, by the values of each dimension, and what numbers of networks mean.
-    fn sums(&self, domain: u16, window: (i64, i64), all: (i64, i64)) -> ([Vec<Sum>; 5], Numbered) {
-        let rows = || {
-            self.tally.rows.iter().filter(move |row| row.domain == domain).filter_map(move |row| {
-                let second = i64::from(row.second);
-                let is_inside = second >= window.0 && second < window.1;
-                let bytes = row.bytes() * self.tally.rows.weight(row);
-                (second >= all.0 && second < all.1).then_some((row, usize::from(is_inside), bytes))
-            })
-        };
-        let ([paths, kinds, sites], ([of_networks, agents], networks)) =
-            both(self.threads, || self.of_what(domain, rows()), || self.of_whom(rows()));
-        ([paths, kinds, sites, of_networks, agents], networks)
-    }
-
     /// By path, kind and referer. By numbers that are there already: what they stand for is looked up once for each, not
     /// for each row.
-    fn of_what<'r>(&self, domain: u16, rows: impl Iterator<Item = (&'r Row, usize, u64)>) -> [Vec<Sum>; 3] {
+    fn of_what(&self, domain: u16, window: Window) -> [Vec<Sum>; 3] {
         let tally = self.tally;
         let mut paths = vec![[0; 2]; tally.paths.names.len()];
         let mut kinds = vec![[0; 2]; TargetKind::ALL.len()];
         let mut referers = vec![[0; 2]; tally.referers.names.len()];
-        for (row, is_inside, bytes) in rows {
-            paths[row.path as usize][is_inside] += bytes;
-            kinds[row.kind() as usize][is_inside] += bytes;
-            referers[row.referer as usize][is_inside] += bytes;
+        for row in tally.rows.iter().filter(|row| row.domain == domain) {
+            let Some(side) = window.side(row.second) else { continue };
+            let bytes = row.bytes() * tally.rows.weight(row);
+            paths[row.path as usize][side] += bytes;
+            kinds[row.kind() as usize][side] += bytes;
+            referers[row.referer as usize][side] += bytes;
         }
         let mut sites: BTreeMap<u32, [u64; 2]> = BTreeMap::new();
         for (referer, [before, during]) in numbered(referers) {
@@ -189,32 +199,6 @@ impl Times<'_> {
             *sum = [sum[0] + before, sum[1] + during];
         }
         [numbered(paths), numbered(kinds), sites.into_iter().collect()]
-    }
-
-    /// By network and by User-Agent.
-    fn of_whom<'r>(&self, rows: impl Iterator<Item = (&'r Row, usize, u64)>) -> ([Vec<Sum>; 2], Numbered) {
-        let tally = self.tally;
-        let mut visitors = vec![[0; 2]; tally.visitors.all().len()];
-        for (row, is_inside, bytes) in rows {
-            visitors[row.visitor as usize][is_inside] += bytes;
-        }
-        let mut agents = vec![[0; 2]; tally.agents.names.len()];
-        let mut of_networks: Vec<[u64; 2]> = Vec::new();
-        let mut networks = Numbered::default();
-        for (number, visitor) in self.order.each(tally) {
-            let [before, during] = visitors[number as usize];
-            if [before, during] == [0; 2] {
-                continue;
-            }
-            let network = networks.number(tally, visitor.client);
-            if network as usize >= of_networks.len() {
-                of_networks.push([0; 2]);
-            }
-            for sum in [&mut agents[visitor.agent as usize], &mut of_networks[network as usize]] {
-                *sum = [sum[0] + before, sum[1] + during];
-            }
-        }
-        ([numbered(of_networks), numbered(agents)], networks)
     }
 
     /// The site of a foreign referer; for others their class, above all numbers of sites.
@@ -238,40 +222,9 @@ impl Times<'_> {
     }
 }
 
-/// The number of a value, and its bytes outside and inside of a stretch of time.
-type Sum = (u32, [u64; 2]);
-
 /// Sums with their places as numbers, where they have any bytes.
 fn numbered(sums: Vec<[u64; 2]>) -> Vec<Sum> {
     (0..).zip(sums).filter(|(_, sum)| *sum != [0; 2]).collect()
-}
-
-/// Networks as numbers, of clients that come in order: those of a network are neighbours then.
-#[derive(Default)]
-struct Numbered {
-    /// One client of each.
-    all: Vec<ClientKey>,
-    /// Networks whose clients need not be neighbours.
-    scattered: HashMap<Network, u32, FixedState>,
-}
-
-impl Numbered {
-    fn number(&mut self, tally: &Tally, client: ClientKey) -> u32 {
-        let next = u32::try_from(self.all.len()).unwrap_or(0);
-        let number = match (client.network(), self.all.last()) {
-            (Some(network), Some(last)) if last.network() == Some(network) => next - 1,
-            (Some(_), _) => next,
-            (None, _) => *self.scattered.entry(Network::of(tally, client)).or_insert(next),
-        };
-        if number == next {
-            self.all.push(client);
-        }
-        number
-    }
-
-    fn shown(&self, tally: &Tally, number: u32) -> String {
-        self.all.get(number as usize).map(|client| Network::of(tally, *client).shown()).unwrap_or_default()
-    }
 }
 
 /// What explains an increase in one dimension, with names, in an order that hangs on nothing.
@@ -377,12 +330,6 @@ impl Looked {
 #[expect(clippy::cast_precision_loss, reason = "a mean")]
 fn mean(numbers: &[f64]) -> f64 {
     numbers.iter().sum::<f64>() / numbers.len().max(1) as f64
-}
-
-/// Seconds as hours.
-#[expect(clippy::cast_precision_loss, reason = "hours of a log")]
-fn hours_of(seconds: i64) -> f64 {
-    seconds as f64 / 3600.0
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "bytes, never negative")]

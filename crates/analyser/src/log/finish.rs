@@ -3,7 +3,7 @@
 use super::chosen;
 use super::clients::{ClientSum, Clients};
 use super::concurrency::at_once;
-use super::domains::Times;
+use super::domains::{InTime, Times};
 use super::finding;
 use super::hours::HOURS_MAX;
 use super::networks::{Network, client_name};
@@ -70,13 +70,15 @@ impl Tally {
                 (visitors, sums)
             },
         );
-        let scene = Scene::new(self, &own, (InOrder { visitors, rows }, sums), threads);
-        let times = Times { tally: self, own: &own, known: &known, now, order: &scene.visitors, threads };
-        let domains = domains(&scene, &times);
+        let times = Times { tally: self, own: &own, known: &known, now, threads };
+        let in_time = times.domains();
+        let mut scene = Scene::new(self, &own, (InOrder { visitors, rows }, sums), &in_time, threads);
+        let domains = domains(&mut scene, &times, in_time);
         let concurrency = match domains.as_slice() {
             [only] if self.has_one_domain() => only.concurrency,
             _ => {
-                let downloads = scene.domains.iter().map(|domain| &domain.2).chain([&scene.other_downloads]);
+                let downloads =
+                    scene.domains.iter().map(|domain| &domain.downloads).chain([&scene.other_downloads]);
                 at_once(downloads, &self.rows, times.seconds())
             }
         };
@@ -150,13 +152,13 @@ fn kinds(tally: &Tally) -> Vec<KindCount> {
 }
 
 /// The domains with the most bytes.
-fn domains(scene: &Scene<'_>, times: &Times<'_>) -> Vec<Domain> {
+fn domains(scene: &mut Scene<'_>, times: &Times<'_>, in_time: Vec<InTime>) -> Vec<Domain> {
     let is_one = scene.tally.has_one_domain();
-    let all = scene.domains.iter().map(|(domain, clients, downloads)| {
+    let all = in_time.into_iter().zip(&mut scene.domains).map(|(in_time, listed)| {
         // all clients are counted, those of a domain only by rows
-        let clients = if is_one { scene.clients.count } else { *clients };
-        let counted = counted(scene.tally.domains.tallied[usize::from(*domain)], clients);
-        times.domain(*domain, counted, downloads)
+        let clients = if is_one { scene.clients.count } else { listed.clients };
+        let counted = counted(scene.tally.domains.tallied[usize::from(in_time.domain)], clients);
+        times.domain(in_time, counted, &listed.downloads, std::mem::take(&mut listed.whom))
     });
     all.collect()
 }

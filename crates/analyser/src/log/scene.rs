@@ -4,25 +4,23 @@ use super::chosen::{self, Group};
 use super::clients::{ClientSum, Clients};
 use super::concurrency::Downloads;
 use super::crowd::{Crowd, Gathering};
+use super::domains::InTime;
 use super::finish::both;
-use super::order::{InOrder, VisitorsInOrder};
+use super::order::InOrder;
 use super::own::OwnNames;
 use super::summary::LISTED_MAX;
 use super::tally::{Tallied, Tally};
 use super::walk::{Slots, places, walk};
+use super::whom::Whom;
 use crate::human::share;
 use std::num::NonZeroUsize;
 use std::slice;
-
-/// How many domains are looked at one by one.
-const DOMAINS_LOOKED_AT: usize = 30;
 
 /// Everything that findings are made from.
 pub(super) struct Scene<'a> {
     pub(super) tally: &'a Tally,
     pub(super) own: &'a OwnNames,
     pub(super) clients: Clients,
-    pub(super) visitors: VisitorsInOrder,
     /// Of visitors with own referers on media, the share that opened no page at all.
     pub(super) asset_only_share: f64,
     /// The share of them that opened none of the pages they name: what caches and broken-off visits make.
@@ -37,10 +35,17 @@ pub(super) struct Scene<'a> {
     pub(super) families: Vec<(String, Crowd)>,
     /// The paths with the most bytes, and how many clients each has.
     pub(super) listed_paths: Vec<(u32, u64)>,
-    /// The domains with the most bytes, each with its number of clients and its downloads.
-    pub(super) domains: Vec<(u16, u64, Downloads)>,
+    /// The domains with the most bytes, as [`Times::domains`](super::domains::Times::domains) gives them.
+    pub(super) domains: Vec<ListedDomain>,
     /// Downloads of the other domains.
     pub(super) other_downloads: Downloads,
+}
+
+/// What the rows say of a domain.
+pub(super) struct ListedDomain {
+    pub(super) clients: u64,
+    pub(super) downloads: Downloads,
+    pub(super) whom: Whom,
 }
 
 impl<'a> Scene<'a> {
@@ -49,6 +54,7 @@ impl<'a> Scene<'a> {
         tally: &'a Tally,
         own: &'a OwnNames,
         (order, clients): (InOrder, Clients),
+        domains: &[InTime],
         threads: NonZeroUsize,
     ) -> Self {
         let mut slots = Slots::default();
@@ -66,13 +72,11 @@ impl<'a> Scene<'a> {
         slots.by_client = top.iter().map(|client| (client.key, slots.more())).collect();
         let listed = chosen::first(&tally.paths.tallied, LISTED_MAX, |number| tally.paths.names.name(number));
         slots.listed_paths = places(tally.paths.names.len(), &listed);
-        let domains = chosen::first(&tally.domains.tallied, DOMAINS_LOOKED_AT, |number| {
-            tally.domains.names.name(number)
-        });
-        slots.domains = places(tally.domains.names.len(), &domains);
+        let numbers: Vec<u32> = domains.iter().map(|domain| u32::from(domain.domain)).collect();
+        slots.domains = places(tally.domains.names.len(), &numbers);
+        slots.windows = domains.iter().map(|domain| domain.window).collect();
         let mut walked = walk(tally, own, &order, &slots, threads);
-        let InOrder { visitors, rows } = order;
-        drop(rows);
+        drop(order);
         let second_half = walked.crowds.split_off(walked.crowds.len() / 2);
         let finish = |some: Vec<Gathering>| -> Vec<Crowd> {
             some.into_iter().map(|rows| rows.finish(tally)).collect()
@@ -89,19 +93,11 @@ impl<'a> Scene<'a> {
             asset_only_share: share(walked.own_visitors.asset_only, walked.own_visitors.all),
             forged_share: share(walked.own_visitors.forged, walked.own_visitors.all),
             listed_paths: listed.into_iter().zip(walked.clients_of_paths).collect(),
-            domains: domains
-                .into_iter()
-                .zip(walked.clients_of_domains)
-                .zip(walked.downloads)
-                .filter_map(|((domain, clients), downloads)| {
-                    Some((u16::try_from(domain).ok()?, clients, downloads))
-                })
-                .collect(),
+            domains: listed_domains(walked.clients_of_domains, walked.downloads, walked.whom),
             other_downloads: walked.other_downloads,
             tally,
             own,
             clients,
-            visitors,
         }
     }
 
@@ -114,4 +110,9 @@ impl<'a> Scene<'a> {
     pub(super) fn domain(&self, domain: u16) -> Tallied {
         self.tally.domains.tallied[usize::from(domain)]
     }
+}
+
+fn listed_domains(clients: Vec<u64>, downloads: Vec<Downloads>, whom: Vec<Whom>) -> Vec<ListedDomain> {
+    let all = clients.into_iter().zip(downloads).zip(whom);
+    all.map(|((clients, downloads), whom)| ListedDomain { clients, downloads, whom }).collect()
 }

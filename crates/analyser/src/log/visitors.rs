@@ -184,6 +184,9 @@ impl Visitors {
             self.beyond += 1;
             return OTHER;
         };
+        if self.numbers.len() == self.numbers.capacity() {
+            self.grow();
+        }
         let lot = wanted.lot.unwrap_or_else(|| lot_of(wanted.client));
         self.all.push(Visitor::new(wanted.client, wanted.agent, wanted.domain, lot));
         let (all, seed) = (&self.all, self.seed);
@@ -192,6 +195,17 @@ impl Visitors {
             hash_of(seed, visitor)
         });
         number
+    }
+
+    /// Twice the table. It is filled in the order of numbers: a table that grows by itself goes through its places, and looks
+    /// at a visitor somewhere in memory for each.
+    fn grow(&mut self) {
+        let mut numbers = HashTable::with_capacity(2 * self.numbers.capacity());
+        for (number, visitor) in (0_u32..).zip(&self.all).skip(1) {
+            // there is room for all of them
+            numbers.insert_unique(hash_of(self.seed, visitor), number, |_| 0);
+        }
+        self.numbers = numbers;
     }
 
     fn find(&self, hash: u64, wanted: &Wanted) -> Option<u32> {

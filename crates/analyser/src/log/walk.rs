@@ -8,6 +8,7 @@ use super::own::{CameFromPage, OwnNames};
 use super::rows::Row;
 use super::tally::Tally;
 use super::visitors::{ClientKey, Visitor};
+use super::whom::{Whom, Window};
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use std::hint;
@@ -38,6 +39,8 @@ pub(super) struct Slots {
     pub(super) listed_paths: Vec<u16>,
     /// Domains whose clients are counted and whose downloads are kept: for each domain its place among them.
     pub(super) domains: Vec<u16>,
+    /// By place among them.
+    pub(super) windows: Vec<Option<Window>>,
 }
 
 impl Slots {
@@ -80,6 +83,8 @@ pub(super) struct Walked {
     /// By place among the listed domains.
     pub(super) downloads: Vec<Downloads>,
     pub(super) other_downloads: Downloads,
+    /// By place among the listed domains.
+    pub(super) whom: Vec<Whom>,
     pub(super) own_visitors: OwnVisitors,
 }
 
@@ -145,6 +150,9 @@ impl Walked {
             mine.merge(theirs);
         }
         self.other_downloads.merge(other.other_downloads);
+        for (mine, theirs) in self.whom.iter_mut().zip(other.whom) {
+            mine.merge(tally, theirs);
+        }
         self.own_visitors.all += other.own_visitors.all;
         self.own_visitors.asset_only += other.own_visitors.asset_only;
         self.own_visitors.forged += other.own_visitors.forged;
@@ -181,6 +189,7 @@ impl<'a> Walker<'a> {
                 clients_of_domains: vec![0; domains],
                 downloads: (0..domains).map(|_| Downloads::default()).collect(),
                 other_downloads: Downloads::default(),
+                whom: slots.windows.iter().map(|window| Whom::new(*window)).collect(),
                 own_visitors: OwnVisitors::default(),
             },
             client: 0,
@@ -232,7 +241,7 @@ impl<'a> Walker<'a> {
         for (place, row) in rows() {
             self.count(visitor, place, row);
         }
-        self.end_downloads((number, visitor));
+        self.end_visitor((number, visitor));
         if has_own_media {
             let sums = &mut self.walked.own_visitors;
             sums.all += 1;
@@ -241,21 +250,28 @@ impl<'a> Walker<'a> {
         }
     }
 
-    /// The ranges of a visitor are put together; "(other)" is many, of several domains.
-    fn end_downloads(&mut self, (number, visitor): (u32, &Visitor)) {
-        let (rows, walked) = (&self.tally.rows, &mut self.walked);
+    /// The ranges of a visitor are put together, and what it asked for; "(other)" is many, of several domains.
+    fn end_visitor(&mut self, (number, visitor): (u32, &Visitor)) {
+        let (tally, rows, walked) = (self.tally, &self.tally.rows, &mut self.walked);
         if number == OTHER {
             walked.downloads.iter_mut().for_each(|downloads| downloads.end_visitor(rows));
             walked.other_downloads.end_visitor(rows);
+            walked.whom.iter_mut().for_each(|whom| whom.end_visitor(tally, visitor));
         }
         let domain = usize::from(self.slots.domains[usize::from(visitor.domain)]);
         walked.downloads.get_mut(domain).unwrap_or(&mut walked.other_downloads).end_visitor(rows);
+        if let Some(whom) = walked.whom.get_mut(domain) {
+            whom.end_visitor(tally, visitor);
+        }
     }
 
-    /// Counts clients by listed path and domain, and keeps the downloads.
+    /// Counts clients by listed path and domain, and keeps the downloads and who asked for how much.
     fn count(&mut self, visitor: &Visitor, place: u32, row: &Row) {
         let domain = usize::from(self.slots.domains[usize::from(row.domain)]);
         self.walked.downloads.get_mut(domain).unwrap_or(&mut self.walked.other_downloads).take(place, row);
+        if let Some(whom) = self.walked.whom.get_mut(domain) {
+            whom.take(&self.tally.rows, row);
+        }
         if !self.tally.rows.has_whole(visitor.lot) {
             return;
         }
